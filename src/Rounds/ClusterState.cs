@@ -1,0 +1,45 @@
+using System.Buffers.Binary;
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+
+namespace Quorate.Rounds;
+
+/// <summary>
+/// Everything the replicas agree on. Immutable: a reader holds a consistent state for as long as it likes.
+/// Invariant: at most one run is active, and it is the last of <see cref="Runs"/>.
+/// </summary>
+public sealed record ClusterState
+{
+    public static readonly ClusterState Empty = new();
+
+    /// <summary>Index of the last log entry applied; 0 before the first.</summary>
+    public long Index { get; init; }
+
+    /// <summary>
+    /// SHA-256 over (previous chain, index, command bytes). Two replicas with the same chain at an index
+    /// have applied the same commands at the same places. The index is inside the hash, so a slot lost to a
+    /// no-op shows as well.
+    /// </summary>
+    public BlobHash Chain { get; init; }
+
+    /// <summary>Runs in the order of their opening.</summary>
+    public ImmutableList<Run> Runs { get; init; } = [];
+
+    /// <summary>The run that is going on, or null.</summary>
+    public Run? Active => Runs.Count > 0 && !Runs[^1].Ended ? Runs[^1] : null;
+
+    public Run? Find(RunId id) => Runs.Find(run => run.Id == id);
+
+    internal static BlobHash NextChain(BlobHash chain, long index, ReadOnlySpan<byte> command)
+    {
+        using var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Span<byte> head = stackalloc byte[BlobHash.Size + sizeof(long)];
+        chain.CopyTo(head);
+        BinaryPrimitives.WriteInt64LittleEndian(head[BlobHash.Size..], index);
+        sha.AppendData(head);
+        sha.AppendData(command);
+        Span<byte> hash = stackalloc byte[BlobHash.Size];
+        sha.GetHashAndReset(hash);
+        return BlobHash.FromBytes(hash);
+    }
+}

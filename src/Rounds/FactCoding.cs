@@ -1,0 +1,106 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace Quorate.Rounds;
+
+/// <summary>Writes the few shapes that facts are made of: little-endian numbers, hashes, counted UTF-8 texts.</summary>
+internal sealed class FactWriter
+{
+    private byte[] _buffer = new byte[256];
+    private int _length;
+
+    public ReadOnlySpan<byte> Written => _buffer.AsSpan(0, _length);
+
+    public void Byte(byte value) => Reserve(1)[0] = value;
+    public void Bool(bool value) => Byte(value ? (byte)1 : (byte)0);
+    public void Int32(int value) => BinaryPrimitives.WriteInt32LittleEndian(Reserve(4), value);
+    public void Int64(long value) => BinaryPrimitives.WriteInt64LittleEndian(Reserve(8), value);
+    public void UInt64(ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(Reserve(8), value);
+    public void Double(double value) => BinaryPrimitives.WriteDoubleLittleEndian(Reserve(8), value);
+    public void Hash(BlobHash value) => value.CopyTo(Reserve(BlobHash.Size));
+    public void Span(TimeSpan value) => Int64(value.Ticks);
+
+    public void Text(string value)
+    {
+        int bytes = Encoding.UTF8.GetByteCount(value);
+        Int32(bytes);
+        Encoding.UTF8.GetBytes(value, Reserve(bytes));
+    }
+
+    private Span<byte> Reserve(int count)
+    {
+        if (_length + count > _buffer.Length) Array.Resize(ref _buffer, Math.Max(2 * _buffer.Length, _length + count));
+        var span = _buffer.AsSpan(_length, count);
+        _length += count;
+        return span;
+    }
+}
+
+/// <summary>
+/// Reads what <see cref="FactWriter"/> wrote. Every count is checked against the bytes that are left before anything
+/// is allocated for it; every failure is an <see cref="InvalidDataException"/>.
+/// </summary>
+internal ref struct FactReader(ReadOnlySpan<byte> bytes)
+{
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    private ReadOnlySpan<byte> _rest = bytes;
+
+    public byte Byte() => Take(1)[0];
+    public int Int32() => BinaryPrimitives.ReadInt32LittleEndian(Take(4));
+    public long Int64() => BinaryPrimitives.ReadInt64LittleEndian(Take(8));
+    public ulong UInt64() => BinaryPrimitives.ReadUInt64LittleEndian(Take(8));
+    public double Double() => BinaryPrimitives.ReadDoubleLittleEndian(Take(8));
+    public BlobHash Hash() => BlobHash.FromBytes(Take(BlobHash.Size));
+    public TimeSpan Span() => TimeSpan.FromTicks(Int64());
+
+    public bool Bool() => Byte() switch
+    {
+        0 => false,
+        1 => true,
+        var other => throw Bad($"a truth value of {other}"),
+    };
+
+    public string Text(int charsMax)
+    {
+        int count = Int32();
+        if (count < 0 || count > _rest.Length) throw Bad($"a text of {count} bytes where {_rest.Length} are left");
+        try
+        {
+            string text = StrictUtf8.GetString(Take(count));
+            return text.Length <= charsMax ? text : throw Bad($"a text of {text.Length} characters, {charsMax} allowed");
+        }
+        catch (DecoderFallbackException)
+        {
+            throw Bad("a text that is no UTF-8");
+        }
+    }
+
+    public RunId Run() => RunId.TryParse(Text(Slug.MaxLength), out var id) ? id : throw Bad("an invalid run name");
+
+    public TrainerId Trainer() =>
+        TrainerId.TryParse(Text(Slug.MaxLength), out var id) ? id : throw Bad("an invalid trainer id");
+
+    /// <summary>A count of items that take at least <paramref name="itemBytesMin"/> bytes each.</summary>
+    public int Count(int max, int itemBytesMin)
+    {
+        int count = Int32();
+        if (count < 0 || count > max || (long)count * itemBytesMin > _rest.Length) throw Bad($"a count of {count}");
+        return count;
+    }
+
+    public readonly void End()
+    {
+        if (_rest.Length > 0) throw Bad($"{_rest.Length} bytes too many");
+    }
+
+    public static InvalidDataException Bad(string what) => new($"The encoded fact holds {what}.");
+
+    private ReadOnlySpan<byte> Take(int count)
+    {
+        if (count > _rest.Length) throw Bad($"{_rest.Length} bytes where {count} are due");
+        var taken = _rest[..count];
+        _rest = _rest[count..];
+        return taken;
+    }
+}

@@ -1,0 +1,62 @@
+namespace Quorate.Rounds;
+
+/// <summary>What is true of every state that arises by applying commands to the empty one.</summary>
+public static class Invariants
+{
+    /// <summary>The first invariant that <paramref name="state"/> breaks, as a sentence; null when all hold.</summary>
+    public static string? FirstBroken(ClusterState state)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        if (state.Index < 0) return "the index is negative.";
+        if (state.Runs.Count > Limits.Runs) return "there are too many runs.";
+        if (state.Runs.Select(run => run.Id).Distinct().Count() != state.Runs.Count) return "two runs share a name.";
+        if (state.Runs.SkipLast(1).Any(run => !run.Ended)) return "a run that is not the last is active.";
+        return state.Runs.Select(FirstBroken).FirstOrDefault(broken => broken is not null);
+    }
+
+    private static string? FirstBroken(Run run)
+    {
+        if (run.Rules.FirstError() is { } error) return error;
+        if (!Enum.IsDefined(run.Phase)) return "the phase is unknown.";
+        for (int round = 0; round < run.Trail.Count; round++)
+            if (FirstBroken(run.Trail[round], round, run) is { } broken) return broken;
+        if (run.Trail.Count > run.Rules.Rounds + 1) return "there are more models than rounds.";
+        if (run.Round != Math.Min(run.Trail.Count, run.Rules.Rounds)) return "the round does not follow the trail.";
+        if (run.Present != run.Trainers.Values.Count(t => t.Present)) return "the count of present trainers is wrong.";
+        if (run.Trainers.Values.Any(t => t.Examples is < 1 or > Limits.Examples)) return "a trainer's examples are out of range.";
+        if (run.Updates.Values.FirstOrDefault(IsOutOfRange) is not null) return "an update is out of range.";
+        if (run.Updates.Keys.FirstOrDefault(id => !run.Trainers.ContainsKey(id)) is var id && id != default)
+            return "an update's trainer is unknown.";
+        bool complete = run.Trail.Count == run.Rules.Rounds + 1;
+        return run.Phase switch
+        {
+            Phase.Preparing when run.Trail.Count > 0 => "a preparing run has a model.",
+            Phase.Waiting or Phase.Training or Phase.Aggregating when run.Trail.Count == 0 => "an open round has no model.",
+            Phase.Waiting or Phase.Training or Phase.Aggregating when complete => "a run past its last round goes on.",
+            Phase.Scoring or Phase.Finished when !complete => "a run ended before its last round.",
+            Phase.Finished when !run.Trail[^1].Judged => "a finished run has no final score.",
+            Phase.Preparing or Phase.Waiting or Phase.Scoring or Phase.Finished when run.Updates.Count > 0 =>
+                "updates stand where no round is open.",
+            Phase.Waiting when run.Present >= run.Rules.MinTrainers => "a run waits for trainers that are present.",
+            Phase.Aggregating when run.Updates.Count < run.Rules.MinResults => "a round closed with too few updates.",
+            _ => null,
+        };
+    }
+
+    private static string? FirstBroken(PublishedModel model, int round, Run run)
+    {
+        if (model.Round != round) return "the trail skips a round.";
+        if (model.Length is < 1 or > Limits.BlobBytes) return "a model's length is out of range.";
+        if (round == 0) return model.Contributors == 0 ? null : "the initial model has contributors.";
+        if (model.Contributors < run.Rules.MinResults) return "a model averages too few updates.";
+        if (model.Updates.Length > 0 && model.Updates.Length != model.Contributors) return "a model lists some of its updates.";
+        if (model.Updates.Any(IsOutOfRange)) return "an update of the trail is out of range.";
+        if (model.Score is not null && model.Unscored.Length > 0) return "a model is both scored and not.";
+        for (int i = 1; i < model.Updates.Length; i++)
+            if (model.Updates[i - 1].Trainer >= model.Updates[i].Trainer) return "updates are out of order.";
+        return null;
+    }
+
+    private static bool IsOutOfRange(Update update) =>
+        update.Examples is < 1 or > Limits.Examples || update.Length is < 1 or > Limits.BlobBytes;
+}

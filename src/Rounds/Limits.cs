@@ -1,0 +1,32 @@
+namespace Quorate.Rounds;
+
+/// <summary>Every bound of the replicated state, with its reason. Nothing in the state can grow past these.</summary>
+public static class Limits
+{
+    /// <summary>Runs remembered, the active one included. The oldest ended run is forgotten when a new one opens.</summary>
+    public const int Runs = 16;
+
+    /// <summary>Trainers a run knows. 10,000 attend at once in the load benchmark; departed ones are forgotten first.</summary>
+    public const int Trainers = 20_000;
+
+    /// <summary>Rounds in a run: the trail keeps some 100 bytes a round, so 100,000 rounds stay near 10 MB.</summary>
+    public const int Rounds = 100_000;
+
+    /// <summary>Characters of a run's plan (JSON). The state machine keeps it and never looks inside.</summary>
+    public const int PlanChars = 16 * 1024;
+
+    /// <summary>Characters of a reason written into the state.</summary>
+    public const int ReasonChars = 512;
+
+    /// <summary>
+    /// Examples in one update. Below 2^29, examples times a float32 weight is exact in a double (24 + 29 bits),
+    /// so the average has one rounding per addition and the same bits with or without fused multiply-add.
+    /// </summary>
+    public const long Examples = (1L << 29) - 1;
+
+    /// <summary>Bytes of one blob: 64 GiB, far above any model trained this way, far below what would overflow.</summary>
+    public const long BlobBytes = 64L << 30;
+
+    /// <summary>Bytes of one encoded command: a plan in UTF-8 plus a little.</summary>
+    public const int CommandBytes = 4 * PlanChars + 4096;
+}

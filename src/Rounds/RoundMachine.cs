@@ -1,0 +1,228 @@
+using System.Collections.Immutable;
+using static Quorate.Rounds.Command;
+
+namespace Quorate.Rounds;
+
+/// <summary>
+/// The replicated state machine: (state, command) -> (state, outcome). It is a function of its arguments alone:
+/// no clock, no random number, no I/O. Every replica applies the same commands in the same order and so holds the
+/// same state.
+/// <para>
+/// Whatever needs no clock happens here and not in the driver: a round opens in the same step in which the last
+/// missing trainer joins or the previous model is published, and closes in the same step in which the last awaited
+/// update is accepted. The driver proposes only what takes work (a model, a score) or time (a deadline).
+/// </para>
+/// <para>
+/// Every command is idempotent: proposing it again answers <see cref="Verdict.Duplicate"/> and changes nothing, so a
+/// proposer whose outcome was lost simply asks again. A refused command leaves the runs as they were.
+/// </para>
+/// </summary>
+public static class RoundMachine
+{
+    /// <summary>Applies one log entry. Never throws for a command that <see cref="CommandCodec"/> decoded.</summary>
+    /// <param name="state">The state after every earlier entry.</param>
+    /// <param name="index">The entry's place in the log, above <see cref="ClusterState.Index"/>.</param>
+    /// <param name="command">The decoded command.</param>
+    /// <param name="bytes">The command as it stands in the log; it goes into the chain hash.</param>
+    public static (ClusterState State, Outcome Outcome) Apply(
+        ClusterState state, long index, Command command, ReadOnlySpan<byte> bytes)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(index, state.Index);
+        var (runs, outcome) = Apply(state, command);
+        var next = state with { Index = index, Chain = ClusterState.NextChain(state.Chain, index, bytes), Runs = runs };
+        return (next, outcome);
+    }
+
+    private static (ImmutableList<Run> Runs, Outcome Outcome) Apply(ClusterState state, Command command)
+    {
+        if (command is OpenRun open) return Open(state, open);
+
+        var run = state.Find(command.Run);
+        if (run is null) return (state.Runs, Outcome.Rejected($"There is no run '{command.Run}'."));
+
+        var (changed, outcome) = command switch
+        {
+            Join join => Apply(run, join),
+            Leave leave => Apply(run, leave),
+            AcceptUpdate accept => Apply(run, accept),
+            CloseRound close => Apply(run, close),
+            PublishModel publish => Apply(run, publish),
+            RecordScore score => Apply(run, score),
+            EndRun end => Apply(run, end),
+            _ => throw new System.Diagnostics.UnreachableException($"Unknown command {command.GetType()}."),
+        };
+        return (ReferenceEquals(changed, run) ? state.Runs : state.Runs.Replace(run, changed), outcome);
+    }
+
+    private static (ImmutableList<Run>, Outcome) Open(ClusterState state, OpenRun open)
+    {
+        if (state.Find(open.Run) is { } known)
+            return (state.Runs, known.Plan == open.Plan && known.Rules == open.Rules
+                ? Outcome.Duplicate($"Run '{open.Run}' is open already.")
+                : Outcome.Rejected($"There is another run '{open.Run}': choose a new name."));
+        if (state.Active is { } active)
+            return (state.Runs, Outcome.Rejected($"Run '{active.Id}' is still active: stop it first."));
+        if (open.Rules.FirstError() is { } error) return (state.Runs, Outcome.Rejected(error));
+
+        var run = new Run { Id = open.Run, Rules = open.Rules, Plan = open.Plan, OpenedAt = open.At };
+        var kept = state.Runs.Count < Limits.Runs ? state.Runs : state.Runs.RemoveAt(0);
+        return (kept.Add(run), Outcome.Accepted);
+    }
+
+    private static (Run, Outcome) Apply(Run run, Join join)
+    {
+        if (run.Ended) return (run, Outcome.Rejected($"Run '{run.Id}' has ended."));
+        if (join.Examples is < 1 or > Limits.Examples)
+            return (run, Outcome.Rejected($"Examples must be 1 to {Limits.Examples}, not {join.Examples}."));
+
+        var known = run.Trainers.GetValueOrDefault(join.Trainer);
+        if (known is { Present: true } && known.Incarnation == join.Incarnation && known.Examples == join.Examples)
+            return (run, Outcome.Duplicate($"Trainer {join.Trainer} has joined already."));
+        if (known is { Present: true } && known.Incarnation != join.Incarnation && known.Incarnation != join.Replaces)
+            return (run, Outcome.Rejected($"Trainer id {join.Trainer} is in use by a live trainer."));
+
+        var trainers = known is null && run.Trainers.Count >= Limits.Trainers ? ForgetOneDeparted(run) : run.Trainers;
+        if (trainers.Count >= Limits.Trainers && known is null)
+            return (run, Outcome.Rejected($"The run has its limit of {Limits.Trainers} trainers."));
+
+        var trainer = new Trainer(join.Trainer, join.Incarnation, join.Examples, Present: true, join.At);
+        var joined = run with
+        {
+            Trainers = trainers.SetItem(join.Trainer, trainer),
+            Present = run.Present + (known is { Present: true } ? 0 : 1),
+        };
+        return (OpenRoundIfReady(joined, join.At), Outcome.Accepted);
+    }
+
+    private static (Run, Outcome) Apply(Run run, Leave leave)
+    {
+        if (run.Trainers.GetValueOrDefault(leave.Trainer) is not { Present: true } trainer
+            || trainer.Incarnation != leave.Incarnation)
+            return (run, Outcome.Duplicate($"Trainer {leave.Trainer} is not present under that incarnation."));
+
+        var left = run with
+        {
+            Trainers = run.Trainers.SetItem(leave.Trainer, trainer with { Present = false, Since = leave.At }),
+            Present = run.Present - 1,
+        };
+        return (CloseRoundIfComplete(left), Outcome.Accepted);
+    }
+
+    private static (Run, Outcome) Apply(Run run, AcceptUpdate accept)
+    {
+        if (FindUpdate(run, accept.Round, accept.Trainer) is { } held)
+            return (run, held.Blob == accept.Blob
+                ? Outcome.Duplicate($"Trainer {accept.Trainer}'s update of round {accept.Round} is counted already.")
+                : Outcome.Rejected(
+                    $"Trainer {accept.Trainer} has another update in round {accept.Round}: {held.Blob.Short}…."));
+        if (run.Ended) return (run, Outcome.Stale($"Run '{run.Id}' has ended."));
+        if (accept.Round < run.Round || (accept.Round == run.Round && run.Phase > Phase.Training))
+            return (run, Outcome.Stale($"Round {accept.Round} is closed; the run is in round {run.Round}."));
+        if (accept.Round > run.Round || run.Phase != Phase.Training)
+            return (run, Outcome.Rejected($"Round {accept.Round} is not open."));
+        if (run.Trainers.GetValueOrDefault(accept.Trainer) is not { Present: true })
+            return (run, Outcome.Rejected($"Trainer {accept.Trainer} is not in the client set: join first."));
+        if (accept.Examples is < 1 or > Limits.Examples)
+            return (run, Outcome.Rejected($"Examples must be 1 to {Limits.Examples}, not {accept.Examples}."));
+        if (accept.Length is < 1 or > Limits.BlobBytes)
+            return (run, Outcome.Rejected($"An update has 1 to {Limits.BlobBytes} bytes, not {accept.Length}."));
+
+        var update = new Update(
+            accept.Trainer, accept.Blob, accept.Length, accept.Examples, accept.Loss, accept.At);
+        return (CloseRoundIfComplete(run with { Updates = run.Updates.Add(accept.Trainer, update) }), Outcome.Accepted);
+    }
+
+    private static (Run, Outcome) Apply(Run run, CloseRound close)
+    {
+        if (run.Ended || close.Round < run.Round || (close.Round == run.Round && run.Phase > Phase.Training))
+            return (run, Outcome.Duplicate($"Round {close.Round} is closed already."));
+        if (close.Round > run.Round || run.Phase != Phase.Training)
+            return (run, Outcome.Rejected($"Round {close.Round} is not open."));
+        return run.Updates.Count >= run.Rules.MinResults
+            ? (run with { Phase = Phase.Aggregating }, Outcome.Accepted)
+            : (run, Outcome.Rejected(
+                $"Round {close.Round} has {run.Updates.Count} updates and needs {run.Rules.MinResults}."));
+    }
+
+    private static (Run, Outcome) Apply(Run run, PublishModel publish)
+    {
+        if (publish.Round >= 0 && publish.Round < run.Trail.Count)
+            return (run, run.Trail[publish.Round].Blob == publish.Model
+                ? Outcome.Duplicate($"Round {publish.Round}'s model is published already.")
+                : Outcome.Rejected(
+                    $"Round {publish.Round} has another model: {run.Trail[publish.Round].Blob.Short}…."));
+        bool due = !run.Ended && publish.Round == run.Round && run.Phase is Phase.Preparing or Phase.Aggregating;
+        if (!due) return (run, Outcome.Rejected($"Round {publish.Round} awaits no model."));
+        if (publish.Length is < 1 or > Limits.BlobBytes)
+            return (run, Outcome.Rejected($"A model has 1 to {Limits.BlobBytes} bytes, not {publish.Length}."));
+
+        var model = new PublishedModel(
+            publish.Round, publish.Model, publish.Length, run.Updates.Count, run.Updates.Values.Sum(u => u.Examples),
+            [.. run.Updates.Values], run.RoundOpenedAt, publish.At, Score: null, Unscored: "");
+        var trail = ForgetOldUpdates(run.Trail.Add(model), run.Rules.KeepUpdateRounds);
+        if (publish.Round == run.Rules.Rounds)
+            return (run with { Trail = trail, Updates = run.Updates.Clear(), Phase = Phase.Scoring }, Outcome.Accepted);
+
+        var waiting = run with
+        {
+            Trail = trail, Updates = run.Updates.Clear(), Phase = Phase.Waiting, Round = publish.Round + 1,
+        };
+        return (OpenRoundIfReady(waiting, publish.At), Outcome.Accepted);
+    }
+
+    private static (Run, Outcome) Apply(Run run, RecordScore record)
+    {
+        if (record.Round < 0 || record.Round >= run.Trail.Count)
+            return (run, Outcome.Rejected($"Round {record.Round} has no model to score."));
+        var model = run.Trail[record.Round];
+        if (model.Judged) return (run, Outcome.Duplicate($"Round {record.Round} is scored already."));
+
+        string reason = record.Score is null && record.Reason.Length == 0 ? "not scored" : record.Reason;
+        var judged = model with { Score = record.Score, Unscored = record.Score is null ? reason : "" };
+        var scored = run with { Trail = run.Trail.SetItem(record.Round, judged) };
+        bool last = run.Phase == Phase.Scoring && record.Round == run.Rules.Rounds;
+        return (last ? scored with { Phase = Phase.Finished } : scored, Outcome.Accepted);
+    }
+
+    private static (Run, Outcome) Apply(Run run, EndRun end) => run.Ended
+        ? (run, Outcome.Duplicate($"Run '{run.Id}' has ended already."))
+        : (run with { Phase = end.Failed ? Phase.Failed : Phase.Stopped, Reason = end.Reason }, Outcome.Accepted);
+
+    /// <summary>Waiting -> Training as soon as enough trainers are present.</summary>
+    private static Run OpenRoundIfReady(Run run, long at) =>
+        run.Phase == Phase.Waiting && run.Present >= run.Rules.MinTrainers
+            ? run with { Phase = Phase.Training, RoundOpenedAt = at }
+            : run;
+
+    /// <summary>Training -> Aggregating as soon as everybody present has an update in, and there are enough.</summary>
+    private static Run CloseRoundIfComplete(Run run)
+    {
+        int least = Math.Max(run.Rules.MinResults, run.Present);
+        if (run.Phase != Phase.Training || run.Updates.Count < least) return run;
+        foreach (var (id, trainer) in run.Trainers)
+            if (trainer.Present && !run.Updates.ContainsKey(id)) return run;
+        return run with { Phase = Phase.Aggregating };
+    }
+
+    private static Update? FindUpdate(Run run, int round, TrainerId trainer)
+    {
+        if (round >= 0 && round < run.Trail.Count)
+            return run.Trail[round].Updates.FirstOrDefault(u => u.Trainer == trainer);
+        return round == run.Round ? run.Updates.GetValueOrDefault(trainer) : null;
+    }
+
+    /// <summary>Only the round that just fell out of the window can still hold updates.</summary>
+    private static ImmutableList<PublishedModel> ForgetOldUpdates(ImmutableList<PublishedModel> trail, int keep)
+    {
+        int old = trail.Count - 1 - keep;
+        return old >= 0 && trail[old].Updates.Length > 0 ? trail.SetItem(old, trail[old] with { Updates = [] }) : trail;
+    }
+
+    private static ImmutableSortedDictionary<TrainerId, Trainer> ForgetOneDeparted(Run run)
+    {
+        foreach (var (id, trainer) in run.Trainers)
+            if (!trainer.Present && !run.Updates.ContainsKey(id)) return run.Trainers.Remove(id);
+        return run.Trainers;
+    }
+}

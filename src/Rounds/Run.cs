@@ -1,0 +1,123 @@
+using System.Collections.Immutable;
+
+namespace Quorate.Rounds;
+
+/// <summary>Where a run stands. The numbers are written to disk: append, never renumber.</summary>
+public enum Phase
+{
+    /// <summary>No model yet.</summary>
+    Preparing = 0,
+
+    /// <summary>Too few trainers are present to open the next round.</summary>
+    Waiting = 1,
+
+    /// <summary>The round is open: trainers train, updates come in.</summary>
+    Training = 2,
+
+    /// <summary>The round is closed: its set of updates is fixed and waits for its average.</summary>
+    Aggregating = 3,
+
+    /// <summary>The last model is published and waits for its score.</summary>
+    Scoring = 4,
+
+    Finished = 5,
+    Stopped = 6,
+    Failed = 7,
+}
+
+/// <summary>One training of one model, from its initial model to its last round.</summary>
+/// <remarks>
+/// Invariant: <see cref="Trail"/> holds the models of rounds 0 … n in order, and <see cref="Round"/> is n + 1
+/// while rounds remain (0 while preparing, n when all are done).
+/// Invariant: <see cref="Updates"/> are of <see cref="Round"/>, one a trainer.
+/// </remarks>
+public sealed record Run
+{
+    public required RunId Id { get; init; }
+    public required RunRules Rules { get; init; }
+
+    /// <summary>The run's configuration as JSON, at most <see cref="Limits.PlanChars"/>. Opaque here.</summary>
+    public required string Plan { get; init; }
+
+    public required long OpenedAt { get; init; }
+
+    public Phase Phase { get; init; }
+
+    /// <summary>The round that is open or opens next; 0 while preparing.</summary>
+    public int Round { get; init; }
+
+    /// <summary>When the current round opened, Unix milliseconds; 0 before.</summary>
+    public long RoundOpenedAt { get; init; }
+
+    /// <summary>The client set, and the trainers that left it and may return.</summary>
+    public ImmutableSortedDictionary<TrainerId, Trainer> Trainers { get; init; } =
+        ImmutableSortedDictionary<TrainerId, Trainer>.Empty;
+
+    /// <summary>Updates accepted in the current round, in trainer-id order: the order they are summed in.</summary>
+    public ImmutableSortedDictionary<TrainerId, Update> Updates { get; init; } =
+        ImmutableSortedDictionary<TrainerId, Update>.Empty;
+
+    /// <summary>The model trail: what each round made, and of what.</summary>
+    public ImmutableList<PublishedModel> Trail { get; init; } = [];
+
+    /// <summary>Trainers in the client set now.</summary>
+    public int Present { get; init; }
+
+    /// <summary>Why the run ended, when it did not end well.</summary>
+    public string Reason { get; init; } = "";
+
+    public bool Ended => Phase >= Phase.Finished;
+
+    /// <summary>The newest model, or null while preparing.</summary>
+    public PublishedModel? Model => Trail.Count > 0 ? Trail[^1] : null;
+
+    /// <summary>Known trainers that are not present: whom a waiting run waits for.</summary>
+    public IEnumerable<TrainerId> Missing => Trainers.Values.Where(t => !t.Present).Select(t => t.Id);
+
+    /// <summary>The scored model with the highest accuracy, the earliest of equals; null when none is scored.</summary>
+    public PublishedModel? Best => Trail.Where(m => m.Score is not null).MaxBy(m => m.Score!.Accuracy);
+
+    /// <summary>The models whose bytes must be kept: the newest few and the best.</summary>
+    public IEnumerable<PublishedModel> KeptModels =>
+        Trail.Skip(Math.Max(0, Trail.Count - Rules.KeepModels)).Append(Best).OfType<PublishedModel>().Distinct();
+
+    /// <summary>The updates whose bytes must be kept: the current round's and those the trail still lists.</summary>
+    public IEnumerable<Update> KeptUpdates =>
+        Trail.Skip(Math.Max(0, Trail.Count - Rules.KeepUpdateRounds)).SelectMany(m => m.Updates).Concat(Updates.Values);
+}
+
+/// <summary>A trainer that a run knows.</summary>
+/// <param name="Id">Its stable name.</param>
+/// <param name="Incarnation">Random for each start of its process: tells a returning trainer from a second one.</param>
+/// <param name="Examples">Examples it trains on, 1 to <see cref="Limits.Examples"/>.</param>
+/// <param name="Present">True while it is in the client set.</param>
+/// <param name="Since">When it last joined or left, Unix milliseconds.</param>
+public sealed record Trainer(TrainerId Id, ulong Incarnation, long Examples, bool Present, long Since);
+
+/// <summary>An accepted update: counted once, its bytes on a majority.</summary>
+/// <param name="Trainer">Who trained it.</param>
+/// <param name="Blob">The SHA-256 of its <c>.pt</c> file.</param>
+/// <param name="Length">Bytes of the file.</param>
+/// <param name="Examples">Its weight in the average.</param>
+/// <param name="Loss">Mean training loss over the local steps; NaN when the trainer does not say.</param>
+/// <param name="At">When it was proposed, Unix milliseconds.</param>
+public sealed record Update(TrainerId Trainer, BlobHash Blob, long Length, long Examples, double Loss, long At);
+
+/// <summary>A model of the trail.</summary>
+/// <param name="Round">The round that made it; 0 for the initial model.</param>
+/// <param name="Blob">The SHA-256 of its <c>.pt</c> file.</param>
+/// <param name="Length">Bytes of the file.</param>
+/// <param name="Contributors">How many updates it averages.</param>
+/// <param name="Examples">Sum of their examples.</param>
+/// <param name="Updates">The updates, in trainer-id order; empty once older than the run keeps them.</param>
+/// <param name="OpenedAt">When its round opened, Unix milliseconds.</param>
+/// <param name="PublishedAt">When it was published, Unix milliseconds.</param>
+/// <param name="Score">Its score; null while unscored or unscorable.</param>
+/// <param name="Unscored">Why it has no score; empty while that is open.</param>
+public sealed record PublishedModel(
+    int Round, BlobHash Blob, long Length, int Contributors, long Examples, ImmutableArray<Update> Updates,
+    long OpenedAt, long PublishedAt, Score? Score, string Unscored)
+{
+    /// <summary>True when its score, or why it has none, is known.</summary>
+    public bool Judged => Score is not null || Unscored.Length > 0;
+}

@@ -1,0 +1,46 @@
+namespace Quorate.Rounds;
+
+/// <summary>What a run's rounds obey. The rest of a run's configuration (model, data, optimiser) is its plan.</summary>
+public sealed record RunRules
+{
+    /// <summary>Rounds to run: 1 to <see cref="Limits.Rounds"/>.</summary>
+    public required int Rounds { get; init; }
+
+    /// <summary>Trainers that must be present before a round opens: 1 to <see cref="Limits.Trainers"/>.</summary>
+    public required int MinTrainers { get; init; }
+
+    /// <summary>Updates without which no round closes: 1 to <see cref="MinTrainers"/>.</summary>
+    public required int MinResults { get; init; }
+
+    /// <summary>A round older than this closes as soon as it has <see cref="MinResults"/> updates. 1 s to 7 days.</summary>
+    public required TimeSpan Deadline { get; init; }
+
+    /// <summary>
+    /// With <see cref="MinResults"/> updates in, stragglers have this long before the round closes without them.
+    /// Zero: no grace period runs, and only the deadline leaves a straggler behind. At most 7 days.
+    /// </summary>
+    public required TimeSpan Grace { get; init; }
+
+    /// <summary>Closed rounds whose updates (facts and bytes) are kept: 0 to 1,000. The open round's always are.</summary>
+    public required int KeepUpdateRounds { get; init; }
+
+    /// <summary>Newest models whose bytes are kept: 1 to <see cref="Limits.Rounds"/>. The best-scored one always is.</summary>
+    public required int KeepModels { get; init; }
+
+    /// <summary>The first rule that is out of its range, as a sentence that names its key; null when all hold.</summary>
+    public string? FirstError()
+    {
+        if (Rounds is < 1 or > Limits.Rounds) return $"rounds must be 1 to {Limits.Rounds}, not {Rounds}.";
+        if (MinTrainers is < 1 or > Limits.Trainers)
+            return $"minTrainers must be 1 to {Limits.Trainers}, not {MinTrainers}.";
+        if (MinResults < 1 || MinResults > MinTrainers)
+            return $"minResults must be 1 to minTrainers ({MinTrainers}), not {MinResults}.";
+        if (Deadline < TimeSpan.FromSeconds(1) || Deadline > TimeSpan.FromDays(7))
+            return $"deadlineSeconds must be 1 to 604800, not {Deadline.TotalSeconds}.";
+        if (Grace < TimeSpan.Zero || Grace > TimeSpan.FromDays(7))
+            return $"graceSeconds must be 0 to 604800, not {Grace.TotalSeconds}.";
+        if (KeepUpdateRounds is < 0 or > 1000) return $"keepUpdateRounds must be 0 to 1000, not {KeepUpdateRounds}.";
+        if (KeepModels is < 1 or > Limits.Rounds) return $"keepModels must be 1 to {Limits.Rounds}, not {KeepModels}.";
+        return null;
+    }
+}

@@ -1,0 +1,87 @@
+namespace Quorate.Rounds;
+
+/// <summary>
+/// The name of a trainer: 1 to 63 characters of <c>A-Z a-z 0-9 . _ -</c>, the first a letter or a digit.
+/// Trainers are ordered ordinally; this order is the order of summation in a round.
+/// </summary>
+public readonly record struct TrainerId : IComparable<TrainerId>
+{
+    private readonly string? _text;
+
+    private TrainerId(string text) => _text = text;
+
+    /// <exception cref="FormatException">Not a valid name.</exception>
+    public static TrainerId Parse(string text) => TryParse(text, out var id)
+        ? id
+        : throw new FormatException(
+            $"'{Slug.Shown(text)}' is no trainer id: use 1 to {Slug.MaxLength} of A-Z a-z 0-9 . _ - and start with a letter or a digit.");
+
+    public static bool TryParse(string? text, out TrainerId id)
+    {
+        bool valid = Slug.IsValid(text, upperCase: true);
+        id = valid ? new TrainerId(text!) : default;
+        return valid;
+    }
+
+    public int CompareTo(TrainerId other) => string.CompareOrdinal(_text, other._text);
+    public override string ToString() => _text ?? "";
+
+    public static bool operator <(TrainerId left, TrainerId right) => left.CompareTo(right) < 0;
+    public static bool operator >(TrainerId left, TrainerId right) => left.CompareTo(right) > 0;
+    public static bool operator <=(TrainerId left, TrainerId right) => left.CompareTo(right) <= 0;
+    public static bool operator >=(TrainerId left, TrainerId right) => left.CompareTo(right) >= 0;
+}
+
+/// <summary>The name of a run: 1 to 63 characters of <c>a-z 0-9 . _ -</c>, the first a letter or a digit.</summary>
+public readonly record struct RunId : IComparable<RunId>
+{
+    private readonly string? _text;
+
+    private RunId(string text) => _text = text;
+
+    /// <exception cref="FormatException">Not a valid name.</exception>
+    public static RunId Parse(string text) => TryParse(text, out var id)
+        ? id
+        : throw new FormatException(
+            $"'{Slug.Shown(text)}' is no run name: use 1 to {Slug.MaxLength} of a-z 0-9 . _ - and start with a letter or a digit.");
+
+    public static bool TryParse(string? text, out RunId id)
+    {
+        bool valid = Slug.IsValid(text, upperCase: false);
+        id = valid ? new RunId(text!) : default;
+        return valid;
+    }
+
+    public int CompareTo(RunId other) => string.CompareOrdinal(_text, other._text);
+    public override string ToString() => _text ?? "";
+
+    public static bool operator <(RunId left, RunId right) => left.CompareTo(right) < 0;
+    public static bool operator >(RunId left, RunId right) => left.CompareTo(right) > 0;
+    public static bool operator <=(RunId left, RunId right) => left.CompareTo(right) <= 0;
+    public static bool operator >=(RunId left, RunId right) => left.CompareTo(right) >= 0;
+}
+
+internal static class Slug
+{
+    /// <summary>Longest name: a DNS label's 63, so that a name fits wherever a host name fits.</summary>
+    public const int MaxLength = 63;
+
+    public static bool IsValid(string? text, bool upperCase)
+    {
+        if (text is null or "" || text.Length > MaxLength || !IsAlphanumeric(text[0], upperCase)) return false;
+        foreach (char c in text)
+            if (!IsAlphanumeric(c, upperCase) && c is not ('.' or '_' or '-')) return false;
+        return true;
+    }
+
+    /// <summary>A foreign text, made fit for an error sentence: no control characters, at most 80 long.</summary>
+    public static string Shown(string? text)
+    {
+        text ??= "";
+        if (text.Length > 80) text = text[..80] + "…";
+        return string.Concat(text.Select(c => char.IsControl(c) ? '?' : c));
+    }
+
+    private static bool IsAlphanumeric(char c, bool upperCase) =>
+        char.IsAsciiDigit(c) || char.IsAsciiLetterLower(c) || (upperCase && char.IsAsciiLetterUpper(c));
+}

@@ -1,0 +1,135 @@
+using System.Collections.Immutable;
+
+namespace Quorate.Rounds;
+
+/// <summary>
+/// The whole state as bytes, for snapshots. The bytes carry no checksum: the file around them does.
+/// Decoding checks every count, then the invariants, so that a state which could not have arisen is refused.
+/// </summary>
+public static class StateCodec
+{
+    private const byte Version = 1;
+
+    public static byte[] Encode(ClusterState state)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        var w = new FactWriter();
+        w.Byte(Version);
+        w.Int64(state.Index);
+        w.Hash(state.Chain);
+        w.Int32(state.Runs.Count);
+        foreach (var run in state.Runs) Encode(w, run);
+        return w.Written.ToArray();
+    }
+
+    /// <exception cref="InvalidDataException">The bytes are no state that this version knows.</exception>
+    public static ClusterState Decode(ReadOnlySpan<byte> bytes)
+    {
+        var r = new FactReader(bytes);
+        if (r.Byte() is var version and not Version) throw FactReader.Bad($"version {version}; this program knows {Version}");
+        long index = r.Int64();
+        var chain = r.Hash();
+        var runs = ImmutableList.CreateBuilder<Run>();
+        for (int n = r.Count(Limits.Runs, itemBytesMin: 64); n > 0; n--) runs.Add(DecodeRun(ref r));
+        r.End();
+        var state = new ClusterState { Index = index, Chain = chain, Runs = runs.ToImmutable() };
+        return Invariants.FirstBroken(state) is { } broken ? throw FactReader.Bad($"a broken state: {broken}") : state;
+    }
+
+    private static void Encode(FactWriter w, Run run)
+    {
+        w.Text(run.Id.ToString());
+        w.Rules(run.Rules);
+        w.Text(run.Plan);
+        w.Int64(run.OpenedAt);
+        w.Byte((byte)run.Phase);
+        w.Int32(run.Round);
+        w.Int64(run.RoundOpenedAt);
+        w.Text(run.Reason);
+        w.Int32(run.Trainers.Count);
+        foreach (var (_, trainer) in run.Trainers)
+        {
+            w.Text(trainer.Id.ToString());
+            w.UInt64(trainer.Incarnation);
+            w.Int64(trainer.Examples);
+            w.Bool(trainer.Present);
+            w.Int64(trainer.Since);
+        }
+        w.Int32(run.Updates.Count);
+        foreach (var (_, update) in run.Updates) Encode(w, update);
+        w.Int32(run.Trail.Count);
+        foreach (var model in run.Trail) Encode(w, model);
+    }
+
+    private static Run DecodeRun(ref FactReader r)
+    {
+        var run = new Run
+        {
+            Id = r.Run(), Rules = r.Rules(), Plan = r.Text(Limits.PlanChars), OpenedAt = r.Int64(),
+            Phase = (Phase)r.Byte(), Round = r.Int32(), RoundOpenedAt = r.Int64(), Reason = r.Text(Limits.ReasonChars),
+        };
+        var trainers = ImmutableSortedDictionary.CreateBuilder<TrainerId, Trainer>();
+        for (int n = r.Count(Limits.Trainers, itemBytesMin: 30); n > 0; n--)
+        {
+            var trainer = new Trainer(r.Trainer(), r.UInt64(), r.Int64(), r.Bool(), r.Int64());
+            if (!trainers.TryAdd(trainer.Id, trainer)) throw FactReader.Bad("a trainer twice");
+        }
+        var updates = ImmutableSortedDictionary.CreateBuilder<TrainerId, Update>();
+        foreach (var update in DecodeUpdates(ref r))
+            if (!updates.TryAdd(update.Trainer, update)) throw FactReader.Bad("a trainer's update twice");
+        var trail = ImmutableList.CreateBuilder<PublishedModel>();
+        for (int n = r.Count(Limits.Rounds + 1, itemBytesMin: 64); n > 0; n--) trail.Add(DecodeModel(ref r));
+        return run with
+        {
+            Trainers = trainers.ToImmutable(), Present = trainers.Values.Count(t => t.Present),
+            Updates = updates.ToImmutable(), Trail = trail.ToImmutable(),
+        };
+    }
+
+    private static void Encode(FactWriter w, Update update)
+    {
+        w.Text(update.Trainer.ToString());
+        w.Hash(update.Blob);
+        w.Int64(update.Length);
+        w.Int64(update.Examples);
+        w.Double(update.Loss);
+        w.Int64(update.At);
+    }
+
+    private static ImmutableArray<Update> DecodeUpdates(ref FactReader r)
+    {
+        int count = r.Count(Limits.Trainers, itemBytesMin: 69);
+        var updates = ImmutableArray.CreateBuilder<Update>(count);
+        for (; count > 0; count--)
+            updates.Add(new Update(r.Trainer(), r.Hash(), r.Int64(), r.Int64(), r.Double(), r.Int64()));
+        return updates.MoveToImmutable();
+    }
+
+    private static void Encode(FactWriter w, PublishedModel model)
+    {
+        w.Int32(model.Round);
+        w.Hash(model.Blob);
+        w.Int64(model.Length);
+        w.Int32(model.Contributors);
+        w.Int64(model.Examples);
+        w.Int64(model.OpenedAt);
+        w.Int64(model.PublishedAt);
+        w.Score(model.Score);
+        w.Text(model.Unscored);
+        w.Int32(model.Updates.Length);
+        foreach (var update in model.Updates) Encode(w, update);
+    }
+
+    private static PublishedModel DecodeModel(ref FactReader r)
+    {
+        int round = r.Int32();
+        var blob = r.Hash();
+        long length = r.Int64();
+        int contributors = r.Int32();
+        long examples = r.Int64(), openedAt = r.Int64(), publishedAt = r.Int64();
+        var score = r.Score();
+        string unscored = r.Text(Limits.ReasonChars);
+        return new PublishedModel(round, blob, length, contributors, examples, DecodeUpdates(ref r), openedAt, publishedAt,
+            score, unscored);
+    }
+}
