@@ -1,0 +1,91 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Loader;
+using TorchSharp;
+
+namespace Quorate.Trainer.Native;
+
+/// <summary>
+/// Loads libtorch from a folder. <see cref="Load"/> comes before anything else of TorchSharp: TorchSharp asks the runtime for
+/// "LibTorchSharp", the runtime finds none beside the program (the build keeps libtorch in a folder of its own, so that it stands on
+/// the disk once, see eng/Libtorch.targets), and asks here.
+/// </summary>
+internal static partial class TorchLibrary
+{
+    /// <summary>The environment variable that names a folder with libtorch 2.10: the way of <c>-p:TorchBackend=external</c>.</summary>
+    public const string FolderVariable = "QUORATE_LIBTORCH";
+
+    /// <summary>The folder, beside the program, of a build's or a publish's own libtorch.</summary>
+    public const string BuiltFolder = "libtorch";
+
+    private const string Shim = "libLibTorchSharp.so";
+    private const string Core = "libtorch_cpu.so";
+
+    /// <summary>dlopen's flag for binding every symbol at once (dlfcn.h).</summary>
+    private const int BindNow = 2;
+
+    private static readonly Lock Gate = new();
+    private static bool loaded;
+
+    /// <summary>
+    /// Loads libtorch and sets it to one thread: beside other processes two OpenMP threads ran six times slower than one, and one thread
+    /// adds in one order, which is what makes training on a CPU reproducible bit by bit. Later calls do nothing.
+    /// </summary>
+    /// <param name="folder">Where libtorch lies; null for <see cref="FolderVariable"/>, and without that the build's own.</param>
+    /// <exception cref="TrainerException">libtorch is not there, or is of another version.</exception>
+    public static void Load(string? folder = null)
+    {
+        lock (Gate)
+        {
+            if (loaded)
+                return;
+            string built = Path.Combine(AppContext.BaseDirectory, BuiltFolder);
+            string chosen = Choose(folder ?? Environment.GetEnvironmentVariable(FolderVariable), built);
+            string shim = new[] { chosen, built }.Select(f => Path.Combine(f, Shim)).FirstOrDefault(File.Exists)
+                ?? throw new TrainerException($"{Shim} is neither in {chosen} nor in {built}: build the Trainer again.");
+            Open(chosen, shim);
+            torch.set_num_threads(1);
+            loaded = true;
+        }
+    }
+
+    private static string Choose(string? named, string built)
+    {
+        // CUDA packages put libtorch beside the program.
+        string[] candidates = string.IsNullOrEmpty(named)
+            ? [built, AppContext.BaseDirectory]
+            : [Path.GetFullPath(named), Path.Combine(Path.GetFullPath(named), "lib")];
+        return candidates.FirstOrDefault(f => File.Exists(Path.Combine(f, Core))) ?? throw new TrainerException(
+            $"libtorch is missing: there is no {Core} in {candidates[0]}; set {FolderVariable} (or --libtorch) to the folder of a "
+            + "libtorch 2.10, or build the Trainer with -p:TorchBackend=cpu.");
+    }
+
+    private static void Open(string folder, string shim)
+    {
+        // The shim names these; once loaded by path, they are found by name wherever the shim itself lies.
+        foreach (string library in new[] { "libc10.so", Core, "libtorch.so" })
+        {
+            if (!NativeLibrary.TryLoad(Path.Combine(folder, library), out _))
+                throw new TrainerException($"{Path.Combine(folder, library)} cannot be loaded: {LastError()}.");
+        }
+
+        // Bound at once: a function that another libtorch lacks would otherwise end the process at its first call.
+        nint handle = OpenLibrary(shim, BindNow);
+        if (handle == 0)
+        {
+            throw new TrainerException(
+                $"the libtorch in {folder} does not fit TorchSharp, which needs libtorch 2.10: {LastError()}.");
+        }
+
+        AssemblyLoadContext.Default.ResolvingUnmanagedDll += (_, name) =>
+            name == "LibTorchSharp" ? handle
+            : NativeLibrary.TryLoad(Path.Combine(folder, $"lib{name}.so"), out nint other) ? other : 0;
+    }
+
+    private static string LastError() => Marshal.PtrToStringUTF8(GetError()) ?? "no reason given";
+
+    [LibraryImport("libc", EntryPoint = "dlopen", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint OpenLibrary(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "dlerror")]
+    private static partial nint GetError();
+}
