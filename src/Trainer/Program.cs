@@ -1,6 +1,27 @@
-using Quorate.Trainer.Native;
-using TorchSharp;
+using System.CommandLine;
+using Quorate.Shared.Runs;
+using Quorate.Trainer;
+using Quorate.Trainer.Commands;
 
-TorchLibrary.Load();
-Console.WriteLine(torch.ones(3).sum().item<float>());
-return 0;
+var program = new RootCommand("Trains models on its own data, for a Quorate cluster.")
+{
+    InitCommand.Create(),
+    TrainCommand.Create(),
+    ScoreCommand.Create(),
+};
+
+ParseResult line = program.Parse(args);
+try
+{
+    int code = await line.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    return line.Errors.Count == 0 ? code : ExitCode.BadInput;
+}
+catch (OperationCanceledException)
+{
+    return ExitCode.Interrupted;
+}
+catch (Exception e) when (e is TrainerException or RunFileException)
+{
+    await Console.Error.WriteLineAsync(e.Message);
+    return ExitCode.BadInput;
+}

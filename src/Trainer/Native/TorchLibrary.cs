@@ -26,6 +26,9 @@ internal static partial class TorchLibrary
     private static readonly Lock Gate = new();
     private static bool loaded;
 
+    /// <summary>Whether the libtorch that was loaded comes with its CUDA half.</summary>
+    public static bool HasCuda { get; private set; }
+
     /// <summary>
     /// Loads libtorch and sets it to one thread: beside other processes two OpenMP threads ran six times slower than one, and one thread
     /// adds in one order, which is what makes training on a CPU reproducible bit by bit. Later calls do nothing.
@@ -43,6 +46,7 @@ internal static partial class TorchLibrary
             string shim = new[] { chosen, built }.Select(f => Path.Combine(f, Shim)).FirstOrDefault(File.Exists)
                 ?? throw new TrainerException($"{Shim} is neither in {chosen} nor in {built}: build the Trainer again.");
             Open(chosen, shim);
+            HasCuda = File.Exists(Path.Combine(chosen, "libtorch_cuda.so"));
             torch.set_num_threads(1);
             loaded = true;
         }

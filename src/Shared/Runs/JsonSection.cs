@@ -1,0 +1,101 @@
+using System.Text.Json;
+
+namespace Quorate.Shared.Runs;
+
+/// <summary>
+/// One object of a JSON file, read key by key. A wrong value adds a sentence to the errors and yields a stand-in, so that reading goes on
+/// and finds the other errors too; whoever reads looks at the errors before using anything.
+/// </summary>
+internal sealed class JsonSection(JsonElement element, string path, List<string> errors)
+{
+    private const int ShownMax = 60;
+
+    private readonly HashSet<string> known = [];
+
+    public bool Has(string key) => Find(key) is not null;
+
+    /// <remarks>
+    /// <paramref name="absent"/> is what the key's absence means, null where it must be there; <paramref name="standIn"/> is what a wrong
+    /// value yields, the least one where none is given: one with which no comparison with another key fails as well.
+    /// </remarks>
+    public int Int(string key, int min, int max, int? absent = null, int? standIn = null)
+    {
+        string rule = $"a whole number from {min} to {max}";
+        return Find(key) is not { } value ? absent ?? Missing(key, rule, standIn ?? min)
+            : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number >= min && number <= max ? number
+            : Wrong(key, rule, value, standIn ?? min);
+    }
+
+    public ulong Whole(string key)
+    {
+        string rule = $"a whole number from 0 to {ulong.MaxValue}";
+        return Find(key) is not { } value ? Missing(key, rule, 0UL)
+            : value.ValueKind == JsonValueKind.Number && value.TryGetUInt64(out ulong number) ? number
+            : Wrong(key, rule, value, 0UL);
+    }
+
+    public double Number(string key, Func<double, bool> allowed, string rule, double? absent = null) =>
+        Find(key) is not { } value ? absent ?? Missing(key, rule, 0.0)
+        : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && allowed(number) ? number
+        : Wrong(key, rule, value, 0.0);
+
+    public TimeSpan Seconds(string key, double min, double max, double absent) =>
+        TimeSpan.FromSeconds(Number(key, s => s >= min && s <= max, $"a number of seconds from {min} to {max}", absent));
+
+    public string Text(string key, Func<string, bool> allowed, string rule) =>
+        Find(key) is not { } value ? Missing(key, rule, "")
+        : value.ValueKind == JsonValueKind.String && allowed(value.GetString()!) ? value.GetString()!
+        : Wrong(key, rule, value, "");
+
+    /// <summary>The member of an enum that a word names.</summary>
+    public T Word<T>(string key, T? absent = null)
+        where T : struct, Enum
+    {
+        string rule = $"one of {string.Join(", ", Enum.GetValues<T>().Select(m => $"\"{Words.Of(m)}\""))}";
+        if (Find(key) is not { } value)
+            return absent ?? Missing(key, rule, default(T));
+        foreach (T member in Enum.GetValues<T>())
+        {
+            if (value.ValueKind == JsonValueKind.String && value.ValueEquals(Words.Of(member)))
+                return member;
+        }
+
+        return Wrong(key, rule, value, default(T));
+    }
+
+    /// <summary>A section inside this one; null when it is no object, or absent.</summary>
+    public JsonSection? Section(string key, bool required) =>
+        Find(key) is not { } value ? required ? Missing<JsonSection?>(key, "an object", null) : null
+        : value.ValueKind == JsonValueKind.Object ? new JsonSection(value, PathOf(key), errors)
+        : Wrong<JsonSection?>(key, "an object", value, null);
+
+    public void Refuse(string key, string why) => errors.Add($"{PathOf(key)} {why}.");
+
+    /// <summary>Comes last: a key that nobody asked for is an error.</summary>
+    public void RefuseUnknownKeys()
+    {
+        foreach (JsonProperty property in element.EnumerateObject().Where(p => !known.Contains(p.Name)))
+            Refuse(property.Name, $"is no key of a run file; the keys here are {string.Join(", ", known)}");
+    }
+
+    private JsonElement? Find(string key)
+    {
+        known.Add(key);
+        return element.TryGetProperty(key, out JsonElement value) ? value : null;
+    }
+
+    private T Missing<T>(string key, string rule, T standIn)
+    {
+        Refuse(key, $"is missing; it must be {rule}");
+        return standIn;
+    }
+
+    private T Wrong<T>(string key, string rule, JsonElement value, T standIn)
+    {
+        string shown = value.GetRawText();
+        Refuse(key, $"must be {rule}, and is {(shown.Length <= ShownMax ? shown : shown[..ShownMax] + "…")}");
+        return standIn;
+    }
+
+    private string PathOf(string key) => path.Length == 0 ? key : $"{path}.{key}";
+}

@@ -1,0 +1,142 @@
+using System.Text;
+using System.Text.Json;
+using Quorate.Rounds;
+
+namespace Quorate.Shared.Runs;
+
+/// <summary>Text to <see cref="RunFile"/>: every key, its range, and what an absent one means.</summary>
+internal static class RunFileReader
+{
+    private static readonly JsonDocumentOptions Strict = new()
+    {
+        CommentHandling = JsonCommentHandling.Skip,
+        AllowDuplicateProperties = false,
+        MaxDepth = 8,
+    };
+
+    public static RunFile Read(string json, string source)
+    {
+        var errors = new List<string>();
+        RunFile? run = null;
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(json, Strict);
+            if (document.RootElement.ValueKind == JsonValueKind.Object)
+                run = ReadRun(new JsonSection(document.RootElement, "", errors));
+            else
+                errors.Add("It must be one JSON object.");
+        }
+        catch (JsonException e)
+        {
+            errors.Add($"It is not JSON ({e.Message})");
+        }
+
+        if (errors.Count == 0 && Encoding.UTF8.GetByteCount(run!.Json) > RunFile.JsonBytesMax)
+            errors.Add($"It is longer than {RunFile.JsonBytesMax / 1024} KiB without its comments.");
+        return errors.Count == 0 ? run! : throw new RunFileException(source, errors);
+    }
+
+    private static RunFile ReadRun(JsonSection file)
+    {
+        int minTrainers = file.Int("minTrainers", 1, Limits.Trainers);
+        var run = new RunFile
+        {
+            Name = ReadName(file),
+            Rules = new RunRules
+            {
+                Rounds = file.Int("rounds", 1, Limits.Rounds),
+                MinTrainers = minTrainers,
+                MinResults = file.Int("minResults", 1, Limits.Trainers, minTrainers),
+                Deadline = file.Seconds("deadlineSeconds", 1, 604_800, 600),
+                Grace = file.Seconds("graceSeconds", 0, 604_800, 0),
+                KeepUpdateRounds = file.Int("keepUpdateRounds", 0, 1_000, 2),
+                KeepModels = file.Int("keepModels", 1, Limits.Rounds, 10),
+            },
+            Seed = file.Whole("seed"),
+            Training = file.Section("training", required: false) is { } training ? ReadTraining(training) : null,
+            Scoring = file.Section("scoring", required: false) is { } scoring ? ReadScoring(scoring) : null,
+        };
+        if (run.Rules.MinResults > minTrainers)
+            file.Refuse("minResults", $"must not be above minTrainers ({minTrainers}), and is {run.Rules.MinResults}");
+        if (run.Training is { } plan && plan.Data.Shards < minTrainers)
+        {
+            file.Refuse(
+                "training.data.shards",
+                $"must not be below minTrainers ({minTrainers}), and is {plan.Data.Shards}: a trainer has a shard of its own");
+        }
+
+        if (run.Scoring is not null && run.Training is null)
+            file.Refuse("scoring", "needs the section training, which names the model and the data set; remove it, or add that");
+        file.RefuseUnknownKeys();
+        return run;
+    }
+
+    private static TrainingPlan ReadTraining(JsonSection training)
+    {
+        var plan = new TrainingPlan(
+            training.Word<Architecture>("model"),
+            training.Section("data", required: true) is { } data
+                ? ReadData(data)
+                : new DataPlan(default, "", Limits.Trainers, 1, default, default),
+            training.Section("local", required: true) is { } local ? ReadLocal(local) : new LocalWork.Epochs(1),
+            training.Int("batch", 1, 65_536),
+            training.Section("optimiser", required: true) is { } optimiser
+                ? ReadOptimiser(optimiser)
+                : new OptimiserPlan(default, 0, 0, 0));
+        training.RefuseUnknownKeys();
+        return plan;
+    }
+
+    private static DataPlan ReadData(JsonSection data)
+    {
+        var plan = new DataPlan(
+            data.Word<DataSet>("set"),
+            data.Text("path", text => text.Length is >= 1 and <= 1024 && !text.Contains('\0'), "a folder, up to 1024 characters long"),
+            data.Int("shards", 1, Limits.Trainers, standIn: Limits.Trainers),
+            data.Int("shardExamples", 1, 1_000_000),
+            data.Word<Partitioning>("partition", Partitioning.Iid),
+            data.Word<Normalisation>("normalise", Normalisation.None));
+        data.RefuseUnknownKeys();
+        return plan;
+    }
+
+    private static LocalWork ReadLocal(JsonSection local)
+    {
+        bool epochs = local.Has("epochs");
+        bool steps = local.Has("steps");
+        if (epochs == steps)
+            local.Refuse("epochs", "or steps must be given, one of the two");
+        LocalWork work = steps
+            ? new LocalWork.Steps(local.Int("steps", 1, 1_000_000))
+            : new LocalWork.Epochs(local.Int("epochs", 1, 1_000, epochs ? null : 1));
+        local.RefuseUnknownKeys();
+        return work;
+    }
+
+    private static OptimiserPlan ReadOptimiser(JsonSection optimiser)
+    {
+        var plan = new OptimiserPlan(
+            optimiser.Word<OptimiserKind>("name"),
+            optimiser.Number("learningRate", rate => rate is > 0 and <= 100, "a number above 0, up to 100"),
+            optimiser.Number("momentum", momentum => momentum is >= 0 and < 1, "a number from 0 up to, without, 1", 0),
+            optimiser.Number("weightDecay", decay => decay is >= 0 and <= 1, "a number from 0 to 1", 0));
+        if (plan is { Name: OptimiserKind.Adam, Momentum: not 0 })
+            optimiser.Refuse("momentum", "is a setting of sgd; adam has none, so remove it");
+        optimiser.RefuseUnknownKeys();
+        return plan;
+    }
+
+    private static ScoringPlan ReadScoring(JsonSection scoring)
+    {
+        var plan = new ScoringPlan(scoring.Int("images", 1, 1_000_000));
+        scoring.RefuseUnknownKeys();
+        return plan;
+    }
+
+    private static RunId ReadName(JsonSection file)
+    {
+        RunId name = default;
+        file.Text("name", text => RunId.TryParse(text, out name), "1 to 63 characters of a-z 0-9 . _ -, the first a letter or a digit");
+        return name;
+    }
+}

@@ -1,0 +1,75 @@
+using System.Text;
+using System.Text.Json;
+
+namespace Quorate.Shared.Runs;
+
+/// <summary><see cref="RunFile"/> to its one text: what <see cref="RunFileReader"/> reads, every key in one order.</summary>
+internal static class RunFileWriter
+{
+    public static string Write(RunFile run)
+    {
+        var bytes = new MemoryStream();
+        using (var json = new Utf8JsonWriter(bytes))
+        {
+            json.WriteStartObject();
+            json.WriteString("name", run.Name.ToString());
+            json.WriteNumber("rounds", run.Rules.Rounds);
+            json.WriteNumber("minTrainers", run.Rules.MinTrainers);
+            json.WriteNumber("minResults", run.Rules.MinResults);
+            json.WriteNumber("deadlineSeconds", run.Rules.Deadline.TotalSeconds);
+            json.WriteNumber("graceSeconds", run.Rules.Grace.TotalSeconds);
+            json.WriteNumber("keepUpdateRounds", run.Rules.KeepUpdateRounds);
+            json.WriteNumber("keepModels", run.Rules.KeepModels);
+            json.WriteNumber("seed", run.Seed);
+            if (run.Training is { } training)
+                WriteTraining(json, training);
+            if (run.Scoring is { } scoring)
+            {
+                json.WriteStartObject("scoring");
+                json.WriteNumber("images", scoring.Images);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(bytes.ToArray());
+    }
+
+    private static void WriteTraining(Utf8JsonWriter json, TrainingPlan training)
+    {
+        json.WriteStartObject("training");
+        json.WriteString("model", Words.Of(training.Model));
+
+        DataPlan data = training.Data;
+        json.WriteStartObject("data");
+        json.WriteString("set", Words.Of(data.Set));
+        json.WriteString("path", data.Path);
+        json.WriteNumber("shards", data.Shards);
+        json.WriteNumber("shardExamples", data.ShardExamples);
+        json.WriteString("partition", Words.Of(data.Partition));
+        json.WriteString("normalise", Words.Of(data.Normalise));
+        json.WriteEndObject();
+
+        json.WriteStartObject("local");
+        (string key, int count) = training.Local switch
+        {
+            LocalWork.Epochs epochs => ("epochs", epochs.Count),
+            LocalWork.Steps steps => ("steps", steps.Count),
+            _ => throw new System.Diagnostics.UnreachableException(),
+        };
+        json.WriteNumber(key, count);
+        json.WriteEndObject();
+
+        json.WriteNumber("batch", training.Batch);
+
+        OptimiserPlan optimiser = training.Optimiser;
+        json.WriteStartObject("optimiser");
+        json.WriteString("name", Words.Of(optimiser.Name));
+        json.WriteNumber("learningRate", optimiser.LearningRate);
+        json.WriteNumber("momentum", optimiser.Momentum);
+        json.WriteNumber("weightDecay", optimiser.WeightDecay);
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+}

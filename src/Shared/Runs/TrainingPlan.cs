@@ -1,0 +1,91 @@
+namespace Quorate.Shared.Runs;
+
+/// <summary>A network that the trainer program can build.</summary>
+public enum Architecture
+{
+    /// <summary>LeNet-5: two convolutions and three linear layers, 61,706 parameters.</summary>
+    Lenet5,
+
+    /// <summary>Two convolutions and two linear layers with dropout, 1,199,882 parameters.</summary>
+    Simplecnn,
+
+    /// <summary>One linear layer, 784 to 10.</summary>
+    Logistic,
+}
+
+/// <summary>A data set that the trainer program can read.</summary>
+public enum DataSet
+{
+    /// <summary>60,000 training and 10,000 test images of 28 x 28 pixels, 10 classes.</summary>
+    Mnist,
+}
+
+/// <summary>How a data set's training examples are dealt out to shards.</summary>
+public enum Partitioning
+{
+    /// <summary>Shuffled by the run's seed and cut into disjoint pieces of equal size.</summary>
+    Iid,
+}
+
+/// <summary>What is done to the pixels before a model sees them.</summary>
+public enum Normalisation
+{
+    /// <summary>Scaled to 0..1.</summary>
+    None,
+
+    /// <summary>Scaled to 0..1, less the training set's mean, divided by its standard deviation.</summary>
+    MeanStd,
+}
+
+/// <summary>The rule by which a local step moves the weights.</summary>
+public enum OptimiserKind
+{
+    /// <summary>Gradient descent, with momentum and weight decay where asked for.</summary>
+    Sgd,
+
+    /// <summary>Adam with the usual decay rates, 0.9 and 0.999.</summary>
+    Adam,
+}
+
+/// <summary>How much a trainer works in a round.</summary>
+public abstract record LocalWork
+{
+    private LocalWork()
+    {
+    }
+
+    /// <param name="Count">1..1,000 passes over the shard; the last batch of a pass may be smaller.</param>
+    public sealed record Epochs(int Count) : LocalWork;
+
+    /// <param name="Count">1..1,000,000 batches, passing over the shard as often as that takes.</param>
+    public sealed record Steps(int Count) : LocalWork;
+}
+
+/// <summary>What the trainers train on.</summary>
+/// <param name="Set">Which data set.</param>
+/// <param name="Path">Folder of the data set's files, 1..1,024 characters; relative to where the trainer was started.</param>
+/// <param name="Shards">1..20,000 disjoint pieces; trainer N trains on piece N.</param>
+/// <param name="ShardExamples">Examples in each piece, 1..1,000,000.</param>
+/// <param name="Partition">How the pieces are cut. IID when absent.</param>
+/// <param name="Normalise">What is done to the pixels. Nothing when absent.</param>
+public sealed record DataPlan(
+    DataSet Set, string Path, int Shards, int ShardExamples, Partitioning Partition, Normalisation Normalise);
+
+/// <summary>How a local step moves the weights; a trainer starts each round with a fresh one.</summary>
+/// <param name="Name">The rule.</param>
+/// <param name="LearningRate">Above 0, up to 100.</param>
+/// <param name="Momentum">0 up to, without, 1; SGD only. 0 when absent.</param>
+/// <param name="WeightDecay">0..1. 0 when absent.</param>
+public sealed record OptimiserPlan(OptimiserKind Name, double LearningRate, double Momentum, double WeightDecay);
+
+/// <summary>What every trainer does in every round.</summary>
+/// <param name="Model">The network.</param>
+/// <param name="Data">What it trains on.</param>
+/// <param name="Local">How much of that in a round.</param>
+/// <param name="Batch">Examples in a local step, 1..65,536.</param>
+/// <param name="Optimiser">How a step moves the weights.</param>
+public sealed record TrainingPlan(Architecture Model, DataPlan Data, LocalWork Local, int Batch, OptimiserPlan Optimiser);
+
+/// <summary>How models are scored.</summary>
+/// <param name="Images">How many of the test images each round's model is scored on, 1..1,000,000; the last model sees them all.</param>
+public sealed record ScoringPlan(int Images);

@@ -1,0 +1,107 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+
+namespace Quorate.Trainer.Data;
+
+/// <summary>
+/// An IDX file of unsigned bytes (http://yann.lecun.com/exdb/mnist), plain or gzipped, read item by item from start to end: big-endian,
+/// two zero bytes, the element type (8: unsigned byte), the number of dimensions, each dimension's size, then the items.
+/// </summary>
+internal sealed class IdxFile : IDisposable
+{
+    /// <summary>More items than this are taken for damage.</summary>
+    public const int ItemsMax = 10_000_000;
+
+    private readonly Stream stream;
+    private readonly string path;
+
+    private IdxFile(Stream stream, string path, int[] itemShape)
+    {
+        this.stream = stream;
+        this.path = path;
+        Span<byte> header = stackalloc byte[8 + (4 * itemShape.Length)];
+        Read(header, "its header");
+        int magic = BinaryPrimitives.ReadInt32BigEndian(header);
+        int expected = 0x0800 + 1 + itemShape.Length;
+        if (magic != expected)
+            throw Damaged($"it starts with 0x{magic:x8} instead of 0x{expected:x8}");
+        Items = BinaryPrimitives.ReadInt32BigEndian(header[4..]);
+        if (Items is < 1 or > ItemsMax)
+            throw Damaged($"it claims {Items} items instead of 1 to {ItemsMax}");
+        for (int i = 0; i < itemShape.Length; i++)
+        {
+            int size = BinaryPrimitives.ReadInt32BigEndian(header[(8 + (4 * i))..]);
+            if (size != itemShape[i])
+                throw Damaged($"its items are {size} in size where {itemShape[i]} is expected");
+        }
+    }
+
+    public int Items { get; }
+
+    /// <param name="folder">The data set's folder.</param>
+    /// <param name="name">The file, without .gz; the plain file is taken where both are there.</param>
+    /// <param name="itemShape">What the size of each item must be.</param>
+    /// <exception cref="TrainerException">The file is missing, cannot be read, or has another header.</exception>
+    public static IdxFile Open(string folder, string name, params int[] itemShape)
+    {
+        string plain = Path.Combine(folder, name);
+        string path = new[] { plain, plain + ".gz" }.FirstOrDefault(File.Exists) ?? throw new TrainerException(
+            $"{plain}.gz is missing: put the data set there, or name its folder in the run file (training.data.path) or with --data.");
+        Stream? stream = null;
+        try
+        {
+            stream = File.OpenRead(path);
+            if (path.EndsWith(".gz", StringComparison.Ordinal))
+                stream = new BufferedStream(new GZipStream(stream, CompressionMode.Decompress), 1 << 16);
+            return new IdxFile(stream, path, itemShape);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new TrainerException($"{path} cannot be read: {e.Message}", e);
+        }
+        catch (TrainerException)
+        {
+            stream?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Fills <paramref name="item"/> with the next item.</summary>
+    /// <exception cref="TrainerException">The file ends before, or is damaged.</exception>
+    public void ReadItem(Span<byte> item) => Read(item, $"{Items} items");
+
+    /// <exception cref="TrainerException">The file goes on, or its checksum is wrong.</exception>
+    public void ExpectEnd()
+    {
+        Span<byte> more = stackalloc byte[1];
+        if (ReadSome(more) != 0)
+            throw Damaged($"it goes on after {Items} items");
+    }
+
+    public TrainerException Damaged(string how) => new($"{path} is damaged: {how}; fetch it again.");
+
+    public void Dispose() => stream.Dispose();
+
+    private void Read(Span<byte> bytes, string what)
+    {
+        while (!bytes.IsEmpty)
+        {
+            int count = ReadSome(bytes);
+            if (count == 0)
+                throw Damaged($"it ends within {what}");
+            bytes = bytes[count..];
+        }
+    }
+
+    private int ReadSome(Span<byte> bytes)
+    {
+        try
+        {
+            return stream.Read(bytes);
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException)
+        {
+            throw new TrainerException($"{path} cannot be read: {e.Message}", e);
+        }
+    }
+}
