@@ -1,0 +1,74 @@
+using System.Runtime.InteropServices;
+
+namespace Quorate.Coordinator.Disk;
+
+/// <summary>
+/// Makes names durable. Flushing a file saves its bytes; that the file is <em>called</em> what it is called stands in
+/// its directory, and only flushing the directory saves that. .NET opens no directories, hence the two C functions.
+/// </summary>
+public static partial class DurableDirectory
+{
+    // O_RDONLY | O_DIRECTORY differs between processors: the flag that a wrong path would need is left out, because
+    // fsync of a mere file is harmless. O_CLOEXEC keeps the descriptor out of child processes.
+    private const int OpenReadOnly = 0;
+    private const int CloseOnExec = 0x80000;
+    private const int Interrupted = 4;
+
+    /// <summary>
+    /// Returns once every creation, renaming and removal inside <paramref name="path"/> has reached the disk.
+    /// On Windows it does nothing: NTFS journals names itself and opens no directory for flushing.
+    /// </summary>
+    /// <exception cref="IOException">The directory cannot be opened, or the disk reports a failure.</exception>
+    public static void Flush(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (OperatingSystem.IsWindows()) return;
+
+        // macOS has another number for O_CLOEXEC; without the flag the short-lived descriptor is merely inheritable.
+        int descriptor = Retry(() => Open(path, OperatingSystem.IsLinux() ? OpenReadOnly | CloseOnExec : OpenReadOnly));
+        if (descriptor < 0) throw Failure("open", path);
+        try
+        {
+            if (Retry(() => Sync(descriptor)) < 0) throw Failure("flush", path);
+        }
+        finally
+        {
+            _ = Close(descriptor);
+        }
+    }
+
+    /// <summary>Creates <paramref name="path"/> with all missing parents, durably; does nothing where it exists.</summary>
+    /// <exception cref="IOException">A directory cannot be created or flushed.</exception>
+    /// <exception cref="UnauthorizedAccessException">This user may not create it.</exception>
+    public static void Create(string path)
+    {
+        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        if (Directory.Exists(full)) return;
+        if (Path.GetDirectoryName(full) is { } parent)
+        {
+            Create(parent);
+            Directory.CreateDirectory(full);
+            Flush(parent);
+        }
+    }
+
+    private static int Retry(Func<int> call)
+    {
+        int result;
+        do result = call();
+        while (result < 0 && Marshal.GetLastPInvokeError() == Interrupted);
+        return result;
+    }
+
+    private static IOException Failure(string verb, string path) => new(
+        $"Cannot {verb} the directory {path}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}.");
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int Sync(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    private static partial int Close(int descriptor);
+}

@@ -1,0 +1,156 @@
+using System.Security.Cryptography;
+using Google.Protobuf;
+using Grpc.Core;
+using Microsoft.Win32.SafeHandles;
+using Quorate.Rounds;
+using Quorate.Shared.Protocol;
+
+namespace Quorate.Shared.Transfer;
+
+/// <summary>
+/// Brings a blob from any of several replicas into a file. The bytes grow in PATH.part, which survives a cut, a restart and a change of
+/// replica; a damaged part is asked for again by itself; the file gets its name only when the whole has the right SHA-256.
+/// It is not fsynced: whoever needs that (a coordinator) has a store of its own.
+/// </summary>
+/// <param name="replicas">Asked in turn, starting with the first; at least one.</param>
+public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRules rules, TimeProvider time)
+{
+    /// <summary>Damaged parts asked for again within one attempt, before the replica counts as bad.</summary>
+    private const int RefetchesMax = 16;
+
+    /// <summary>Whole blobs that came with a wrong hash before giving up: one may have begun with an old, bad PATH.part.</summary>
+    private const int WrongWholesMax = 2;
+
+    /// <param name="length">Bytes of the blob, as the state says.</param>
+    /// <param name="progress">Called with the bytes in place so far, from any thread.</param>
+    /// <exception cref="TransferException">Given up; PATH.part keeps what arrived.</exception>
+    public async Task FetchAsync(BlobHash hash, long length, string path, Action<long>? progress, CancellationToken token)
+    {
+        string partial = path + ".part";
+        using var fetch = new State(hash, length, partial, progress);
+        var pipeline = rules.Pipeline(time);
+        try
+        {
+            for (int wrong = 0; wrong < WrongWholesMax; wrong++)
+            {
+                // Each turn rises the offset by a part at least (see TryAsync), so this ends.
+                while (fetch.Offset < length)
+                    await pipeline.ExecuteAsync((state, t) => new ValueTask(TryAsync(state, t)), fetch, token);
+                if (fetch.IsRight())
+                {
+                    fetch.Dispose();
+                    File.Move(partial, path, overwrite: true);
+                    return;
+                }
+                fetch.StartAnew();
+            }
+        }
+        catch (Exception e) when (RetryRules.IsPassing(e) || e is RpcException)
+        {
+            throw new TransferException(
+                $"Blob {hash.Short} could not be downloaded, {fetch.Offset} of {length} bytes are here: {BlobUpload.Say(e)}", e);
+        }
+        throw new TransferException($"Blob {hash.Short} arrived {WrongWholesMax} times with a wrong SHA-256; nothing was kept.");
+    }
+
+    /// <summary>One attempt at one replica. Returns when it made progress, throws when it made none.</summary>
+    private async Task TryAsync(State fetch, CancellationToken token)
+    {
+        var replica = replicas[fetch.Attempt++ % replicas.Count];
+        long before = fetch.Offset;
+        using var guard = new StallGuard(rules.StallTimeout, time, token);
+        try
+        {
+            using var call = replica.Download(fetch.Ask(0), guard.Token);
+            int refetches = 0;
+            while (fetch.Offset < fetch.Length && await call.ResponseStream.MoveNext(guard.Token))
+            {
+                using var part = call.ResponseStream.Current;
+                guard.Moved();
+                if (part.Offset != fetch.Offset || part.Length == 0 || part.Length > fetch.Length - fetch.Offset)
+                    throw new InvalidDataException($"The part at {part.Offset} does not follow {fetch.Offset}.");
+                if (part.Intact) fetch.Append(part);
+                else if (++refetches > RefetchesMax) throw new InvalidDataException($"More than {RefetchesMax} parts were damaged.");
+                else await RefetchAsync(replica, fetch, part.Length, guard);
+            }
+            if (fetch.Offset < fetch.Length) throw new InvalidDataException($"The replica stopped at {fetch.Offset} of {fetch.Length} bytes.");
+        }
+        catch (OperationCanceledException) when (guard.Stalled)
+        {
+            if (fetch.Offset == before) throw guard.Fault();
+        }
+        catch (Exception e) when (RetryRules.IsPassing(e) && fetch.Offset > before)
+        {
+            // Cut after progress: the next attempt goes on from here, at the next replica.
+        }
+    }
+
+    private static async Task RefetchAsync(TransferClient replica, State fetch, int length, StallGuard guard)
+    {
+        using var call = replica.Download(fetch.Ask(length), guard.Token);
+        if (!await call.ResponseStream.MoveNext(guard.Token)) throw new InvalidDataException("A damaged part did not come again.");
+        using var part = call.ResponseStream.Current;
+        guard.Moved();
+        if (!part.Intact || part.Offset != fetch.Offset || part.Length != length)
+            throw new InvalidDataException($"The part at {fetch.Offset} is damaged, twice.");
+        fetch.Append(part);
+    }
+
+    /// <summary>The bytes so far: those before <see cref="Offset"/> are in the file and in the hash.</summary>
+    private sealed class State : IDisposable
+    {
+        private readonly BlobHash _hash;
+        private readonly SafeFileHandle _file;
+        private readonly IncrementalHash _sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        private readonly Action<long>? _progress;
+
+        public State(BlobHash hash, long length, string partial, Action<long>? progress)
+        {
+            (_hash, Length, _progress) = (hash, length, progress);
+            _file = File.OpenHandle(partial, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+            long there = RandomAccess.GetLength(_file);
+            if (there > length) RandomAccess.SetLength(_file, there = 0);
+            using var buffer = Part.Rent(Part.BytesUsual);
+            while (Offset < there)
+            {
+                int count = RandomAccess.Read(_file, buffer.Room.Span, Offset);
+                if (count == 0) break;
+                _sha.AppendData(buffer.Room.Span[..count]);
+                Offset += count;
+            }
+        }
+
+        public long Length { get; }
+        public long Offset { get; private set; }
+        public int Attempt { get; set; }
+
+        public DownloadRequest Ask(long length)
+        {
+            var name = _hash.ToArray();
+            return new DownloadRequest { Blob = UnsafeByteOperations.UnsafeWrap(name), Offset = Offset, Length = length };
+        }
+
+        public void Append(Part part)
+        {
+            RandomAccess.Write(_file, part.Data.Span, Offset);
+            _sha.AppendData(part.Data.Span);
+            Offset += part.Length;
+            _progress?.Invoke(Offset);
+        }
+
+        public bool IsRight() => BlobHash.FromBytes(_sha.GetHashAndReset()) == _hash;
+
+        /// <summary>Forgets all bytes. The hash was reset when it was read.</summary>
+        public void StartAnew()
+        {
+            RandomAccess.SetLength(_file, 0);
+            Offset = 0;
+        }
+
+        public void Dispose()
+        {
+            _file.Dispose();
+            _sha.Dispose();
+        }
+    }
+}

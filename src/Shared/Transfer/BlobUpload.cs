@@ -1,0 +1,112 @@
+using Grpc.Core;
+using Quorate.Shared.Protocol;
+using BlobHash = Quorate.Rounds.BlobHash;
+
+namespace Quorate.Shared.Transfer;
+
+/// <summary>
+/// Brings a file to the leader and returns its verdict. What the cluster already has is not sent again; a cut upload goes on where the
+/// receiver says, at whoever leads by then.
+/// </summary>
+/// <param name="leader">
+/// Whom to ask. Gets the last failure (null at first), whose trailers may name another leader, and is called before each attempt.
+/// </param>
+public sealed class BlobUpload(
+    Func<RpcException?, CancellationToken, ValueTask<TransferClient>> leader, RetryRules rules, TimeProvider time)
+{
+    /// <param name="header">Blob and length must be those of the file.</param>
+    /// <param name="progress">Called with the bytes sent so far, from any thread; goes back when bytes are sent again.</param>
+    /// <returns>Accepted, Duplicate, Stale or Rejected. Never Incomplete.</returns>
+    /// <exception cref="TransferException">Given up: no attempt of the last few made progress, or the refusal is final.</exception>
+    public async Task<VerdictReply> SendAsync(
+        UploadHeader header, string path, Action<long>? progress, CancellationToken token)
+    {
+        var hash = BlobHash.FromBytes(header.Blob.Span);
+        using var source = BlobSource.Complete(hash, File.OpenHandle(path));
+        if (source.Length != header.Length)
+            throw new TransferException($"{path} has {source.Length} bytes, its header says {header.Length}.");
+        var upload = new State(header, source, progress);
+        var pipeline = rules.Pipeline(time);
+        try
+        {
+            while (true)
+            {
+                // One turn of this loop is one stretch of progress, so it ends: offsets only rise between turns (see TryAsync).
+                var reply = await pipeline.ExecuteAsync((state, t) => new ValueTask<VerdictReply>(TryAsync(state, t)), upload, token);
+                if (reply.Verdict != Verdict.Incomplete) return reply;
+            }
+        }
+        catch (Exception e) when (RetryRules.IsPassing(e) || e is RpcException)
+        {
+            throw new TransferException(
+                $"Blob {hash.Short} could not be uploaded, {upload.Reached} of {header.Length} bytes arrived: {Say(e)}", e);
+        }
+    }
+
+    internal static string Say(Exception fault) => fault is RpcException rpc ? rpc.Status.Detail : fault.Message;
+
+    /// <summary>One attempt. Incomplete means progress; an attempt without any throws, so that the pipeline counts it.</summary>
+    private async Task<VerdictReply> TryAsync(State upload, CancellationToken token)
+    {
+        try
+        {
+            var client = await leader(upload.Refusal, token);
+            var reply = await OnceAsync(client, upload, token);
+            upload.Refusal = null;
+            if (reply.Verdict != Verdict.Incomplete) return reply;
+            if (!upload.Advance(reply.Have)) throw new InvalidDataException(reply.Reason);
+            return reply;
+        }
+        catch (Exception e) when (RetryRules.IsPassing(e))
+        {
+            upload.Refusal = e as RpcException;
+            // The offer that opened this attempt showed what the one before it had brought.
+            if (upload.Advance(upload.Offered)) return new VerdictReply { Verdict = Verdict.Incomplete, Have = upload.Offered };
+            throw;
+        }
+    }
+
+    private async Task<VerdictReply> OnceAsync(TransferClient client, State upload, CancellationToken token)
+    {
+        using var guard = new StallGuard(rules.StallTimeout, time, token);
+        long offset = 0;
+        try
+        {
+            if (upload.Header.Length > Part.BytesUsual)
+            {
+                using var offer = client.Offer(upload.Header, guard.Token);
+                var offered = await offer.ResponseAsync;
+                if (offered.Verdict != Verdict.Incomplete) return offered;
+                upload.Offered = offset = Math.Clamp(offered.Have, 0, upload.Header.Length);
+            }
+            guard.Moved();
+            using var call = client.Upload(guard.Token);
+            return await PartSending.SendAsync(call, upload.Header, upload.Source, offset, guard, upload.Progress);
+        }
+        catch (OperationCanceledException) when (guard.Stalled)
+        {
+            throw guard.Fault();
+        }
+    }
+
+    private sealed class State(UploadHeader header, BlobSource source, Action<long>? progress)
+    {
+        public UploadHeader Header => header;
+        public BlobSource Source => source;
+        public Action<long>? Progress => progress;
+        public RpcException? Refusal { get; set; }
+
+        /// <summary>The offset at which the last offer said to go on.</summary>
+        public long Offered { get; set; }
+
+        /// <summary>The furthest offset any receiver confirmed. Only a rise counts as progress.</summary>
+        public long Reached { get; private set; }
+
+        public bool Advance(long have)
+        {
+            if (have <= Reached) return false;
+            Reached = have;
+            return true;
+        }
+    }
+}

@@ -1,0 +1,69 @@
+using System.Buffers;
+using Quorate.Shared.Protocol;
+using Crc = System.IO.Hashing.Crc32;
+
+namespace Quorate.Shared.Transfer;
+
+/// <summary>
+/// A piece of a blob on its way, with its bytes in a pooled buffer. Dispose gives the buffer back; the data must not be touched after.
+/// The same message as <see cref="Protocol.Part"/>, without its allocations.
+/// </summary>
+public sealed class Part : IDisposable
+{
+    /// <summary>The most data a part carries (transfer.proto).</summary>
+    public const int BytesMax = 1 << 20;
+
+    /// <summary>
+    /// The data our own programs put in a part: 63 pages, so that part, header and gRPC prefix fit the pool's 256 KiB buffers and
+    /// the second-level cache. Measured: 1 MiB parts are no faster and hold four times the memory per transfer.
+    /// </summary>
+    public const int BytesUsual = 252 * 1024;
+
+    private byte[]? _buffer;
+
+    private Part(byte[] buffer) => _buffer = buffer;
+
+    /// <summary>What is being sent: on the first part of an upload or a put, and on no other.</summary>
+    public UploadHeader? Header { get; set; }
+
+    /// <summary>Where the first byte of <see cref="Data"/> lies in the blob.</summary>
+    public long Offset { get; private set; }
+
+    /// <summary>The CRC-32 that came with the data, or that <see cref="Fill"/> computed.</summary>
+    public uint Checksum { get; private set; }
+
+    public int Length { get; private set; }
+
+    public ReadOnlyMemory<byte> Data => Buffer.AsMemory(0, Length);
+
+    /// <summary>Room for data: at least the capacity that was rented.</summary>
+    public Memory<byte> Room => Buffer;
+
+    /// <summary>Whether the data is what the sender checksummed.</summary>
+    public bool Intact => Crc.HashToUInt32(Data.Span) == Checksum;
+
+    private byte[] Buffer => _buffer ?? throw new ObjectDisposedException(nameof(Part));
+
+    /// <summary>An empty part with room for <paramref name="capacity"/> bytes, 0 to <see cref="BytesMax"/>.</summary>
+    public static Part Rent(int capacity)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(capacity, BytesMax);
+        return new Part(ArrayPool<byte>.Shared.Rent(capacity));
+    }
+
+    /// <summary>Declares the first <paramref name="length"/> bytes of the room to be the blob's bytes at <paramref name="offset"/>.</summary>
+    public void Fill(long offset, int length)
+    {
+        Describe(offset, length, Crc.HashToUInt32(Buffer.AsSpan(0, length)));
+    }
+
+    internal void Describe(long offset, int length, uint checksum)
+    {
+        (Offset, Length, Checksum) = (offset, length, checksum);
+    }
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _buffer, null) is { } buffer) ArrayPool<byte>.Shared.Return(buffer);
+    }
+}

@@ -1,0 +1,65 @@
+using Grpc.Core;
+using Quorate.Shared.Protocol;
+
+namespace Quorate.Shared.Transfer;
+
+/// <summary>Sends a blob over one client-streaming call (Upload or PutBlob) and returns what was answered.</summary>
+public static class PartSending
+{
+    /// <summary>
+    /// Sends from <paramref name="offset"/> on, at least one part (the header may travel alone). The receiver may answer before the end,
+    /// for example INCOMPLETE with another offset; sending stops then. Only the receiver's silence counts for the guard,
+    /// not that of a source which is still being written.
+    /// </summary>
+    /// <exception cref="TimeoutException">The receiver took or said nothing for the guard's limit.</exception>
+    /// <exception cref="RpcException">The call failed.</exception>
+    /// <exception cref="EndOfStreamException">The source ended early.</exception>
+    public static async Task<VerdictReply> SendAsync(
+        AsyncClientStreamingCall<Part, VerdictReply> call, UploadHeader header, BlobSource source, long offset,
+        StallGuard guard, Action<long>? progress = null)
+    {
+        var answer = call.ResponseAsync;
+        try
+        {
+            await StreamAsync(call, header, source, offset, guard, progress);
+            return await answer.WaitAsync(guard.Token);
+        }
+        catch (Exception e) when (e is RpcException or InvalidOperationException && !guard.Token.IsCancellationRequested)
+        {
+            // A write fails when the receiver has answered already: the answer says more than the failure.
+            return await answer.WaitAsync(guard.Token);
+        }
+        catch (OperationCanceledException) when (guard.Stalled)
+        {
+            throw guard.Fault();
+        }
+    }
+
+    private static async Task StreamAsync(
+        AsyncClientStreamingCall<Part, VerdictReply> call, UploadHeader header, BlobSource source, long offset,
+        StallGuard guard, Action<long>? progress)
+    {
+        using var part = Part.Rent(Part.BytesUsual);
+        part.Header = header;
+        do
+        {
+            if (source.Available <= offset)
+            {
+                guard.Pause();
+                var more = source.WaitAsync(offset, guard.Token);
+                if (await Task.WhenAny(more, call.ResponseAsync) != more) return;
+                await more;
+            }
+            int count = source.Read(offset, part.Room.Span[..Part.BytesUsual]);
+            part.Fill(offset, count);
+            guard.Moved();
+            await call.RequestStream.WriteAsync(part, guard.Token);
+            part.Header = null;
+            offset += count;
+            progress?.Invoke(offset);
+        }
+        while (offset < source.Length && !call.ResponseAsync.IsCompleted);
+        guard.Moved();
+        await call.RequestStream.CompleteAsync();
+    }
+}

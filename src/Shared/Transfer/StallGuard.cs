@@ -1,0 +1,39 @@
+namespace Quorate.Shared.Transfer;
+
+/// <summary>
+/// A token that is cancelled when nothing moved for a while: a limit on silence, not on the whole, so that it fits 30 kB and 30 GB alike.
+/// </summary>
+public sealed class StallGuard : IDisposable
+{
+    private readonly TimeSpan _limit;
+    private readonly CancellationTokenSource _silence;
+    private readonly CancellationTokenSource _either;
+    private readonly CancellationToken _outer;
+
+    public StallGuard(TimeSpan limit, TimeProvider time, CancellationToken outer)
+    {
+        (_limit, _outer) = (limit, outer);
+        _silence = new CancellationTokenSource(limit, time);
+        _either = CancellationTokenSource.CreateLinkedTokenSource(outer, _silence.Token);
+    }
+
+    public CancellationToken Token => _either.Token;
+
+    /// <summary>Whether it was silence, and not the caller, that cancelled.</summary>
+    public bool Stalled => _silence.IsCancellationRequested && !_outer.IsCancellationRequested;
+
+    /// <summary>Something moved: the silence starts anew.</summary>
+    public void Moved() => _silence.CancelAfter(_limit);
+
+    /// <summary>From here on the other side is not to blame for silence, until <see cref="Moved"/>.</summary>
+    public void Pause() => _silence.CancelAfter(Timeout.InfiniteTimeSpan);
+
+    /// <summary>What a caller is told when <see cref="Stalled"/>.</summary>
+    public TimeoutException Fault() => new($"Nothing moved for {_limit.TotalSeconds:0.#} s.");
+
+    public void Dispose()
+    {
+        _either.Dispose();
+        _silence.Dispose();
+    }
+}
