@@ -59,7 +59,7 @@ public static class RoundMachine
     {
         if (state.Find(open.Run) is { } known)
             return (state.Runs, known.Plan == open.Plan && known.Rules == open.Rules
-                ? Outcome.Duplicate($"Run '{open.Run}' is open already.")
+                ? Outcome.Duplicate($"Run '{open.Run}' {(known.Ended ? "has ended" : "is open")} already.")
                 : Outcome.Rejected($"There is another run '{open.Run}': choose a new name."));
         if (state.Active is { } active)
             return (state.Runs, Outcome.Rejected($"Run '{active.Id}' is still active: stop it first."));
@@ -75,6 +75,9 @@ public static class RoundMachine
         if (run.Ended) return (run, Outcome.Rejected($"Run '{run.Id}' has ended."));
         if (join.Examples is < 1 or > Limits.Examples)
             return (run, Outcome.Rejected($"Examples must be 1 to {Limits.Examples}, not {join.Examples}."));
+        // Replaces is 0 where nobody is to be replaced, so a member under 0 could be replaced by anyone.
+        if (join.Incarnation == 0)
+            return (run, Outcome.Rejected($"Trainer {join.Trainer}'s incarnation is 0: choose a random one."));
 
         var known = run.Trainers.GetValueOrDefault(join.Trainer);
         if (known is { Present: true } && known.Incarnation == join.Incarnation && known.Examples == join.Examples)

@@ -77,9 +77,10 @@ public sealed record Run
     /// <summary>The scored model with the highest accuracy, the earliest of equals; null when none is scored.</summary>
     public PublishedModel? Best => Trail.Where(m => m.Score is not null).MaxBy(m => m.Score!.Accuracy);
 
-    /// <summary>The models whose bytes must be kept: the newest few and the best.</summary>
-    public IEnumerable<PublishedModel> KeptModels =>
-        Trail.Skip(Math.Max(0, Trail.Count - Rules.KeepModels)).Append(Best).OfType<PublishedModel>().Distinct();
+    /// <summary>The models whose bytes must be kept: the newest few, the best, and the one that is scored next.</summary>
+    public IEnumerable<PublishedModel> KeptModels => Trail
+        .Skip(Math.Max(0, Trail.Count - Rules.KeepModels))
+        .Append(Best).Append(NextStep.ToScore(this)).OfType<PublishedModel>().Distinct();
 
     /// <summary>The updates whose bytes must be kept: the current round's and those the trail still lists.</summary>
     public IEnumerable<Update> KeptUpdates =>

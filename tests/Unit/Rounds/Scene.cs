@@ -1,0 +1,108 @@
+using System.Text;
+using Quorate.Rounds;
+
+namespace Quorate.Unit.Rounds;
+
+/// <summary>
+/// A replica on its own. Every command takes the way it takes in the log (encoded, decoded, applied), and after each
+/// one the invariants hold and a refusal has changed nothing.
+/// </summary>
+internal sealed class Scene
+{
+    public static readonly RunId Digits = RunId.Parse("digits");
+
+    public ClusterState State { get; private set; } = ClusterState.Empty;
+    public Run Run => State.Runs[^1];
+
+    /// <summary>What is proposed gets this time; tests that look at times move it.</summary>
+    public long Now { get; set; } = 1000;
+
+    public static RunRules Rules(
+        int rounds = 3, int minTrainers = 2, int minResults = 1, int keepUpdateRounds = 2, int keepModels = 2) => new()
+    {
+        Rounds = rounds, MinTrainers = minTrainers, MinResults = minResults, Deadline = TimeSpan.FromMinutes(10),
+        Grace = TimeSpan.FromSeconds(30), KeepUpdateRounds = keepUpdateRounds, KeepModels = keepModels,
+    };
+
+    /// <summary>A scene whose run has its initial model and waits for its first trainers.</summary>
+    public static Scene Prepared(RunRules? rules = null)
+    {
+        var scene = new Scene();
+        scene.Open(rules: rules).IsAccepted();
+        scene.Publish(0).IsAccepted();
+        return scene;
+    }
+
+    /// <summary>A scene in round 1 with these trainers present; all of them are needed.</summary>
+    public static Scene Training(params string[] trainers)
+    {
+        var scene = Prepared(Rules(minTrainers: trainers.Length));
+        foreach (string trainer in trainers) scene.Join(trainer).IsAccepted();
+        Assert.Equal((Phase.Training, 1), (scene.Run.Phase, scene.Run.Round));
+        return scene;
+    }
+
+    public static BlobHash Blob(string content) => BlobHash.Of(Encoding.UTF8.GetBytes(content));
+    public static TrainerId Id(string trainer) => TrainerId.Parse(trainer);
+
+    public Outcome Open(string run = "digits", RunRules? rules = null, string plan = "{}") =>
+        Do(new Command.OpenRun(RunId.Parse(run), rules ?? Rules(), plan, Now));
+
+    public Outcome Join(string trainer, ulong incarnation = 1, ulong replaces = 0, long examples = 100) =>
+        Do(new Command.Join(Digits, Id(trainer), incarnation, replaces, examples, Now));
+
+    public Outcome Leave(string trainer, ulong incarnation = 1) =>
+        Do(new Command.Leave(Digits, Id(trainer), incarnation, Now));
+
+    public Outcome Update(
+        string trainer, int round = 1, string? content = null, long length = 10, long examples = 100) =>
+        Do(new Command.AcceptUpdate(
+            Digits, round, Id(trainer), Blob(content ?? $"{trainer} in {round}"), length, examples, 0.5, Now));
+
+    public Outcome Close(int round = 1) => Do(new Command.CloseRound(Digits, round, Now));
+
+    public Outcome Publish(int round, string? content = null, long length = 10) =>
+        Do(new Command.PublishModel(Digits, round, Blob(content ?? $"model {round}"), length, Now));
+
+    public Outcome Score(int round, double accuracy = 0.9) =>
+        Do(new Command.RecordScore(Digits, round, new Score(0.1, accuracy, 2000), "", Now));
+
+    public Outcome CannotScore(int round, string reason) =>
+        Do(new Command.RecordScore(Digits, round, null, reason, Now));
+
+    public Outcome End(string run = "digits", bool failed = false, string reason = "enough") =>
+        Do(new Command.EndRun(RunId.Parse(run), failed, reason, Now));
+
+    /// <summary>Everybody delivers and the model is published.</summary>
+    public void PlayRound(int round, params string[] trainers)
+    {
+        foreach (string trainer in trainers) Update(trainer, round).IsAccepted();
+        Publish(round).IsAccepted();
+    }
+
+    /// <summary>Goes on from a state made elsewhere.</summary>
+    public void Restore(ClusterState state) => State = state;
+
+    public Outcome Do(Command command)
+    {
+        byte[] bytes = CommandCodec.Encode(command);
+        var before = State;
+        (State, var outcome) = RoundMachine.Apply(before, before.Index + 1, CommandCodec.Decode(bytes), bytes);
+        Assert.Null(Invariants.FirstBroken(State));
+        Assert.NotEqual(before.Chain, State.Chain);
+        Assert.Equal(outcome.Verdict == Verdict.Accepted, !ReferenceEquals(before.Runs, State.Runs));
+        Assert.Equal(outcome.Verdict == Verdict.Accepted, outcome.Reason.Length == 0);
+        return outcome;
+    }
+}
+
+internal static class OutcomeExpectations
+{
+    /// <summary>The verdict and, to the letter, the sentence.</summary>
+    public static void Is(this Outcome actual, Outcome expected) => Assert.Equal(expected, actual);
+
+    public static void IsAccepted(this Outcome actual) => Assert.Equal(Outcome.Accepted, actual);
+    public static void IsDuplicate(this Outcome actual, string reason) => actual.Is(Outcome.Duplicate(reason));
+    public static void IsStale(this Outcome actual, string reason) => actual.Is(Outcome.Stale(reason));
+    public static void IsRejected(this Outcome actual, string reason) => actual.Is(Outcome.Rejected(reason));
+}
