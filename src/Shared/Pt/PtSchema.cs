@@ -24,4 +24,27 @@ public static class PtSchema
             ? $"Tensor {PtText.Quote(extra.Name)} is not part of the model."
             : null;
     }
+
+    /// <summary>
+    /// The first boolean tensor whose content is not the model's; null where there is none. Booleans have no mean, so updates that differ
+    /// in one could not be averaged: better to refuse the one that changed it than to fail the round.
+    /// </summary>
+    /// <exception cref="PtFormatException">A file was cut since it was opened.</exception>
+    public static string? FirstChangedBoolean(PtFile model, PtFile update)
+    {
+        Span<byte> wanted = stackalloc byte[1024], found = stackalloc byte[1024];
+        foreach (PtTensor tensor in model.Tensors.Where(tensor => tensor.Info.Type == TensorType.Bool))
+        {
+            if (update.Find(tensor.Info.Name) is not { } other || other.Info != tensor.Info) return tensor.Info.Name;
+            for (long done = 0; done < tensor.Info.Bytes; done += wanted.Length)
+            {
+                int count = (int)Math.Min(wanted.Length, tensor.Info.Bytes - done);
+                model.Read(tensor, done, wanted[..count]);
+                update.Read(other, done, found[..count]);
+                if (!wanted[..count].SequenceEqual(found[..count])) return tensor.Info.Name;
+            }
+        }
+
+        return null;
+    }
 }

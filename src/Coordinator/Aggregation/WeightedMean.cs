@@ -1,0 +1,159 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+using Quorate.Shared.Pt;
+
+namespace Quorate.Coordinator.Aggregation;
+
+/// <summary>
+/// The updates' weighted mean as one long sequence of bytes, tensor after tensor. Floating tensors are averaged; integer
+/// ones (such as num_batches_tracked) take the maximum, since a mean of counters means nothing; booleans must be equal.
+/// Each update is read once, front to back, and its checksums are verified on the way.
+/// </summary>
+internal sealed class WeightedMean : IDisposable
+{
+    private const int ChunkElements = WeightedSum.ElementsMax;
+    private readonly List<(PtFile File, string Path, long Weight)> _updates = [];
+    private readonly WeightedSum _sum;
+    private readonly byte[] _chunk = new byte[ChunkElements * sizeof(double)];
+    private PtTensorReader[] _readers = [];
+    private int _index = -1;
+    private long _left;
+
+    /// <exception cref="AveragingException">An update is no .pt file or has other tensors than the first.</exception>
+    public WeightedMean(IReadOnlyList<(string Path, long Examples)> updates)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(updates.Count);
+        foreach ((_, long examples) in updates)
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(examples, 1, nameof(updates));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(examples, FederatedAverage.ExamplesMax, nameof(updates));
+        }
+
+        try
+        {
+            // A lone update is its own mean, bit for bit; in float64, n·x/n would not always be x.
+            foreach ((string path, long examples) in updates) Open(path, updates.Count == 1 ? 1 : examples);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+
+        _sum = new WeightedSum(_updates.Sum(update => update.Weight));
+    }
+
+    /// <summary>The tensors, in the order of the first update.</summary>
+    public IReadOnlyList<TensorInfo> Schema => _updates[0].File.Schema;
+
+    /// <summary>Fills the block with the next bytes, whole elements only.</summary>
+    /// <returns>Bytes filled; 0 at the end.</returns>
+    /// <exception cref="AveragingException">An update is damaged, or its booleans differ from the first one's.</exception>
+    public int Next(Span<byte> block)
+    {
+        int filled = 0;
+        while (_left > 0 || _index + 1 < Schema.Count)
+        {
+            if (_left == 0)
+            {
+                OpenNextTensor();
+                continue;
+            }
+
+            TensorInfo tensor = Schema[_index];
+            int size = tensor.Type.Size();
+            int count = (int)Math.Min(Math.Min(ChunkElements, (block.Length - filled) / size), _left);
+            if (count == 0) break;
+            Combine(tensor, block.Slice(filled, count * size));
+            filled += count * size;
+            _left -= count;
+        }
+
+        return filled;
+    }
+
+    public void Dispose()
+    {
+        foreach ((PtFile file, _, _) in _updates) file.Dispose();
+    }
+
+    private void Open(string path, long weight)
+    {
+        PtFile file = Blaming(path, () => PtFile.Open(path));
+        _updates.Add((file, path, weight));
+        if (PtSchema.FirstMismatch(Schema, file) is { } mismatch) throw new AveragingException(path, mismatch);
+    }
+
+    private void OpenNextTensor()
+    {
+        TensorInfo tensor = Schema[++_index];
+        _left = tensor.Elements;
+        _readers = [.. _updates.Select(update =>
+            Blaming(update.Path, () => new PtTensorReader(update.File, update.File.Find(tensor.Name)!)))];
+    }
+
+    private void Combine(TensorInfo tensor, Span<byte> result)
+    {
+        bool floating = tensor.Type.IsFloating();
+        if (floating) _sum.Clear(result.Length / tensor.Type.Size());
+        for (int i = 0; i < _updates.Count; i++)
+        {
+            Span<byte> chunk = _chunk.AsSpan(0, result.Length);
+            Read(i, chunk);
+            if (floating) _sum.Add(tensor.Type, chunk, _updates[i].Weight);
+            else if (i == 0) chunk.CopyTo(result);
+            else Merge(tensor, chunk, result, _updates[i].Path);
+        }
+
+        if (floating) _sum.Divide(tensor.Type, result);
+    }
+
+    private void Read(int update, Span<byte> chunk)
+    {
+        try
+        {
+            _readers[update].Read(chunk);
+        }
+        catch (PtFormatException damaged)
+        {
+            throw new AveragingException(_updates[update].Path, damaged.Message);
+        }
+    }
+
+    private static void Merge(TensorInfo tensor, ReadOnlySpan<byte> chunk, Span<byte> result, string path)
+    {
+        switch (tensor.Type)
+        {
+            case TensorType.Int64: Max<long>(chunk, result); break;
+            case TensorType.Int32: Max<int>(chunk, result); break;
+            case TensorType.Int16: Max<short>(chunk, result); break;
+            case TensorType.Int8: Max<sbyte>(chunk, result); break;
+            case TensorType.UInt8: Max<byte>(chunk, result); break;
+            default:
+                if (!chunk.SequenceEqual(result))
+                    throw new AveragingException(path, $"Tensor '{tensor.Name}' differs from the first update's, and booleans have no mean.");
+                break;
+        }
+    }
+
+    private static void Max<T>(ReadOnlySpan<byte> chunk, Span<byte> result)
+        where T : unmanaged, INumber<T>
+    {
+        ReadOnlySpan<T> values = MemoryMarshal.Cast<byte, T>(chunk);
+        Span<T> largest = MemoryMarshal.Cast<byte, T>(result);
+        for (int i = 0; i < values.Length; i++) largest[i] = T.Max(largest[i], values[i]);
+    }
+
+    /// <summary>Says which update a damaged file is, so that its blob can be fetched again.</summary>
+    private static T Blaming<T>(string path, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (PtFormatException damaged)
+        {
+            throw new AveragingException(path, damaged.Message);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+using Quorate.Shared.Pt;
+
+namespace Quorate.Coordinator.Aggregation;
+
+/// <summary>
+/// Σ n·x / Σ n, element by element, in double, for up to <see cref="ElementsMax"/> elements at a time.
+///
+/// Why the bits are the same everywhere: an element's terms are added in the order of the calls, on one thread, and vectors
+/// only put different elements side by side. For float32 and narrower x the product n·x is exact (n below 2^29, so 53 bits
+/// suffice), hence a fused multiply-add would round alike; for float64 it is rounded once, and .NET never fuses
+/// a * b + c by itself. Sum, product and quotient are IEEE 754 operations, rounded to nearest, ties to even. The mean is
+/// rounded to the tensor's type once more, from the double, to nearest, ties to even.
+/// </summary>
+/// <param name="total">Σ n.</param>
+internal sealed class WeightedSum(long total)
+{
+    /// <summary>128 KB of sums and 64 KB of float32: both stay in a core's second-level cache.</summary>
+    public const int ElementsMax = 16 << 10;
+
+    private readonly double[] _sums = new double[ElementsMax];
+    private readonly float[] _wide = new float[ElementsMax];
+    private int _count;
+
+    /// <summary>Starts over. The sum of nothing is -0, since -0 + x is x for every x; 0 + -0 would lose a sign.</summary>
+    public void Clear(int count)
+    {
+        _count = count;
+        _sums.AsSpan(0, count).Fill(-0.0);
+    }
+
+    /// <param name="type">A floating type.</param>
+    /// <param name="elements">As many elements of that type as were cleared.</param>
+    /// <param name="weight">n.</param>
+    public void Add(TensorType type, ReadOnlySpan<byte> elements, double weight)
+    {
+        switch (type)
+        {
+            case TensorType.Float64: Add(MemoryMarshal.Cast<byte, double>(elements), weight); break;
+            case TensorType.Float32: Add(MemoryMarshal.Cast<byte, float>(elements), weight); break;
+            case TensorType.Float16: Add(Widen(MemoryMarshal.Cast<byte, Half>(elements)), weight); break;
+            case TensorType.BFloat16: Add(WidenBFloat(MemoryMarshal.Cast<byte, ushort>(elements)), weight); break;
+            default: throw new ArgumentOutOfRangeException(nameof(type), type, "Not a floating type.");
+        }
+    }
+
+    /// <summary>Puts the sums, divided by the total and rounded to <paramref name="type"/>, into <paramref name="result"/>.</summary>
+    public void Divide(TensorType type, Span<byte> result)
+    {
+        Span<double> means = _sums.AsSpan(0, _count);
+        var divisor = new Vector<double>(total);
+        int i = 0;
+        for (; i <= means.Length - Vector<double>.Count; i += Vector<double>.Count)
+            (new Vector<double>(means[i..]) / divisor).CopyTo(means[i..]);
+        for (; i < means.Length; i++) means[i] /= total;
+
+        switch (type)
+        {
+            case TensorType.Float64: MemoryMarshal.AsBytes(means).CopyTo(result); break;
+            case TensorType.Float32: Narrow(means, MemoryMarshal.Cast<byte, float>(result)); break;
+            case TensorType.Float16: Narrow(means, MemoryMarshal.Cast<byte, Half>(result)); break;
+            case TensorType.BFloat16: Narrow(means, MemoryMarshal.Cast<byte, ushort>(result)); break;
+            default: throw new ArgumentOutOfRangeException(nameof(type), type, "Not a floating type.");
+        }
+    }
+
+    private void Add(ReadOnlySpan<float> elements, double weight)
+    {
+        Span<double> sums = _sums.AsSpan(0, elements.Length);
+        int half = Vector<double>.Count;
+        int i = 0;
+        for (; i <= elements.Length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            Vector.Widen(new Vector<float>(elements[i..]), out Vector<double> low, out Vector<double> high);
+            (new Vector<double>(sums[i..]) + low * weight).CopyTo(sums[i..]);
+            (new Vector<double>(sums[(i + half)..]) + high * weight).CopyTo(sums[(i + half)..]);
+        }
+
+        for (; i < elements.Length; i++) sums[i] += elements[i] * weight;
+    }
+
+    private void Add(ReadOnlySpan<double> elements, double weight)
+    {
+        Span<double> sums = _sums.AsSpan(0, elements.Length);
+        int i = 0;
+        for (; i <= elements.Length - Vector<double>.Count; i += Vector<double>.Count)
+            (new Vector<double>(sums[i..]) + new Vector<double>(elements[i..]) * weight).CopyTo(sums[i..]);
+        for (; i < elements.Length; i++) sums[i] += elements[i] * weight;
+    }
+
+    private ReadOnlySpan<float> Widen(ReadOnlySpan<Half> elements)
+    {
+        for (int i = 0; i < elements.Length; i++) _wide[i] = (float)elements[i];
+        return _wide.AsSpan(0, elements.Length);
+    }
+
+    /// <summary>A bfloat16 is the upper half of the float32 of the same value.</summary>
+    private ReadOnlySpan<float> WidenBFloat(ReadOnlySpan<ushort> elements)
+    {
+        for (int i = 0; i < elements.Length; i++) _wide[i] = BitConverter.UInt32BitsToSingle((uint)elements[i] << 16);
+        return _wide.AsSpan(0, elements.Length);
+    }
+
+    private static void Narrow(ReadOnlySpan<double> means, Span<float> result)
+    {
+        int half = Vector<double>.Count;
+        int i = 0;
+        for (; i <= means.Length - Vector<float>.Count; i += Vector<float>.Count)
+            Vector.Narrow(new Vector<double>(means[i..]), new Vector<double>(means[(i + half)..])).CopyTo(result[i..]);
+        for (; i < means.Length; i++) result[i] = (float)means[i];
+    }
+
+    private static void Narrow(ReadOnlySpan<double> means, Span<Half> result)
+    {
+        for (int i = 0; i < means.Length; i++) result[i] = (Half)means[i];
+    }
+
+    private static void Narrow(ReadOnlySpan<double> means, Span<ushort> result)
+    {
+        for (int i = 0; i < means.Length; i++) result[i] = ToBFloat(means[i]);
+    }
+
+    /// <summary>
+    /// The nearest bfloat16, ties to even. By way of a float32 that is rounded to odd: what is cut off leaves a 1 in the last
+    /// bit, so that the second rounding still sees on which side of a tie the double lies.
+    /// </summary>
+    private static ushort ToBFloat(double mean)
+    {
+        if (double.IsNaN(mean)) return 0x7FC0;
+        float near = (float)mean;
+        uint bits = BitConverter.SingleToUInt32Bits(near);
+        if (near != mean)
+        {
+            if (Math.Abs((double)near) > Math.Abs(mean)) bits--;
+            bits |= 1;
+        }
+
+        return (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+    }
+}

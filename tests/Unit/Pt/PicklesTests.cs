@@ -1,0 +1,151 @@
+using Quorate.Shared.Pt;
+using static Quorate.Unit.Pt.Pickle;
+
+namespace Quorate.Unit.Pt;
+
+/// <summary>What a pickle may and may not say.</summary>
+public sealed class PicklesTests : IDisposable
+{
+    private static readonly string Sound = DictOf(Tensor(Storage(), 0, Tuple(2, 2), Tuple(2, 1)));
+    private readonly TestFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void The_pickles_of_these_tests_are_sound_where_they_are_not_broken_on_purpose()
+    {
+        using PtFile file = Open(Sound);
+        Assert.Equal([PtFixtures.Info("w", TensorType.Float32, 2, 2)], file.Schema);
+    }
+
+    [Theory]
+    [InlineData("os", "system")]
+    [InlineData("posix", "system")]
+    [InlineData("builtins", "eval")]
+    [InlineData("__builtin__", "getattr")]
+    [InlineData("torch.storage", "_load_from_bytes")]
+    [InlineData("torch._utils", "_rebuild_tensor_v3")]
+    [InlineData("torch._tensor", "_rebuild_from_type_v2")]
+    [InlineData("torch", "load")]
+    [InlineData("torch", "ComplexFloatStorage")]
+    [InlineData("collections", "OrderedDict.__init__")]
+    public void Any_other_global_is_refused_by_name_even_if_never_called(string module, string name)
+    {
+        string sentence = Refusal(Protocol + "}" + Text("w") + $"c{module}\n{name}\ns.");
+        Assert.Equal($"The pickle names the global '{module}.{name}', which a state dict of plain tensors never needs: refused, "
+            + "and nothing of it was run.", sentence);
+    }
+
+    [Fact]
+    public void Every_opcode_that_a_state_dict_does_not_need_is_refused()
+    {
+        HashSet<char> needed = [.. ".(cRbQXJKM\u008aGN\u0088\u0089)t\u0085\u0086\u0087]ae}suqrhj"];
+        for (int opcode = 0; opcode < 256; opcode++)
+        {
+            if (needed.Contains((char)opcode)) continue;
+            Assert.StartsWith($"The pickle uses opcode 0x{opcode:x2} at byte 3, ", Refusal(Protocol + "}" + (char)opcode + "."), StringComparison.Ordinal);
+        }
+    }
+
+    public static TheoryData<string, string> Broken => new()
+    {
+        { "", "does not start with protocol" },
+        { "\u0080\u0005}.", "does not start with protocol" },
+        { Protocol + ".", "lacks a value" },
+        { Protocol + "}", "ends in the middle of a field" },
+        { Protocol + "}.}", "goes on after its value" },
+        { Protocol + "}}.", "goes on after its value" },
+        { Protocol + "(}.", "goes on after its value" },
+        { Protocol + "t.", "closes a group that it never opened" },
+        { Protocol + "N\u0086.", "takes more values than it has" },
+        { Protocol + "}(N\u0086.", "takes more values than it has" },
+        { Protocol + "h\u0007.", "recalls value 7" },
+        { Protocol + "}(Nu.", "sets a key without a value" },
+        { Protocol + "}NNs.", "keys are no text" },
+        { Protocol + "N" + Text("a") + "Ns.", "lacks a dict" },
+        { Protocol + "}Na.", "lacks a list" },
+        { Protocol + "}" + Text("w") + "Ns.", "'w' of the state dict is no tensor" },
+        { Protocol + "}" + Text("a") + "N" + "s" + Text("a") + "Ns.", "'a' twice" },
+        { Protocol + "]}b.", "lacks a dict" },
+        { Protocol + "}Nb.", "lacks a dict of attributes" },
+        { Protocol + "X\u00ff\u00ff\u00ff\u00ff", "a text of 4294967295 bytes" },
+        { Protocol + "X\u0002\0\0\0\u00c3\u0028.", "not valid UTF-8" },
+        { Protocol + "\u008a\u0009" + new string('\0', 9) + ".", "a number of 9 bytes" },
+        { Protocol + "c" + new string('a', PtLimits.NameBytes + 1) + "\nb\n.", "a line without an end" },
+        { Protocol + "ccollections\nOrderedDict\n(" + Number(1) + "tR.", "with arguments that no plain tensor has" },
+        { Protocol + "ctorch\nFloatStorage\n)R.", "lacks a callable" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Broken))]
+    public void A_broken_pickle_is_refused_with_what_is_wrong(string pickle, string sentence) =>
+        Assert.Contains(sentence, Refusal(pickle), StringComparison.Ordinal);
+
+    public static TheoryData<string, string> Impossible => new()
+    {
+        { Tensor(Storage(), 1, Tuple(2, 2), Tuple(2, 1)), "reaches to element 5 of a storage of 4" },
+        { Tensor(Storage(), 0, Tuple(2, 2), Tuple(4, 1)), "reaches to element 6 of a storage of 4" },
+        { Tensor(Storage(), 5, Tuple(0), Tuple(1)), "reaches to element 5" },
+        { Tensor(Storage(), 0, Tuple(1L << 40), Tuple(long.MaxValue)), "reaches to element" },
+        { Tensor(Storage(), -1, Tuple(2), Tuple(1)), "strides or an offset" },
+        { Tensor(Storage(), 0, Tuple(2), Tuple(-1)), "strides or an offset" },
+        { Tensor(Storage(), 0, Tuple(2), Tuple(2, 1)), "strides or an offset" },
+        { Tensor(Storage(), 0, Tuple(-2), Tuple(1)), "a negative size" },
+        { Tensor(Storage(), 0, Tuple(1L << 40, 2), Tuple(0, 0)), "more than 1099511627776 elements" },
+        { Tensor(Storage(), 0, Tuple(long.MaxValue, long.MaxValue, 0), Tuple(0, 0, 0)), "more than 1099511627776 elements" },
+        { Tensor(Storage(), 0, Tuple(new long[33]), Tuple(new long[33])), "33 dimensions" },
+        { Tensor(Storage(), 0, "(Nt", "(Nt"), "no number" },
+        { Tensor(Storage(elements: 3), 0, Tuple(2), Tuple(1)), "has 16 bytes" },
+        { Tensor(Storage(elements: 5), 0, Tuple(2), Tuple(1)), "has 16 bytes" },
+        { Tensor(Storage(type: "DoubleStorage"), 0, Tuple(2), Tuple(1)), "has 16 bytes" },
+        { Tensor(Storage(elements: -1), 0, Tuple(2), Tuple(1)), "describes a storage" },
+        { Tensor(Storage(elements: long.MaxValue), 0, Tuple(2), Tuple(1)), "describes a storage" },
+        { Tensor(Storage(key: "../0"), 0, Tuple(2), Tuple(1)), "describes a storage" },
+        { Tensor(Storage(key: "1"), 0, Tuple(2), Tuple(1)), "lacks the entry 'a/data/1'" },
+        { Tensor("N", 0, Tuple(2), Tuple(1)), "with arguments that no plain tensor has" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Impossible))]
+    public void A_tensor_that_cannot_be_is_refused(string tensor, string sentence) =>
+        Assert.Contains(sentence, Refusal(DictOf(tensor)), StringComparison.Ordinal);
+
+    [Fact]
+    public void Bombs_of_values_stack_marks_memo_and_size_are_refused()
+    {
+        Assert.Contains("more values", Refusal(Protocol + "N" + new string('\u0085', PtLimits.PickleValues)), StringComparison.Ordinal);
+        Assert.Contains("more values", Refusal(Protocol + new string('N', PtLimits.PickleStack + 1)), StringComparison.Ordinal);
+        Assert.Contains("nests deeper", Refusal(Protocol + new string('(', PtLimits.PickleMarks + 1)), StringComparison.Ordinal);
+        string memo = string.Concat(Enumerable.Range(0, PtLimits.PickleMemo + 1).Select(slot => "r" + LittleEndian(slot, 4)));
+        Assert.Contains("remembers more", Refusal(Protocol + "}" + memo), StringComparison.Ordinal);
+        Assert.Contains($"at most {PtLimits.PickleBytes}", Refusal(new string('N', PtLimits.PickleBytes + 1)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_expanded_giant_costs_nothing_to_open_and_is_not_read()
+    {
+        using PtFile file = Open(DictOf(Tensor(Storage(), 0, Tuple(1L << 20, 1L << 20), Tuple(0, 0))));
+        PtTensor giant = Assert.Single(file.Tensors);
+        Assert.Equal(4L << 40, giant.Info.Bytes);
+        Assert.Contains("not contiguous", Assert.Throws<PtFormatException>(() => file.Read(giant, 0, new byte[4])).Message, StringComparison.Ordinal);
+        Assert.Equal("Tensor 'w' is not contiguous; call .contiguous() on it before torch.save.", PtSchema.FirstMismatch(file.Schema, file));
+    }
+
+    [Fact]
+    public void A_name_cannot_forge_a_line_of_a_log()
+    {
+        string sentence = Refusal(Protocol + "}" + Text("a\nb" + new string('x', 500)) + "Ns.");
+        Assert.StartsWith("The entry 'a?bxxx", sentence, StringComparison.Ordinal);
+        Assert.InRange(sentence.Length, 0, 250);
+    }
+
+    [Fact]
+    public void A_pickle_cut_anywhere_is_refused()
+    {
+        for (int length = 0; length < Sound.Length; length++) Refusal(Sound[..length]);
+    }
+
+    private PtFile Open(string pickle) => PtFile.Open(_folder.Write("a.pt", Archive(pickle)));
+
+    private string Refusal(string pickle) => Assert.Throws<PtFormatException>(() => Open(pickle)).Message;
+}

@@ -1,0 +1,101 @@
+using System.Runtime.InteropServices;
+using Quorate.Shared.Pt;
+using static Quorate.Unit.Pt.PtFixtures;
+
+namespace Quorate.Unit.Pt;
+
+/// <summary>What an update is asked before it is accepted: the model's tensors, and finite numbers.</summary>
+public sealed class PtUploadCheckTests : IDisposable
+{
+    private static readonly TensorInfo Weight = Info("w", TensorType.Float32, 2, 3), Mask = Info("m", TensorType.Bool, 2);
+    private readonly TestFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void The_models_own_tensors_match_in_any_order()
+    {
+        using PtFile file = Open((Mask, new byte[2]), (Weight, new byte[24]));
+        Assert.Null(PtSchema.FirstMismatch([Weight, Mask], file));
+    }
+
+    [Fact]
+    public void A_mismatch_names_the_tensor_and_both_sides()
+    {
+        Assert.Equal("Tensor 'm' is missing.", Mismatch(Weight));
+        Assert.Equal("Tensor 'x' is not part of the model.", Mismatch(Weight, Mask, Info("x", TensorType.Int8)));
+        Assert.Equal("Tensor 'w' is Float64, expected Float32.", Mismatch(Info("w", TensorType.Float64, 2, 3), Mask));
+        Assert.Equal("Tensor 'w' has shape [3, 2], expected [2, 3].", Mismatch(Info("w", TensorType.Float32, 3, 2), Mask));
+        Assert.Equal("Tensor 'w' has shape [6], expected [2, 3].", Mismatch(Info("w", TensorType.Float32, 6), Mask));
+    }
+
+    [Fact]
+    public void Booleans_that_differ_from_the_models_are_found()
+    {
+        using PtFile model = Open((Weight, new byte[24]), (Mask, [1, 0]));
+        using PtFile same = Open((Weight, Enumerable.Repeat((byte)1, 24).ToArray()), (Mask, [1, 0]));
+        using PtFile other = Open((Weight, new byte[24]), (Mask, [1, 1]));
+        Assert.Null(PtSchema.FirstChangedBoolean(model, same));
+        Assert.Equal("m", PtSchema.FirstChangedBoolean(model, other));
+    }
+
+    // Lengths below, at and beyond a vector's; the bad number at either end.
+    public static TheoryData<TensorType, int, int> Places
+    {
+        get
+        {
+            var places = new TheoryData<TensorType, int, int>();
+            foreach (TensorType type in Enum.GetValues<TensorType>().Where(type => type.IsFloating()))
+            {
+                foreach (int length in new[] { 1, 3, 16, 67, 100_000 })
+                {
+                    places.Add(type, length, 0);
+                    places.Add(type, length, length - 1);
+                }
+            }
+
+            return places;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Places))]
+    public void NaN_and_infinities_are_found_wherever_they_stand(TensorType type, int length, int place)
+    {
+        foreach (double bad in new[] { double.NaN, double.PositiveInfinity, double.NegativeInfinity })
+        {
+            byte[] content = new byte[length * type.Size()];
+            Element(type, bad).CopyTo(content, place * type.Size());
+            using PtFile file = Open((Info("first", type, length), new byte[content.Length]), (Info("bad", type, length), content));
+            Assert.Equal("bad", file.FirstNonFinite());
+        }
+    }
+
+    [Fact]
+    public void The_largest_numbers_and_every_integer_are_finite()
+    {
+        using PtFile file = Open(
+            (Info("f", TensorType.Float32, 2), MemoryMarshal.AsBytes<float>([float.MaxValue, float.MinValue]).ToArray()),
+            (Info("d", TensorType.Float64, 2), MemoryMarshal.AsBytes<double>([double.MaxValue, double.Epsilon]).ToArray()),
+            (Info("h", TensorType.Float16, 2), MemoryMarshal.AsBytes<Half>([Half.MaxValue, Half.MinValue]).ToArray()),
+            (Info("b", TensorType.BFloat16, 2), [0x7f, 0x7f, 0x7f, 0xff]),
+            (Info("i", TensorType.Int32, 1), [0, 0, 0x80, 0x7f]));
+        Assert.Null(file.FirstNonFinite());
+    }
+
+    private static byte[] Element(TensorType type, double value) => type switch
+    {
+        TensorType.Float64 => BitConverter.GetBytes(value),
+        TensorType.Float32 => BitConverter.GetBytes((float)value),
+        TensorType.Float16 => BitConverter.GetBytes((Half)value),
+        _ => BitConverter.GetBytes((float)value)[2..],
+    };
+
+    private string? Mismatch(params TensorInfo[] tensors)
+    {
+        using PtFile file = Open([.. tensors.Select(tensor => (tensor, new byte[tensor.Bytes]))]);
+        return PtSchema.FirstMismatch([Weight, Mask], file);
+    }
+
+    private PtFile Open(params (TensorInfo, byte[])[] tensors) => PtFile.Open(_folder.Write($"{Guid.NewGuid():n}.pt", Write(tensors)));
+}
