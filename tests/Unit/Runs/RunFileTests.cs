@@ -1,0 +1,134 @@
+using Quorate.Shared.Runs;
+
+namespace Quorate.Unit.Runs;
+
+public sealed class RunFileTests
+{
+    private const string Whole = """
+        {
+          // What a user may say about the run.
+          "name": "mnist", "rounds": 5, "minTrainers": 5, "minResults": 4, "deadlineSeconds": 90.5, "graceSeconds": 2,
+          "keepUpdateRounds": 3, "keepModels": 7, "seed": 18446744073709551615,
+          "training": {
+            "model": "lenet5",
+            "data": { "set": "mnist", "path": "data/mnist", "shards": 6, "shardExamples": 10000, "partition": "iid", "normalise": "mean-std" },
+            "local": { "epochs": 2 },
+            "batch": 32,
+            "optimiser": { "name": "sgd", "learningRate": 0.05, "momentum": 0.9, "weightDecay": 0.0001 }
+          },
+          "scoring": { "images": 2000 }
+        }
+        """;
+
+    [Fact]
+    public void Every_key_is_read()
+    {
+        RunFile run = RunFile.Parse(Whole);
+
+        Assert.Equal("mnist", run.Name.ToString());
+        Assert.Equal(ulong.MaxValue, run.Seed);
+        Assert.Equal((5, 5, 4, 3, 7), (
+            run.Rules.Rounds, run.Rules.MinTrainers, run.Rules.MinResults, run.Rules.KeepUpdateRounds, run.Rules.KeepModels));
+        Assert.Equal((TimeSpan.FromSeconds(90.5), TimeSpan.FromSeconds(2)), (run.Rules.Deadline, run.Rules.Grace));
+        Assert.Equal(
+            new TrainingPlan(
+                Architecture.Lenet5,
+                new DataPlan(DataSet.Mnist, "data/mnist", 6, 10_000, Partitioning.Iid, Normalisation.MeanStd),
+                new LocalWork.Epochs(2),
+                32,
+                new OptimiserPlan(OptimiserKind.Sgd, 0.05, 0.9, 0.0001)),
+            run.Training);
+        Assert.Equal(new ScoringPlan(2000), run.Scoring);
+    }
+
+    [Fact]
+    public void The_canonical_text_is_one_line_and_reads_back_as_itself()
+    {
+        RunFile run = RunFile.Parse(Whole);
+
+        Assert.DoesNotContain('\n', run.Json);
+        Assert.Equal(run, RunFile.Parse(run.Json));
+        Assert.Equal(run.Json, RunFile.Parse(run.Json).Json);
+    }
+
+    [Fact]
+    public void A_run_may_leave_training_and_scoring_to_others()
+    {
+        RunFile run = RunFile.Parse("""{ "name": "somebody-elses", "rounds": 3, "minTrainers": 2, "seed": 0 }""");
+
+        Assert.Null(run.Training);
+        Assert.Null(run.Scoring);
+        Assert.Equal(2, run.Rules.MinResults);
+        Assert.Null(run.Rules.FirstError());
+        Assert.Equal(run, RunFile.Parse(run.Json));
+    }
+
+    [Fact]
+    public void All_errors_are_named_at_once()
+    {
+        var refusal = Assert.Throws<RunFileException>(() => RunFile.Parse("""
+            {
+              "name": "Mnist!", "rounds": 0, "minTrainers": 5, "minResults": 6, "deadlineSeconds": "long", "seed": -1, "colour": "red",
+              "training": {
+                "model": "lenet6",
+                "data": { "set": "mnist", "shards": 4, "shardExamples": 1.5, "partition": "iid", "scale": 1 },
+                "local": { "epochs": 1, "steps": 4 },
+                "optimiser": { "name": "adam", "learningRate": 0, "momentum": 0.9 }
+              },
+              "scoring": 2000
+            }
+            """));
+
+        string[] keys = [.. refusal.Errors.Select(error => error[..error.IndexOf(' ', StringComparison.Ordinal)])];
+        Assert.Equal(
+            [
+                "colour", "deadlineSeconds", "minResults", "name", "rounds", "scoring", "seed", "training.batch", "training.data.path",
+                "training.data.scale", "training.data.shardExamples", "training.data.shards", "training.local.epochs", "training.model",
+                "training.optimiser.learningRate", "training.optimiser.momentum",
+            ],
+            keys.Order(StringComparer.Ordinal));
+        Assert.Contains("""training.model must be one of "lenet5", "simplecnn", "logistic", and is "lenet6".""", refusal.Errors);
+        Assert.Contains("training.batch is missing; it must be a whole number from 1 to 65536.", refusal.Errors);
+    }
+
+    [Theory]
+    [InlineData("rounds", "1.5")]
+    [InlineData("rounds", "100001")]
+    [InlineData("rounds", "null")]
+    [InlineData("minTrainers", "20001")]
+    [InlineData("minResults", "0")]
+    [InlineData("deadlineSeconds", "0.9")]
+    [InlineData("deadlineSeconds", "1e999")]
+    [InlineData("graceSeconds", "-1")]
+    [InlineData("keepUpdateRounds", "1001")]
+    [InlineData("keepModels", "0")]
+    [InlineData("seed", "18446744073709551616")]
+    [InlineData("name", "\"\"")]
+    [InlineData("training", "[]")]
+    public void A_wrong_value_is_the_only_error(string key, string value)
+    {
+        string json = $$"""{ "name": "a", "rounds": 1, "minTrainers": 1, "seed": 1, "{{key}}": {{value}} }""";
+        json = key is "name" or "rounds" or "minTrainers" or "seed"
+            ? System.Text.RegularExpressions.Regex.Replace(json, $"\"{key}\": [^,]*, ", "", default, TimeSpan.FromSeconds(1))
+            : json;
+
+        string error = Assert.Single(Assert.Throws<RunFileException>(() => RunFile.Parse(json)).Errors);
+        Assert.StartsWith($"{key} must be ", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{")]
+    [InlineData("[]")]
+    [InlineData("""{ "name": "a", "name": "b" }""")]
+    [InlineData("""{ "name": "a" } { }""")]
+    public void What_is_no_json_object_is_refused_in_one_sentence(string json) =>
+        Assert.StartsWith("It ", Assert.Single(Assert.Throws<RunFileException>(() => RunFile.Parse(json)).Errors), StringComparison.Ordinal);
+
+    [Fact]
+    public void A_missing_file_is_refused_by_its_name()
+    {
+        var refusal = Assert.Throws<RunFileException>(() => RunFile.Load("no/such/run.json"));
+        Assert.StartsWith("no/such/run.json is not a run file: It cannot be read", refusal.Message, StringComparison.Ordinal);
+    }
+}
