@@ -1,0 +1,33 @@
+using Quorate.Rounds;
+
+namespace Quorate.Coordinator.Consensus;
+
+/// <summary>
+/// The chain hashes after the last <see cref="Capacity"/> commands, so that a checker can compare replicas that stand
+/// at different indexes. It is kept beside the state: it never has to survive a restart.
+/// </summary>
+internal sealed class ChainWindow
+{
+    public const int Capacity = 4096;
+
+    private readonly Lock _gate = new();
+    private readonly (long Index, BlobHash Chain)[] _ring = new (long, BlobHash)[Capacity];
+    private long _count;
+
+    public void Add(long index, BlobHash chain)
+    {
+        lock (_gate) _ring[(int)(_count++ % Capacity)] = (index, chain);
+    }
+
+    /// <summary>What it remembers from index <paramref name="from"/> on, ascending.</summary>
+    public IReadOnlyList<(long Index, BlobHash Chain)> From(long from)
+    {
+        lock (_gate)
+        {
+            var found = new List<(long, BlobHash)>();
+            for (long i = Math.Max(0, _count - Capacity); i < _count; i++)
+                if (_ring[(int)(i % Capacity)] is var link && link.Index >= from) found.Add(link);
+            return found;
+        }
+    }
+}

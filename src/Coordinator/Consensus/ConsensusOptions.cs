@@ -1,0 +1,78 @@
+using System.Net;
+
+namespace Quorate.Coordinator.Consensus;
+
+/// <summary>A voting node: its id and the address of its Raft port, written alike on every node.</summary>
+public sealed record Member(int Id, IPEndPoint Raft);
+
+/// <summary>
+/// How one node takes part in consensus. The timeouts' defaults are the lowest that stay calm on two cores with niced
+/// trainers beside them.
+/// </summary>
+public sealed record ConsensusOptions
+{
+    /// <summary>This node's id, one of <see cref="Members"/>.</summary>
+    public required int Node { get; init; }
+
+    /// <summary>All voting nodes, 1 to 9; an odd number, because an even one tolerates no more failures.</summary>
+    public required IReadOnlyList<Member> Members { get; init; }
+
+    /// <summary>Holds <c>wal/</c> and <c>snapshots/</c>; created where missing. One per node.</summary>
+    public required string Directory { get; init; }
+
+    /// <summary>Shortest silence of the leader after which a follower stands for election. 50 ms to 60 s.</summary>
+    public TimeSpan ElectionMin { get; init; } = TimeSpan.FromMilliseconds(300);
+
+    /// <summary>Longest such silence; drawn anew for each node, so that two seldom stand at once.</summary>
+    public TimeSpan ElectionMax { get; init; } = TimeSpan.FromMilliseconds(600);
+
+    /// <summary>How often the leader shows itself; at most half of <see cref="ElectionMin"/>.</summary>
+    public TimeSpan HeartbeatEvery { get; init; } = TimeSpan.FromMilliseconds(75);
+
+    /// <summary>
+    /// Bound of one request to a peer, its flush to disk included. Invariant: below <see cref="ElectionMin"/>;
+    /// otherwise one hung peer outlasts every vote and no leader is ever elected.
+    /// </summary>
+    public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromMilliseconds(280);
+
+    /// <summary>Bound of one attempt to connect to a peer; at most <see cref="RequestTimeout"/>.</summary>
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Bound of one proposal or one linearizable read: a few elections long. Up to 5 minutes.</summary>
+    public TimeSpan ProposeTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// Commands between two snapshots. Below it a restart replays the log, at some 100,000 commands a second.
+    /// </summary>
+    public int SnapshotEvery { get; init; } = 20_000;
+
+    /// <summary>The first rule that is broken, as a sentence; null when all hold.</summary>
+    public string? FirstError()
+    {
+        if (Members.Count is < 1 or > 9) return $"A cluster has 1 to 9 nodes, not {Members.Count}.";
+        if (Members.Count % 2 == 0)
+            return $"A cluster has an odd number of nodes, not {Members.Count}: one more node would tolerate one more failure.";
+        if (Members.Select(m => m.Id).Distinct().Count() != Members.Count) return "Two nodes share an id.";
+        if (Members.Select(m => m.Raft).Distinct().Count() != Members.Count) return "Two nodes share a Raft address.";
+        if (Members.FirstOrDefault(m => m.Id < 0) is { } negative) return $"Node id {negative.Id} is negative.";
+        if (Members.All(m => m.Id != Node)) return $"Node {Node} is none of the nodes of this cluster.";
+        if (string.IsNullOrWhiteSpace(Directory)) return "The consensus directory is not named.";
+        if (ElectionMin < TimeSpan.FromMilliseconds(50) || ElectionMin > TimeSpan.FromSeconds(60))
+            return $"electionMin must be 50 ms to 60 s, not {Shown(ElectionMin)}.";
+        if (ElectionMax < ElectionMin * 1.25 || ElectionMax > TimeSpan.FromMinutes(2))
+            return $"electionMax must be 1.25 times electionMin ({Shown(ElectionMin)}) to 120 s, not {Shown(ElectionMax)}.";
+        if (HeartbeatEvery < TimeSpan.FromMilliseconds(5) || HeartbeatEvery > ElectionMin / 2)
+            return $"heartbeatEvery must be 5 ms to half of electionMin ({Shown(ElectionMin / 2)}), not {Shown(HeartbeatEvery)}.";
+        if (RequestTimeout < TimeSpan.FromMilliseconds(20) || RequestTimeout >= ElectionMin)
+            return $"requestTimeout must be 20 ms to below electionMin ({Shown(ElectionMin)}), not {Shown(RequestTimeout)}.";
+        if (ConnectTimeout < TimeSpan.FromMilliseconds(10) || ConnectTimeout > RequestTimeout)
+            return $"connectTimeout must be 10 ms to requestTimeout ({Shown(RequestTimeout)}), not {Shown(ConnectTimeout)}.";
+        if (ProposeTimeout < ElectionMin || ProposeTimeout > TimeSpan.FromMinutes(5))
+            return $"proposeTimeout must be electionMin ({Shown(ElectionMin)}) to 300 s, not {Shown(ProposeTimeout)}.";
+        if (SnapshotEvery is < 1 or > 1_000_000) return $"snapshotEvery must be 1 to 1000000, not {SnapshotEvery}.";
+        return null;
+    }
+
+    private static string Shown(TimeSpan span) =>
+        string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{span.TotalMilliseconds:0.#} ms");
+}

@@ -1,0 +1,141 @@
+using System.Net;
+using System.Net.Sockets;
+using DotNext.IO.Log;
+using DotNext.Net.Cluster;
+using DotNext.Net.Cluster.Consensus.Raft;
+using DotNext.Net.Cluster.Consensus.Raft.Membership;
+using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
+using Quorate.Coordinator.Disk;
+
+namespace Quorate.Coordinator.Consensus;
+
+/// <summary>The library's parts, opened in the one order that is safe and closed in the reverse one.</summary>
+internal sealed class RaftNode : IAsyncDisposable
+{
+    /// <summary>
+    /// Bytes of one log file. It can never change for an existing log. The library's default, a file for each 4 KiB,
+    /// would make thousands of files.
+    /// </summary>
+    private const int ChunkBytes = 1 << 20;
+
+    private RaftNode(ReplicatedState state, WriteAheadLog wal, RaftCluster cluster)
+    {
+        State = state;
+        Wal = wal;
+        Cluster = cluster;
+    }
+
+    public ReplicatedState State { get; }
+    public WriteAheadLog Wal { get; }
+    public RaftCluster Cluster { get; }
+
+    /// <summary>Opens snapshot and log; the node does not take part yet.</summary>
+    public static async Task<RaftNode> OpenAsync(
+        ConsensusOptions options, ILoggerFactory loggers, TimeProvider time, FailStop failStop, bool durable, CancellationToken token)
+    {
+        var snapshots = new DirectoryInfo(Path.Combine(options.Directory, "snapshots"));
+        string wal = WalDirectory(options);
+        DurableDirectory.Create(snapshots.FullName);
+        DurableDirectory.Create(wal);
+        var logger = loggers.CreateLogger<ReplicatedLog>();
+        foreach (string file in SnapshotFile.PurgeBroken(snapshots)) logger.SnapshotPurged(file);
+
+        // Invariant: state, its restoration, log, cluster - in this order. The log asks the restored state where to
+        // begin; asked too early it replays from the start, or fails.
+        var state = new ReplicatedState(snapshots, options.SnapshotEvery, failStop);
+        try
+        {
+            await state.RestoreAsync(token);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new LogDamagedException($"{e.Message} Node {options.Node} cannot start from {snapshots.FullName}.", e);
+        }
+        if (!durable) state.StartApplying();
+        var log = OpenLog(wal, state, durable);
+        var cluster = new RaftCluster(Configure(options, new QuietLoggers(loggers, time))) { AuditTrail = log };
+        return new RaftNode(state, log, cluster);
+    }
+
+    /// <summary>Verifies the log, applies what is committed, and starts to vote.</summary>
+    public async Task StartAsync(ConsensusOptions options, CancellationToken token)
+    {
+        try
+        {
+            await Cluster.StartAsync(token);
+        }
+        catch (Exception e) when (e is IntegrityException or InvalidDataException)
+        {
+            throw new LogDamagedException(
+                $"The log of node {options.Node} in {options.Directory} is damaged ({e.Message.TrimEnd('.')}): "
+                + "set the node's data directory aside and start it with --rejoin.", e);
+        }
+        catch (SocketException e)
+        {
+            throw new IOException($"Node {options.Node} cannot listen on {Own(options)}: {e.Message}.", e);
+        }
+
+        // The library flushes its files and not their names: what it created at its first start is made durable here.
+        string wal = WalDirectory(options);
+        foreach (string made in Directory.GetDirectories(wal)) DurableDirectory.Flush(made);
+        DurableDirectory.Flush(wal);
+    }
+
+    /// <summary>
+    /// Resigns where it leads, then closes cluster, log and state. Resigning only where it leads: the library would pass
+    /// a follower's resignation on to the leader and depose it.
+    /// </summary>
+    public async Task StopAsync(bool leading, CancellationToken token)
+    {
+        if (leading) await ((ICluster)Cluster).ResignAsync(token);
+        await Cluster.StopAsync(token);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Cluster.DisposeAsync();
+        await Wal.DisposeAsync();
+        await State.DisposeAsync();
+    }
+
+    private static WriteAheadLog OpenLog(string directory, ReplicatedState state, bool durable)
+    {
+        var options = new WriteAheadLog.Options
+        {
+            Location = directory,
+            ChunkSize = ChunkBytes,
+            MemoryManagement = WriteAheadLog.MemoryManagementStrategy.SharedMemory,
+            HashAlgorithm = WriteAheadLog.IntegrityHashAlgorithm.XxHash3,
+        };
+        return durable ? new DurableWal(options, state) : new WriteAheadLog(options, state);
+    }
+
+    private static RaftCluster.TcpConfiguration Configure(ConsensusOptions options, ILoggerFactory loggers)
+    {
+        var own = Own(options);
+        var configuration = new RaftCluster.TcpConfiguration(own)
+        {
+            ConfigurationStorage = null!, // the library's in-memory storage: members are fixed and the same on every node
+            ColdStart = false,
+            PublicEndPoint = own,
+            LowerElectionTimeout = (int)options.ElectionMin.TotalMilliseconds,
+            UpperElectionTimeout = (int)options.ElectionMax.TotalMilliseconds,
+            HeartbeatThreshold = options.HeartbeatEvery / options.ElectionMin,
+            RequestTimeout = options.RequestTimeout,
+            ConnectTimeout = options.ConnectTimeout,
+            TransmissionBlockSize = 65535,
+            MaxReplicationLag = 16,
+            ServerBacklog = 32,
+            LoggerFactory = loggers,
+        };
+        var members = ((InMemoryClusterConfigurationStorage<EndPoint>)configuration.ConfigurationStorage)
+            .CreateInitialConfigurationBuilder();
+        foreach (var member in options.Members) members.Add(member.Raft);
+        members.Build();
+        return configuration;
+    }
+
+    private static string WalDirectory(ConsensusOptions options) => Path.Combine(options.Directory, "wal");
+
+    private static IPEndPoint Own(ConsensusOptions options) => options.Members.First(m => m.Id == options.Node).Raft;
+}

@@ -1,0 +1,307 @@
+using DotNext.IO.Log;
+using DotNext.Net.Cluster.Consensus.Raft;
+using DotNext.Threading;
+using Quorate.Rounds;
+using Lock = System.Threading.Lock;
+
+namespace Quorate.Coordinator.Consensus;
+
+/// <summary>
+/// The one door into the replicated log: propose a command, look at the state, wait for it to change, know who leads.
+/// Behind it stand the library's Raft over TCP, the durable log and the pure state machine.
+/// <para>
+/// What counts: an outcome is told only when its entry is on the disks of a majority and applied here. A node whose log
+/// breaks (a disk failure, an entry that cannot be applied) calls <c>onBroken</c> once and is of no further use: the
+/// program exits and its supervisor starts it again. Nothing is ever skipped.
+/// </para>
+/// </summary>
+public sealed class ReplicatedLog : IAsyncDisposable
+{
+    /// <summary>Bound of a graceful stop: several times what it takes with all peers dead.</summary>
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(3);
+
+    /// <summary>The library hands out an ended leadership until its successor is set; this long, then ask again.</summary>
+    private static readonly TimeSpan LeadershipPause = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>The token of a node that does not lead.</summary>
+    private static readonly CancellationToken Never = new(canceled: true);
+
+    private readonly ConsensusOptions _options;
+    private readonly ILogger _logger;
+    private readonly TimeProvider _time;
+    private readonly FailStop _failStop;
+    private readonly RaftNode _node;
+    private readonly Dictionary<System.Net.EndPoint, int> _nodes;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Lock _observing = new();
+    private readonly Latest<Leadership> _leadership = new(new Leadership(null, 0, Never));
+    private Task _watching = Task.CompletedTask;
+
+    private ReplicatedLog(ConsensusOptions options, ILogger logger, TimeProvider time, FailStop failStop, RaftNode node)
+    {
+        _options = options;
+        _logger = logger;
+        _time = time;
+        _failStop = failStop;
+        _node = node;
+        _nodes = options.Members.ToDictionary(m => (System.Net.EndPoint)m.Raft, m => m.Id);
+        _node.Cluster.LeaderChanged += (_, _) => Observe();
+    }
+
+    /// <summary>The newest state applied on this node; immutable. Other nodes may be ahead: see <see cref="ReadAsync"/>.</summary>
+    public ClusterState State => _node.State.Latest.Value;
+
+    /// <summary>Who leads, as this node knows it at this moment.</summary>
+    public Leadership Leadership => _leadership.Value;
+
+    /// <summary>
+    /// True while this node leads, or hears a leader. It turns false within about an election timeout of losing touch
+    /// with the majority; true is no promise that the next proposal succeeds.
+    /// </summary>
+    public bool QuorumReachable =>
+        Leadership.LeaderNode is not null && !TokenOf(cluster => cluster.ConsensusToken).IsCancellationRequested;
+
+    /// <summary>Opens the log of this node, verifies it, and starts taking part: from here on this node votes.</summary>
+    /// <param name="options">Validated here.</param>
+    /// <param name="loggers">Where consensus writes; the library's own warnings come rate-limited.</param>
+    /// <param name="time">The clock of our own bounds; the library's timers are its own.</param>
+    /// <param name="onBroken">Called once, from any thread, when this node must stop: exit with a code that is not zero.</param>
+    /// <param name="token">Cancels the start.</param>
+    /// <exception cref="ArgumentException">A rule of <see cref="ConsensusOptions"/> is broken.</exception>
+    /// <exception cref="LogDamagedException">The log or the newest snapshot cannot be trusted.</exception>
+    /// <exception cref="IOException">The disk or the Raft port cannot be used.</exception>
+    public static Task<ReplicatedLog> StartAsync(ConsensusOptions options, ILoggerFactory loggers, TimeProvider time,
+        Action<Exception> onBroken, CancellationToken token) =>
+        StartAsync(options, loggers, time, onBroken, durable: true, token);
+
+    // Not durable: the library's own log, which acknowledges before it has flushed. It exists for the canary of the
+    // durability tests, which must catch it.
+    internal static async Task<ReplicatedLog> StartAsync(ConsensusOptions options, ILoggerFactory loggers,
+        TimeProvider time, Action<Exception> onBroken, bool durable, CancellationToken token)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(loggers);
+        ArgumentNullException.ThrowIfNull(onBroken);
+        if (options.FirstError() is { } error) throw new ArgumentException(error, nameof(options));
+
+        var logger = loggers.CreateLogger<ReplicatedLog>();
+        var failStop = new FailStop(onBroken, logger);
+        var node = await RaftNode.OpenAsync(options, loggers, time, failStop, durable, token);
+        var log = new ReplicatedLog(options, logger, time, failStop, node);
+        bool started = false;
+        try
+        {
+            await node.StartAsync(options, token);
+            log._watching = Task.WhenAll(log.WatchLeadershipAsync(), log.WatchFailureAsync());
+            logger.Started(options.Node, options.Members.First(m => m.Id == options.Node).Raft, node.Wal.LastEntryIndex);
+            started = true;
+            return log;
+        }
+        finally
+        {
+            if (!started) await log.DisposeAsync();
+        }
+    }
+
+    /// <summary>
+    /// The state as soon as its index is above <paramref name="after"/>: at once where it is already. For any number of
+    /// waiters; none polls and none misses a change, though one may see several changes as one.
+    /// </summary>
+    public Task<ClusterState> ChangedAsync(long after, CancellationToken token) =>
+        _node.State.Latest.WhenAsync(state => state.Index > after, token);
+
+    /// <summary>The leadership as soon as it differs from <paramref name="seen"/>.</summary>
+    public Task<Leadership> LeadershipChangedAsync(Leadership seen, CancellationToken token) =>
+        _leadership.WhenAsync(now => now != seen, token);
+
+    /// <summary>
+    /// Puts a command into the log. Returns what the state machine said once the entry is on the disks of a majority
+    /// and applied here. Bounded by <see cref="ConsensusOptions.ProposeTimeout"/>.
+    /// </summary>
+    /// <exception cref="NotLeaderException">Another node leads, or none; nothing was proposed.</exception>
+    /// <exception cref="OutcomeUnknownException">It may or may not become committed: ask again.</exception>
+    /// <exception cref="ArgumentException">The command cannot stand in a log entry; nothing was proposed.</exception>
+    public async Task<Outcome> ProposeAsync(Command command, CancellationToken token)
+    {
+        byte[] bytes = Encode(command);
+        ThrowUnlessLeader();
+        var proposal = new Proposal(Guid.NewGuid());
+        var entry = new BinaryLogEntry
+        {
+            Content = LogPayload.Wrap(proposal.Request, bytes),
+            Term = _node.Cluster.Term,
+            Context = proposal,
+        };
+        await BoundedAsync(async bound => await _node.Cluster.ReplicateAsync(entry, bound), token);
+        return proposal.Outcome ?? throw new OutcomeUnknownException("a new leader overwrote the entry");
+    }
+
+    /// <summary>
+    /// A state that holds everything acknowledged anywhere before the call. Leader only, because the library's barrier
+    /// on a follower trusts a leader that may be deposed. Bounded like a proposal.
+    /// </summary>
+    /// <exception cref="NotLeaderException">Another node leads, or none.</exception>
+    /// <exception cref="OutcomeUnknownException">No majority confirmed this leader in time: ask again.</exception>
+    public async Task<ClusterState> ReadAsync(CancellationToken token)
+    {
+        var leading = ThrowUnlessLeader();
+        await BoundedAsync(
+            async bound => await _node.Cluster.ApplyReadBarrierAsync(ReadBarrierType.Strong, bound), token);
+        return leading.IsLeader ? State : throw new NotLeaderException(Leadership.LeaderNode);
+    }
+
+    /// <summary>The chain hash after each command from index <paramref name="from"/> on: the last 4,096 at most.</summary>
+    public IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(long from) => _node.State.Chains.From(from);
+
+    /// <summary>Resigns where it leads, leaves, and closes the log. Takes 3 s at the most.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_stop.IsCancellationRequested) return;
+        bool leading = Leadership.IsLeader;
+        await _stop.CancelAsync();
+        using var bound = new CancellationTokenSource(StopTimeout, _time);
+        try
+        {
+            await _node.StopAsync(leading, bound.Token).WaitAsync(bound.Token);
+            await _watching.WaitAsync(bound.Token);
+            await _node.DisposeAsync().AsTask().WaitAsync(bound.Token);
+            _logger.Stopped(_options.Node);
+        }
+        catch (OperationCanceledException) when (bound.IsCancellationRequested)
+        {
+            _logger.StopTimedOut(StopTimeout.TotalSeconds);
+        }
+        catch (Exception e) when (IsEndOfNode(e))
+        {
+            // A broken log cannot be closed properly; onBroken has said so, and the process is on its way out.
+        }
+        Observe();
+    }
+
+    /// <summary>
+    /// What may go wrong is checked before it is in the log of every node: an entry that cannot be decoded would stop
+    /// them all.
+    /// </summary>
+    private static byte[] Encode(Command command)
+    {
+        byte[] bytes = CommandCodec.Encode(command);
+        try
+        {
+            _ = CommandCodec.Decode(bytes);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new ArgumentException($"The command cannot be proposed: {e.Message}", nameof(command), e);
+        }
+        return bytes;
+    }
+
+    private Leadership ThrowUnlessLeader() =>
+        Leadership is { IsLeader: true } leading ? leading : throw new NotLeaderException(Leadership.LeaderNode);
+
+    private async Task BoundedAsync(Func<CancellationToken, Task> work, CancellationToken token)
+    {
+        using var timeout = new CancellationTokenSource(_options.ProposeTimeout, _time);
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(token, timeout.Token, _stop.Token);
+        try
+        {
+            await work(bound.Token);
+        }
+        catch (DotNext.Net.Cluster.Consensus.Raft.NotLeaderException e)
+        {
+            throw new OutcomeUnknownException("this node lost the leadership meanwhile", e);
+        }
+        catch (OperationCanceledException e) when (!token.IsCancellationRequested)
+        {
+            throw new OutcomeUnknownException(_stop.IsCancellationRequested
+                ? "this node is stopping"
+                : $"no majority answered within {_options.ProposeTimeout.TotalSeconds} s", e);
+        }
+        catch (Exception e) when (IsEndOfNode(e))
+        {
+            throw new OutcomeUnknownException("this node is stopping", e);
+        }
+    }
+
+    /// <summary>The library's ways to say that the log is broken or that its parts are closed.</summary>
+    private static bool IsEndOfNode(Exception e) =>
+        e is IntegrityException or PendingTaskInterruptedException or ObjectDisposedException or QuorumUnreachableException
+            or System.Diagnostics.UnreachableException;
+
+    /// <summary>Publishes this node's leadership when it begins (its no-op committed and applied) and when it ends.</summary>
+    private async Task WatchLeadershipAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                var leading = await _node.Cluster.WaitForLeadershipAsync(_stop.Token);
+                Observe();
+                var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                await using (leading.Register(ended.SetResult)) await ended.Task.WaitAsync(_stop.Token);
+                Observe();
+                await Task.Delay(LeadershipPause, _time, _stop.Token);
+            }
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // Stopping.
+        }
+        catch (Exception e)
+        {
+            if (!_stop.IsCancellationRequested) _failStop.Trip(e);
+        }
+    }
+
+    /// <summary>No entry has this index, so the wait ends only when the log stops, or breaks.</summary>
+    private async Task WatchFailureAsync()
+    {
+        try
+        {
+            await _node.Wal.WaitForApplyAsync(long.MaxValue, _stop.Token);
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // Stopping.
+        }
+        catch (Exception e)
+        {
+            if (!_stop.IsCancellationRequested) _failStop.Trip(e);
+        }
+    }
+
+    private void Observe()
+    {
+        lock (_observing)
+        {
+            var seen = _leadership.Value;
+            var now = _stop.IsCancellationRequested || _failStop.Tripped ? seen with { LeaderNode = null, Token = Never } : Look();
+            if (now == seen) return;
+            _leadership.Set(now);
+            if (now.IsLeader) _logger.Leading(now.Term);
+            else if (now.LeaderNode is { } leader && leader != _options.Node) _logger.Following(leader, now.Term);
+            else if (now.LeaderNode is null && !_stop.IsCancellationRequested) _logger.Leaderless(now.Term);
+        }
+    }
+
+    private Leadership Look()
+    {
+        var leader = _node.Cluster.Leader;
+        int? leaderNode = leader is not null && _nodes.TryGetValue(leader.EndPoint, out int node) ? node : null;
+        return new Leadership(leaderNode, _node.Cluster.Term, TokenOf(cluster => cluster.LeadershipToken));
+    }
+
+    /// <summary>The library's token getters throw once it is broken or closed; to us, that is neither leader nor quorum.</summary>
+    private CancellationToken TokenOf(Func<RaftCluster, CancellationToken> get)
+    {
+        try
+        {
+            if (!_failStop.Tripped && !_stop.IsCancellationRequested) return get(_node.Cluster);
+        }
+        catch (Exception e) when (IsEndOfNode(e))
+        {
+            if (!_stop.IsCancellationRequested) _failStop.Trip(e);
+        }
+        return Never;
+    }
+}

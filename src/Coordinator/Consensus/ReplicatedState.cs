@@ -1,0 +1,79 @@
+using System.Buffers;
+using DotNext.IO;
+using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
+using Quorate.Rounds;
+
+namespace Quorate.Coordinator.Consensus;
+
+/// <summary>
+/// Applies committed entries to the state, one after the other, and makes snapshots of it.
+/// Invariant: it never skips an entry. What cannot be applied was validated by no proposer of this version, so the node
+/// stops rather than go on with a state that differs from its peers'.
+/// </summary>
+internal sealed class ReplicatedState(DirectoryInfo snapshots, int snapshotEvery, FailStop failStop)
+    : SimpleStateMachine(snapshots)
+{
+    private readonly Latest<ClusterState> _latest = new(ClusterState.Empty);
+    private readonly TaskCompletionSource _verified = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _sinceSnapshot;
+
+    /// <summary>The newest applied state.</summary>
+    public Latest<ClusterState> Latest => _latest;
+
+    public ChainWindow Chains { get; } = new();
+
+    /// <summary>Lets the applier begin; called once the log has been verified.</summary>
+    public void StartApplying() => _verified.TrySetResult();
+
+    protected override async ValueTask<bool> ApplyAsync(LogEntry entry, CancellationToken token)
+    {
+        if (!_verified.Task.IsCompleted) await _verified.Task.WaitAsync(token);
+        try
+        {
+            return Apply(entry);
+        }
+        catch (Exception e)
+        {
+            // The one place that turns any failure into the end of the process: rethrowing stops the library's applier.
+            failStop.Trip(e);
+            throw;
+        }
+    }
+
+    protected override async ValueTask PersistAsync(IAsyncBinaryWriter writer, CancellationToken token)
+    {
+        // The applier waits for this before its next entry, so Value is the state at the snapshot's index.
+        byte[] file = SnapshotFile.Encode(_latest.Value);
+        await writer.Invoke(file, token);
+    }
+
+    protected override ValueTask RestoreAsync(FileInfo snapshotFile, CancellationToken token)
+    {
+        snapshotFile.Refresh();
+        Publish(SnapshotFile.Read(snapshotFile));
+        _sinceSnapshot = 0;
+        return ValueTask.CompletedTask;
+    }
+
+    private bool Apply(LogEntry entry)
+    {
+        if (!entry.TryGetPayload(out var payload) || payload.IsEmpty) return false; // a new leader's no-op
+
+        // The payload is a view of the log's mapped page: copied, because it may straddle two pages.
+        var (request, bytes) = LogPayload.Unwrap(payload.ToArray());
+        var command = CommandCodec.Decode(bytes.Span);
+        var (state, outcome) = RoundMachine.Apply(_latest.Value, entry.Index, command, bytes.Span);
+        Publish(state);
+        if (entry.Context is Proposal proposal && proposal.Request == request) proposal.Settle(outcome);
+
+        if (++_sinceSnapshot < snapshotEvery) return false;
+        _sinceSnapshot = 0;
+        return true;
+    }
+
+    private void Publish(ClusterState state)
+    {
+        Chains.Add(state.Index, state.Chain);
+        _latest.Set(state);
+    }
+}
