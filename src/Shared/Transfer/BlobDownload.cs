@@ -10,9 +10,9 @@ namespace Quorate.Shared.Transfer;
 /// <summary>
 /// Brings a blob from any of several replicas into a file. The bytes grow in PATH.part, which survives a cut, a restart and a change of
 /// replica; a damaged part is asked for again by itself; the file gets its name only when the whole has the right SHA-256.
-/// It is not fsynced: whoever needs that (a coordinator) has a store of its own.
+/// It is not fsynced: whoever needs that (a coordinator) has a store of its own. The <paramref name="replicas"/> (at least one) are
+/// asked in turn, starting with the first.
 /// </summary>
-/// <param name="replicas">Asked in turn, starting with the first; at least one.</param>
 public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRules rules, TimeProvider time)
 {
     /// <summary>Damaged parts asked for again within one attempt, before the replica counts as bad.</summary>
@@ -21,8 +21,10 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
     /// <summary>Whole blobs that came with a wrong hash before giving up: one may have begun with an old, bad PATH.part.</summary>
     private const int WrongWholesMax = 2;
 
-    /// <param name="length">Bytes of the blob, as the state says.</param>
-    /// <param name="progress">Called with the bytes in place so far, from any thread.</param>
+    /// <summary>
+    /// Fetches the blob of <paramref name="length"/> bytes to <paramref name="path"/>. <paramref name="progress"/> is called with the bytes
+    /// in place so far, from any thread.
+    /// </summary>
     /// <exception cref="TransferException">Given up; PATH.part keeps what arrived.</exception>
     public async Task FetchAsync(BlobHash hash, long length, string path, Action<long>? progress, CancellationToken token)
     {

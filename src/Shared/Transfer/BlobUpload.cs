@@ -6,16 +6,16 @@ namespace Quorate.Shared.Transfer;
 
 /// <summary>
 /// Brings a file to the leader and returns its verdict. What the cluster already has is not sent again; a cut upload goes on where the
-/// receiver says, at whoever leads by then.
+/// receiver says, at whoever leads by then: <paramref name="leader"/> is called before each attempt with the last failure (null at
+/// first), whose trailers may name another leader, and gives whom to ask.
 /// </summary>
-/// <param name="leader">
-/// Whom to ask. Gets the last failure (null at first), whose trailers may name another leader, and is called before each attempt.
-/// </param>
 public sealed class BlobUpload(
     Func<RpcException?, CancellationToken, ValueTask<TransferClient>> leader, RetryRules rules, TimeProvider time)
 {
-    /// <param name="header">Blob and length must be those of the file.</param>
-    /// <param name="progress">Called with the bytes sent so far, from any thread; goes back when bytes are sent again.</param>
+    /// <summary>
+    /// Sends the file at <paramref name="path"/>, whose hash and length the header states. <paramref name="progress"/> is called with the
+    /// bytes sent so far, from any thread; it goes back when bytes are sent again.
+    /// </summary>
     /// <returns>Accepted, Duplicate, Stale or Rejected. Never Incomplete.</returns>
     /// <exception cref="TransferException">Given up: no attempt of the last few made progress, or the refusal is final.</exception>
     public async Task<VerdictReply> SendAsync(
