@@ -81,7 +81,7 @@ public sealed class BlobUpload(
             }
             guard.Moved();
             using var call = client.Upload(guard.Token);
-            return await PartSending.SendAsync(call, upload.Header, upload.Source, offset, guard, upload.Progress);
+            return await PartSending.SendAsync(call, upload.Header, upload.Source, offset, guard, rules.AnswerTimeout, upload.Progress);
         }
         catch (OperationCanceledException) when (guard.Stalled)
         {

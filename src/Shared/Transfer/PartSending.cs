@@ -9,24 +9,26 @@ public static class PartSending
     /// <summary>
     /// Sends from <paramref name="offset"/> on, at least one part (the header may travel alone). The receiver may answer before the end,
     /// for example INCOMPLETE with another offset; sending stops then. Only the receiver's silence counts for the guard,
-    /// not that of a source which is still being written.
+    /// not that of a source which is still being written. After the last part the receiver has <paramref name="answerWithin"/>.
     /// </summary>
     /// <exception cref="TimeoutException">The receiver took or said nothing for the guard's limit.</exception>
     /// <exception cref="RpcException">The call failed.</exception>
     /// <exception cref="EndOfStreamException">The source ended early.</exception>
     public static async Task<VerdictReply> SendAsync(
         AsyncClientStreamingCall<Part, VerdictReply> call, UploadHeader header, BlobSource source, long offset,
-        StallGuard guard, Action<long>? progress = null)
+        StallGuard guard, TimeSpan answerWithin, Action<long>? progress = null)
     {
         var answer = call.ResponseAsync;
         try
         {
             await StreamAsync(call, header, source, offset, guard, progress);
+            guard.Await(answerWithin);
             return await answer.WaitAsync(guard.Token);
         }
         catch (Exception e) when (e is RpcException or InvalidOperationException && !guard.Token.IsCancellationRequested)
         {
             // A write fails when the receiver has answered already: the answer says more than the failure.
+            guard.Await(answerWithin);
             return await answer.WaitAsync(guard.Token);
         }
         catch (OperationCanceledException) when (guard.Stalled)
@@ -59,7 +61,6 @@ public static class PartSending
             progress?.Invoke(offset);
         }
         while (offset < source.Length && !call.ResponseAsync.IsCompleted);
-        guard.Moved();
         await call.RequestStream.CompleteAsync();
     }
 }

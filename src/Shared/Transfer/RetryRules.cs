@@ -22,6 +22,9 @@ public sealed record RetryRules
     /// <summary>No part moved for this long: the attempt is cut and the next begins. Not a limit on the whole transfer.</summary>
     public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long the leader may take for fsync on a majority and the commit, after the last byte: longer than a failover.</summary>
+    public TimeSpan AnswerTimeout { get; init; } = TimeSpan.FromSeconds(20);
+
     /// <summary>Uniform in [0, 1). Not seeded by default: clients that start alike must not retry alike.</summary>
     public Func<double> Jitter { get; init; } = static () => RandomNumberGenerator.GetInt32(1 << 30) / (double)(1 << 30);
 

@@ -25,11 +25,14 @@ public sealed class StallGuard : IDisposable
     /// <summary>Something moved: the silence starts anew.</summary>
     public void Moved() => _silence.CancelAfter(_limit);
 
+    /// <summary>The other side has all it needs and now works: it may be silent for <paramref name="limit"/>.</summary>
+    public void Await(TimeSpan limit) => _silence.CancelAfter(limit);
+
     /// <summary>From here on the other side is not to blame for silence, until <see cref="Moved"/>.</summary>
     public void Pause() => _silence.CancelAfter(Timeout.InfiniteTimeSpan);
 
     /// <summary>What a caller is told when <see cref="Stalled"/>.</summary>
-    public TimeoutException Fault() => new($"Nothing moved for {_limit.TotalSeconds:0.#} s.");
+    public TimeoutException Fault() => new($"Nothing moved for a while (limit {_limit.TotalSeconds:0.#} s).");
 
     public void Dispose()
     {

@@ -1,0 +1,314 @@
+using System.Security.Cryptography;
+using Microsoft.Win32.SafeHandles;
+using Quorate.Coordinator.Disk;
+using Quorate.Rounds;
+using Quorate.Shared.Transfer;
+
+namespace Quorate.Coordinator.Blobs;
+
+/// <summary>
+/// The blobs on this node's disk, by their SHA-256:
+/// <code>
+/// blobs/ab/abcdef...   whole, verified, durable
+/// parts/abcdef...      unfinished; survives a restart and is resumed
+/// parts/draft-N        written here (a new model), not yet named
+/// quarantine/          what was not what its name said, the newest few
+/// </code>
+/// A blob is written to parts/, fsynced, renamed into blobs/, the directory fsynced, and only then told to anyone.
+/// Invariant: a blob this class calls held was durable, and had the right hash, at some time in this process; since then neither its size, its
+/// inode nor its times have changed. What was found otherwise is hashed again before it is read, and quarantined when it is bad.
+/// Invariant: one writer a hash.
+/// </summary>
+public sealed class BlobStore : IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<BlobHash, Writing> _writing = [];
+    private readonly Dictionary<BlobHash, FileStamp> _verified = [];
+    private readonly Dictionary<BlobHash, DateTimeOffset> _touched = [];
+    private readonly SemaphoreSlim _hashing = new(1);
+    private readonly BlobStoreOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger<BlobStore> _log;
+    private readonly string _blobs, _parts, _quarantine;
+    private int _drafts;
+
+    public BlobStore(BlobStoreOptions options, TimeProvider time, ILogger<BlobStore> log)
+    {
+        (_options, _time, _log) = (options, time, log);
+        (_blobs, _parts, _quarantine) = (In("blobs"), In("parts"), In("quarantine"));
+        foreach (string old in Directory.EnumerateFiles(_parts, "draft-*")) File.Delete(old);
+
+        string In(string name)
+        {
+            string path = Path.Combine(Path.GetFullPath(options.Root), name);
+            DurableDirectory.Create(path);
+            return path;
+        }
+    }
+
+    /// <summary>Where a blob lies or would lie. Reading it by this path skips verification: ask <see cref="HasAsync"/> first.</summary>
+    public string PathOf(BlobHash hash)
+    {
+        string name = hash.ToString();
+        return Path.Combine(_blobs, name[..2], name);
+    }
+
+    /// <summary>Bytes of a blob that is unfinished here; 0: none.</summary>
+    public long PartLength(BlobHash hash) => new FileInfo(PartOf(hash)) is { Exists: true } part ? part.Length : 0;
+
+    /// <summary>Whether there is a file of this name, right or wrong: for those who only look for what lacks.</summary>
+    public bool Exists(BlobHash hash) => File.Exists(PathOf(hash));
+
+    /// <summary>Whether this node holds the blob, verified and durable. Protects it from the collector for a grace period.</summary>
+    public async Task<bool> HasAsync(BlobHash hash, CancellationToken token)
+    {
+        using var file = await OpenAsync(hash, token);
+        return file is not null;
+    }
+
+    /// <summary>Opens a blob for reading, verified; null: not held (any more: a bad one is quarantined by this call).</summary>
+    public async Task<SafeFileHandle?> OpenAsync(BlobHash hash, CancellationToken token)
+    {
+        if (TryOpen(hash) is not { } file) return null;
+        if (IsRemembered(hash, file)) return file;
+        await _hashing.WaitAsync(token);
+        try
+        {
+            if (IsRemembered(hash, file) || await Blocking.Run(() => Verify(hash, file), token)) return file;
+        }
+        finally
+        {
+            _hashing.Release();
+        }
+        file.Dispose();
+        return null;
+    }
+
+    /// <summary>Hashes a blob whatever is remembered of it: for the scrub. False: it was bad and is quarantined, or it is not here.</summary>
+    public Task<bool> RehashAsync(BlobHash hash, CancellationToken token)
+    {
+        lock (_gate) _verified.Remove(hash);
+        return HasAsync(hash, token);
+    }
+
+    /// <summary>
+    /// Begins or resumes writing a blob of <paramref name="length"/> bytes; null: another writer is at it, and still was after a wait.
+    /// Look at <see cref="HasAsync"/> before, and again after when it took a while: another may have finished the blob.
+    /// </summary>
+    /// <exception cref="StoreFullException">No room.</exception>
+    public async Task<BlobWriter?> BeginAsync(BlobHash hash, long length, CancellationToken token)
+    {
+        long until = _time.GetTimestamp() + (long)(_options.WriterWait.TotalSeconds * _time.TimestampFrequency);
+        while (TryClaim(hash, length) is { } other)
+        {
+            var left = _time.GetElapsedTime(_time.GetTimestamp(), until);
+            if (left <= TimeSpan.Zero) return null;
+            try
+            {
+                await other.WaitAsync(left, _time, token);
+            }
+            catch (TimeoutException)
+            {
+                return null;
+            }
+        }
+        try
+        {
+            MakeRoom(hash, length);
+            return await Blocking.RunIf(PartLength(hash) > 0, () => BlobWriter.Open(this, hash, length, PartOf(hash)), token);
+        }
+        catch
+        {
+            Release(hash);
+            throw;
+        }
+    }
+
+    /// <summary>A path for a file to be written here and then adopted. It does not outlive a restart.</summary>
+    public string NewDraft() => Path.Combine(_parts, $"draft-{Interlocked.Increment(ref _drafts)}");
+
+    /// <summary>Makes a draft a blob, durably, and returns its name. The writer may say the hash when it computed it while writing.</summary>
+    public Task<BlobHash> AdoptAsync(string draft, BlobHash? known, CancellationToken token) => Blocking.Run(
+        () =>
+        {
+            using var file = File.OpenHandle(draft, FileMode.Open, FileAccess.ReadWrite);
+            var hash = known ?? Hash(file);
+            Publish(hash, file, draft);
+            return hash;
+        },
+        token);
+
+    /// <summary>All blobs here, in the order of their hashes. Verified or not.</summary>
+    public IEnumerable<StoredBlob> List() => Directory.EnumerateDirectories(_blobs).Order(StringComparer.Ordinal)
+        .SelectMany(directory => Named(directory));
+
+    /// <summary>All unfinished blobs here.</summary>
+    public IEnumerable<StoredBlob> ListParts() => Named(_parts);
+
+    /// <summary>Deletes a blob or what there is of it, unless it is being written or was asked for after <paramref name="before"/>.</summary>
+    public bool DeleteIdle(BlobHash hash, DateTimeOffset before)
+    {
+        lock (_gate)
+        {
+            if (_writing.ContainsKey(hash) || _touched.TryGetValue(hash, out var touched) && touched > before) return false;
+            _touched.Remove(hash);
+            _verified.Remove(hash);
+            File.Delete(PartOf(hash));
+            if (Directory.Exists(Path.GetDirectoryName(PathOf(hash)))) File.Delete(PathOf(hash));
+            return true;
+        }
+    }
+
+    public void Dispose() => _hashing.Dispose();
+
+    /// <summary>fsync, rename, fsync of the directory; then it is held.</summary>
+    internal void Publish(BlobHash hash, SafeFileHandle file, string from)
+    {
+        string to = PathOf(hash), directory = Path.GetDirectoryName(to)!;
+        DurableDirectory.Create(directory);
+        Flush(hash, file, from);
+        File.Move(from, to, overwrite: true);
+        DurableDirectory.Flush(directory);
+        BlobMeter.Flushes.Add(2);
+        Remember(hash, file);
+        _log.Stored(hash, RandomAccess.GetLength(file));
+    }
+
+    internal void Quarantine(BlobHash hash, string path, string why)
+    {
+        string to = Path.Combine(_quarantine, $"{_time.GetUtcNow().UtcTicks:D19}-{hash}");
+        lock (_gate) _verified.Remove(hash);
+        File.Move(path, to, overwrite: true);
+        foreach (string old in Directory.GetFiles(_quarantine).OrderDescending(StringComparer.Ordinal).Skip(_options.QuarantinedMax))
+            File.Delete(old);
+        BlobMeter.Quarantined.Add(1);
+        _log.Quarantined(hash, why, to);
+    }
+
+    internal void Release(BlobHash hash)
+    {
+        Writing? done;
+        lock (_gate) _writing.Remove(hash, out done);
+        done?.Ended.SetResult();
+    }
+
+    internal StoreFullException Full(BlobHash hash, long length, string part, Exception? inner = null)
+    {
+        File.Delete(part);
+        _log.DiskFull(_options.Root, hash);
+        return StoreFullException.Disk(_options.Root, hash, length, inner);
+    }
+
+    private string PartOf(BlobHash hash) => Path.Combine(_parts, hash.ToString());
+
+    private SafeFileHandle? TryOpen(BlobHash hash)
+    {
+        // Under the gate, so that the collector sees the touch or this sees the deletion.
+        lock (_gate)
+        try
+        {
+            var file = File.OpenHandle(PathOf(hash), options: FileOptions.SequentialScan);
+            _touched[hash] = _time.GetUtcNow();
+            return file;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    private bool IsRemembered(BlobHash hash, SafeFileHandle file)
+    {
+        lock (_gate) return _verified.TryGetValue(hash, out var stamp) && stamp == FileStamp.Of(file);
+    }
+
+    private void Remember(BlobHash hash, SafeFileHandle file)
+    {
+        var stamp = FileStamp.Of(file);
+        lock (_gate) (_verified[hash], _touched[hash]) = (stamp, _time.GetUtcNow());
+    }
+
+    private bool Verify(BlobHash hash, SafeFileHandle file)
+    {
+        var stamp = FileStamp.Of(file);
+        if (Hash(file) != hash)
+        {
+            Quarantine(hash, PathOf(hash), "wrong SHA-256");
+            return false;
+        }
+        // Its name may stem from a rename just before a crash, or just now by another thread: durable before told.
+        DurableDirectory.Flush(Path.GetDirectoryName(PathOf(hash))!);
+        BlobMeter.Flushes.Add(1);
+        lock (_gate) _verified[hash] = stamp;
+        return true;
+    }
+
+    private static BlobHash Hash(SafeFileHandle file)
+    {
+        using var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using var buffer = Part.Rent(Part.BytesUsual);
+        int count;
+        for (long at = 0; (count = RandomAccess.Read(file, buffer.Room.Span, at)) > 0; at += count)
+            sha.AppendData(buffer.Room.Span[..count]);
+        return BlobHash.FromBytes(sha.GetHashAndReset());
+    }
+
+    private void Flush(BlobHash hash, SafeFileHandle file, string part)
+    {
+        try
+        {
+            RandomAccess.FlushToDisk(file);
+        }
+        catch (IOException e)
+        {
+            // After a failed fsync nobody knows what is on the disk, and a second fsync would not say: the file goes.
+            if (StoreFullException.IsDiskFull(e)) throw Full(hash, RandomAccess.GetLength(file), part, e);
+            File.Delete(part);
+            throw;
+        }
+    }
+
+    /// <summary>Null: claimed. Otherwise what to wait for.</summary>
+    private Task? TryClaim(BlobHash hash, long length)
+    {
+        lock (_gate)
+        {
+            if (_writing.TryGetValue(hash, out var other)) return other.Ended.Task;
+            _writing.Add(hash, new Writing(length, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)));
+            return null;
+        }
+    }
+
+    private void MakeRoom(BlobHash hash, long length)
+    {
+        if (new DriveInfo(_parts).AvailableFreeSpace - length < _options.FreeBytesKept) throw Full(hash, length, PartOf(hash));
+        lock (_gate)
+        {
+            long claimed = _writing.Values.Sum(w => w.Length);
+            var idle = ListParts().Where(p => !_writing.ContainsKey(p.Hash)).OrderBy(p => p.WrittenAt).ToList();
+            long total = claimed + idle.Sum(p => p.Length);
+            foreach (var part in idle.TakeWhile(_ => total > _options.PartsBytesMax))
+            {
+                File.Delete(PartOf(part.Hash));
+                total -= part.Length;
+            }
+            if (total <= _options.PartsBytesMax) return;
+        }
+        throw new StoreFullException(
+            $"Unfinished blobs may take {_options.PartsBytesMax} bytes together, and {length} more are too many; try again when some are done.");
+    }
+
+    private static IEnumerable<StoredBlob> Named(string directory)
+    {
+        foreach (var file in new DirectoryInfo(directory).EnumerateFiles().OrderBy(f => f.Name, StringComparer.Ordinal))
+        {
+            if (BlobHash.TryParse(file.Name, out var hash) && file.Exists)
+                yield return new StoredBlob(hash, file.Length, file.LastWriteTimeUtc);
+        }
+    }
+
+    private sealed record Writing(long Length, TaskCompletionSource Ended);
+}
+
+/// <summary>A file of the store: its name, bytes, and when it was last written.</summary>
+public readonly record struct StoredBlob(BlobHash Hash, long Length, DateTimeOffset WrittenAt);

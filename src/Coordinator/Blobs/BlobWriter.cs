@@ -1,0 +1,122 @@
+using System.Security.Cryptography;
+using Microsoft.Win32.SafeHandles;
+using Quorate.Rounds;
+using Quorate.Shared.Transfer;
+
+namespace Quorate.Coordinator.Blobs;
+
+/// <summary>
+/// One blob on its way into the store. Bytes are hashed and written as they come, in one pass; Dispose before the end leaves them in
+/// parts/ for the next writer, whose start is <see cref="Have"/>.
+/// Invariant: the hash has seen exactly the first <see cref="Have"/> bytes of the file.
+/// </summary>
+public sealed class BlobWriter : IDisposable
+{
+    private readonly BlobStore _store;
+    private readonly string _part;
+    private readonly SafeFileHandle _file;
+    private readonly IncrementalHash _sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private BlobSource? _source;
+    private bool _disposed;
+
+    private BlobWriter(BlobStore store, BlobHash hash, long length, string part)
+    {
+        (_store, Hash, Length, _part) = (store, hash, length, part);
+        _file = File.OpenHandle(part, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete);
+    }
+
+    public BlobHash Hash { get; }
+
+    /// <summary>Bytes of the whole blob, as its sender says.</summary>
+    public long Length { get; }
+
+    /// <summary>Bytes that are here: the offset of the next.</summary>
+    public long Have { get; private set; }
+
+    /// <summary>The bytes for those who pass them on while they come. Ends with this writer.</summary>
+    public BlobSource Source => _source ??= BlobSource.Growing(Hash, Length, File.OpenHandle(_part), Have);
+
+    internal static BlobWriter Open(BlobStore store, BlobHash hash, long length, string part)
+    {
+        var writer = new BlobWriter(store, hash, length, part);
+        try
+        {
+            writer.Resume();
+            return writer;
+        }
+        catch
+        {
+            writer._file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Takes the next bytes; the caller has checked that no more come than <see cref="Length"/> says.</summary>
+    /// <exception cref="StoreFullException">The disk is full; the part is gone.</exception>
+    public void Append(ReadOnlySpan<byte> data)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(data.Length, Length - Have);
+        try
+        {
+            RandomAccess.Write(_file, data, Have);
+        }
+        catch (IOException e) when (StoreFullException.IsDiskFull(e))
+        {
+            throw _store.Full(Hash, Length, _part, e);
+        }
+        Have += data.Length;
+        _source?.Grow(Have);
+        _sha.AppendData(data);
+        BlobMeter.Received.Add(data.Length);
+    }
+
+    /// <summary>
+    /// With all bytes here: checks the hash and makes the blob durable. False: the hash is wrong, and the bytes are in quarantine so that the next
+    /// attempt starts clean.
+    /// </summary>
+    /// <exception cref="IOException">The disk failed; nothing was kept.</exception>
+    public Task<bool> CompleteAsync()
+    {
+        if (Have != Length) throw new InvalidOperationException($"Blob {Hash.Short} has {Have} of {Length} bytes.");
+        return Blocking.Run(Complete, CancellationToken.None);
+    }
+
+    /// <summary>Throws away what is here: it cannot become the blob.</summary>
+    public void Discard(string why) => _store.Quarantine(Hash, _part, why);
+
+    public void Dispose()
+    {
+        if (_disposed) return;
+        _disposed = true;
+        if (Have == 0) File.Delete(_part);
+        _source?.Dispose();
+        _file.Dispose();
+        _sha.Dispose();
+        _store.Release(Hash);
+    }
+
+    private bool Complete()
+    {
+        if (BlobHash.FromBytes(_sha.GetHashAndReset()) != Hash)
+        {
+            Discard("wrong SHA-256 on arrival");
+            return false;
+        }
+        _store.Publish(Hash, _file, _part);
+        return true;
+    }
+
+    private void Resume()
+    {
+        long there = RandomAccess.GetLength(_file);
+        if (there > Length) RandomAccess.SetLength(_file, there = 0);
+        using var buffer = Part.Rent(Part.BytesUsual);
+        while (Have < there)
+        {
+            int count = RandomAccess.Read(_file, buffer.Room.Span, Have);
+            if (count == 0) break;
+            _sha.AppendData(buffer.Room.Span[..count]);
+            Have += count;
+        }
+    }
+}

@@ -1,0 +1,72 @@
+using Grpc.Core;
+using Quorate.Rounds;
+using Quorate.Shared.Protocol;
+using Quorate.Shared.Transfer;
+using Part = Quorate.Shared.Transfer.Part;
+using Verdict = Quorate.Shared.Protocol.Verdict;
+
+namespace Quorate.Coordinator.Blobs;
+
+/// <summary>Receiving a blob part by part: what trainers upload and what peers put go through here alike.</summary>
+internal static class Reception
+{
+    /// <summary>Why a header names no blob that could be received; null: it does.</summary>
+    public static string? Check(UploadHeader? header) => header switch
+    {
+        null => "The first part carries no header; start with one that names the blob.",
+        { Blob.Length: not BlobHash.Size } => $"The blob's name has {header.Blob.Length} bytes, a SHA-256 has {BlobHash.Size}.",
+        { Length: < 1 or > Limits.BlobBytes } => $"The blob's length is {header.Length}, allowed are 1 to {Limits.BlobBytes} bytes.",
+        _ => null,
+    };
+
+    /// <summary>
+    /// Appends parts to the writer, beginning with <paramref name="first"/>. Null: all bytes are here, not yet checked as a whole. Otherwise the
+    /// answer: INCOMPLETE, go on at `have`; or REJECTED, the bytes do not fit the header.
+    /// </summary>
+    public static async Task<VerdictReply?> ReceiveAsync(
+        BlobWriter writer, Part first, IAsyncStreamReader<Part> parts, StallGuard guard)
+    {
+        for (var part = first; part is not null; part = await NextAsync(parts, guard))
+        {
+            using (part)
+            {
+                guard.Moved();
+                if (part.Offset != writer.Have) return Incomplete(writer.Have, $"The part at {part.Offset} does not follow {writer.Have}.");
+                if (part.Length > writer.Length - writer.Have)
+                    return Refuse(writer, $"The blob is longer than the {writer.Length} bytes that its header says.");
+                if (!part.Intact) return Incomplete(writer.Have, $"The part at {part.Offset} is damaged (CRC-32).");
+                writer.Append(part.Data.Span);
+            }
+        }
+        return writer.Have == writer.Length
+            ? null
+            : Refuse(writer, $"The blob ended after {writer.Have} of the {writer.Length} bytes that its header says.");
+    }
+
+    /// <summary>The next part, or null at the end.</summary>
+    /// <exception cref="InvalidDataException">Not a part.</exception>
+    public static async Task<Part?> NextAsync(IAsyncStreamReader<Part> parts, StallGuard guard) =>
+        await parts.MoveNext(guard.Token) ? parts.Current : null;
+
+    /// <summary>Whether the stream, not this node, is what failed: garbage, a silent or a vanished sender.</summary>
+    public static bool IsCut(Exception fault, ServerCallContext context) => fault switch
+    {
+        InvalidDataException or OperationCanceledException => true,
+        IOException => context.CancellationToken.IsCancellationRequested,
+        _ => false,
+    };
+
+    public static VerdictReply Incomplete(long have, string reason) =>
+        new() { Verdict = Verdict.Incomplete, Have = have, Reason = reason };
+
+    public static VerdictReply Rejected(string reason) => new() { Verdict = Verdict.Rejected, Reason = reason };
+
+    public static VerdictReply Busy(BlobStore store, BlobHash hash) =>
+        Incomplete(store.PartLength(hash), "Another sender is bringing the same blob; ask again in a moment.");
+
+    private static VerdictReply Refuse(BlobWriter writer, string reason)
+    {
+        writer.Discard("longer or shorter than its header said");
+        return Rejected(reason);
+    }
+}

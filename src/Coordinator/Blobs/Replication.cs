@@ -1,0 +1,110 @@
+using Google.Protobuf;
+using Grpc.Core;
+using Quorate.Rounds;
+using Quorate.Shared.Protocol;
+using Quorate.Shared.Transfer;
+
+namespace Quorate.Coordinator.Blobs;
+
+/// <summary>Copies of blobs on other nodes: relayed while they come, ensured before a fact names them, pulled where one lacks.</summary>
+public sealed class Replication(
+    BlobStore store, IReadOnlyList<Peer> peers, ReplicationOptions options, TimeProvider time, ILogger<Replication> log)
+{
+    /// <summary>Nodes that make a majority, this one included.</summary>
+    public int Majority => (peers.Count + 1) / 2 + 1;
+
+    /// <summary>All nodes, this one included.</summary>
+    public int Nodes => peers.Count + 1;
+
+    /// <summary>
+    /// Starts to bring a blob to <paramref name="copies"/> - 1 peers while it grows here. Which peers rotates with the hash, so that all share the
+    /// work; peers that failed a moment ago come last.
+    /// </summary>
+    public Spread Relay(BlobSource source, int copies, CancellationToken token) =>
+        new(source, Order(source.Hash), copies - 1, copies - 1, options, time, log, token);
+
+    /// <summary>
+    /// Makes sure that nodes have the blob on their disks, this one included, and returns how many have. It tries for <paramref name="copies"/>,
+    /// and gives the slower ones only a moment once <paramref name="required"/> have it. Fewer than required: no more could be reached.
+    /// A blob that lacks here is pulled first; 0: it could not be had.
+    /// </summary>
+    public async Task<int> EnsureAsync(BlobHash hash, long length, int copies, int required, CancellationToken token)
+    {
+        if (!await PullAsync(hash, length, token) || await store.OpenAsync(hash, token) is not { } file) return 0;
+        using var source = BlobSource.Complete(hash, file);
+        if (copies <= 1) return 1;
+        await using var spread = new Spread(source, Order(hash), copies - 1, required - 1, options, time, log, token);
+        return 1 + await spread.FinishAsync();
+    }
+
+    /// <summary>Makes sure that this node has the blob, from any peer that has. False: none could give it; the log says why.</summary>
+    /// <exception cref="StoreFullException">No room here.</exception>
+    public async Task<bool> PullAsync(BlobHash hash, long length, CancellationToken token)
+    {
+        if (await store.HasAsync(hash, token)) return true;
+        string why = "there is no peer";
+        foreach (var peer in Order(hash))
+        {
+            using var writer = await store.BeginAsync(hash, length, token);
+            if (await store.HasAsync(hash, token)) return true;
+            if (writer is null)
+            {
+                why = "it is being received already";
+                break;
+            }
+            try
+            {
+                await DownloadAsync(peer, writer, token);
+                if (await writer.CompleteAsync())
+                {
+                    peer.Worked();
+                    log.Pulled(hash, peer.Id);
+                    return true;
+                }
+                why = $"peer {peer.Id} gave bytes with a wrong SHA-256";
+            }
+            catch (Exception e) when (e is RpcException or TimeoutException or InvalidDataException)
+            {
+                // NOT_FOUND is an honest answer, not a failure of the peer.
+                if (e is not RpcException { StatusCode: StatusCode.NotFound }) peer.Failed(time);
+                why = $"peer {peer.Id}: {e.Message}";
+            }
+        }
+        log.PullFailed(hash, why);
+        return false;
+    }
+
+    /// <summary>Appends what the writer lacks. A damaged part ends it: the next peer goes on at the last good byte.</summary>
+    private async Task DownloadAsync(Peer peer, BlobWriter writer, CancellationToken token)
+    {
+        using var guard = new StallGuard(options.StallTimeout, time, token);
+        try
+        {
+            var request = new DownloadRequest { Blob = UnsafeByteOperations.UnsafeWrap(writer.Hash.ToArray()), Offset = writer.Have };
+            if (writer.Have == writer.Length) return;
+            using var call = peer.Transfer.Download(request, guard.Token);
+            while (writer.Have < writer.Length && await call.ResponseStream.MoveNext(guard.Token))
+            {
+                using var part = call.ResponseStream.Current;
+                guard.Moved();
+                if (part.Offset != writer.Have || part.Length > writer.Length - writer.Have || !part.Intact)
+                    throw new InvalidDataException($"the part at {writer.Have} is damaged.");
+                writer.Append(part.Data.Span);
+            }
+            if (writer.Have < writer.Length) throw new InvalidDataException($"it ended at {writer.Have} of {writer.Length} bytes.");
+        }
+        catch (OperationCanceledException) when (guard.Stalled)
+        {
+            throw guard.Fault();
+        }
+    }
+
+    private List<Peer> Order(BlobHash hash)
+    {
+        Span<byte> bytes = stackalloc byte[BlobHash.Size];
+        hash.CopyTo(bytes);
+        int first = bytes[0];
+        return Enumerable.Range(0, peers.Count).Select(i => peers[(first + i) % peers.Count])
+            .OrderBy(peer => peer.IsDoubtful(time, options.DoubtTime)).ToList();
+    }
+}

@@ -1,0 +1,117 @@
+using System.Collections.Concurrent;
+using Google.Protobuf;
+using Grpc.Core;
+using Quorate.Shared.Protocol;
+using Quorate.Shared.Transfer;
+using Verdict = Quorate.Shared.Protocol.Verdict;
+
+namespace Quorate.Coordinator.Blobs;
+
+/// <summary>
+/// One blob on its way to some peers, from its file, complete or still growing. As many lanes as copies are wanted; each lane brings the blob to
+/// one peer, and takes the next peer when that one fails or stalls. Lanes read the file behind the writer (see <see cref="BlobSource"/>), so the
+/// upload never waits for a peer, and a peer that takes over late starts at its own offset.
+/// Invariant: a counted copy was answered ACCEPTED, so it is fsynced there.
+/// </summary>
+public sealed class Spread : IAsyncDisposable
+{
+    /// <summary>Answers in a row from one peer that move nothing, before it counts as failed.</summary>
+    private const int IdleTurnsMax = 3;
+
+    private readonly ConcurrentQueue<Turn> _queue;
+    private readonly BlobSource _source;
+    private readonly ReplicationOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private readonly CancellationTokenSource _stop;
+    private readonly int _required;
+    private readonly Task _lanes;
+    private int _copies;
+
+    /// <summary>Starts <paramref name="lanes"/> lanes; once <paramref name="required"/> peers have the blob, the rest may linger a moment.</summary>
+    internal Spread(
+        BlobSource source, IEnumerable<Peer> order, int lanes, int required, ReplicationOptions options, TimeProvider time, ILogger log,
+        CancellationToken token)
+    {
+        (_source, _required, _options, _time, _log) = (source, required, options, time, log);
+        _queue = new ConcurrentQueue<Turn>(order.Select(peer => new Turn(peer, IsSecond: false)));
+        _stop = CancellationTokenSource.CreateLinkedTokenSource(token);
+        _lanes = Task.WhenAll(Enumerable.Range(0, Math.Min(lanes, _queue.Count)).Select(_ => RunLaneAsync()));
+    }
+
+    /// <summary>Peers that have the blob on their disks, once all lanes have ended: as many as wanted, or all that could be reached.</summary>
+    public async Task<int> FinishAsync()
+    {
+        await _lanes;
+        return Volatile.Read(ref _copies);
+    }
+
+    /// <summary>Stops what still runs; partial copies stay at the peers and are resumed.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _lanes;
+        _stop.Dispose();
+    }
+
+    private async Task RunLaneAsync()
+    {
+        await Task.Yield();
+        while (_queue.TryDequeue(out var turn))
+        {
+            string? fault = await TryPushAsync(turn.Peer);
+            if (_stop.IsCancellationRequested && fault is not null) return;
+            if (fault is null)
+            {
+                turn.Peer.Worked();
+                if (Interlocked.Increment(ref _copies) == _required) _stop.CancelAfter(_options.Linger);
+                return;
+            }
+            turn.Peer.Failed(_time);
+            _log.PeerFailed(turn.Peer.Id, _source.Hash, fault);
+            if (!turn.IsSecond) _queue.Enqueue(turn with { IsSecond = true });
+        }
+    }
+
+    /// <summary>Null: the peer has it. Otherwise why not.</summary>
+    private async Task<string?> TryPushAsync(Peer peer)
+    {
+        try
+        {
+            return await PushAsync(peer);
+        }
+        catch (RpcException e)
+        {
+            return $"{e.StatusCode}: {e.Status.Detail}";
+        }
+        catch (Exception e) when (e is TimeoutException or EndOfStreamException or OperationCanceledException)
+        {
+            return e.Message;
+        }
+    }
+
+    private async Task<string?> PushAsync(Peer peer)
+    {
+        var header = new UploadHeader { Blob = UnsafeByteOperations.UnsafeWrap(_source.Hash.ToArray()), Length = _source.Length };
+        string reason = "";
+        long offset = 0;
+        for (int idle = 0; idle < IdleTurnsMax;)
+        {
+            using var guard = new StallGuard(_options.StallTimeout, _time, _stop.Token);
+            using var call = peer.Peers.PutBlob(guard.Token);
+            var reply = await PartSending.SendAsync(call, header, _source, offset, guard, _options.AnswerTimeout);
+            if (reply.Verdict is Verdict.Accepted or Verdict.Duplicate)
+            {
+                BlobMeter.Sent.Add(_source.Length - offset);
+                return null;
+            }
+            // REJECTED: what lay there was bad and is gone now; from the start, then.
+            long next = reply.Verdict == Verdict.Incomplete ? Math.Clamp(reply.Have, 0, _source.Length) : 0;
+            if (next <= offset) idle++;
+            (offset, reason) = (next, reply.Reason);
+        }
+        return reason;
+    }
+
+    private sealed record Turn(Peer Peer, bool IsSecond);
+}
