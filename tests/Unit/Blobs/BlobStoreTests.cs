@@ -1,0 +1,192 @@
+using Quorate.Coordinator.Blobs;
+using Quorate.Rounds;
+using static Quorate.Unit.Blobs.TestBlobs;
+
+namespace Quorate.Unit.Blobs;
+
+public sealed class BlobStoreTests : IDisposable
+{
+    private readonly TestDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task Nothing_lies_under_blobs_before_a_blob_is_complete()
+    {
+        using var store = _directory.Store();
+        byte[] content = Bytes(600_000);
+        var hash = BlobHash.Of(content);
+        using var writer = await store.BeginAsync(hash, content.Length, default);
+        writer!.Append(content.AsSpan(0, 599_999));
+        Assert.False(store.Exists(hash));
+        Assert.False(await store.HasAsync(hash, default));
+        writer.Append(content.AsSpan(599_999));
+        Assert.False(store.Exists(hash));
+        Assert.True(await writer.CompleteAsync());
+        Assert.True(await store.HasAsync(hash, default));
+        Assert.Equal(content, File.ReadAllBytes(store.PathOf(hash)));
+        Assert.Empty(store.ListParts());
+        Assert.Equal([hash], store.List().Select(blob => blob.Hash));
+    }
+
+    [Fact]
+    public async Task An_unfinished_blob_survives_a_restart_and_goes_on_where_it_was()
+    {
+        byte[] content = Bytes(600_000);
+        var hash = BlobHash.Of(content);
+        using (var store = _directory.Store())
+        using (var writer = await store.BeginAsync(hash, content.Length, default))
+            writer!.Append(content.AsSpan(0, 400_000));
+
+        using var again = _directory.Store();
+        Assert.Equal(400_000, again.PartLength(hash));
+        using var rest = await again.BeginAsync(hash, content.Length, default);
+        Assert.Equal(400_000, rest!.Have);
+        rest.Append(content.AsSpan(400_000));
+        Assert.True(await rest.CompleteAsync());
+        Assert.True(await again.HasAsync(hash, default));
+    }
+
+    [Fact]
+    public async Task A_blob_is_found_and_verified_after_a_restart_and_drafts_are_gone()
+    {
+        BlobHash hash;
+        string draft;
+        using (var store = _directory.Store())
+        {
+            hash = await store.PutAsync(Bytes(1000));
+            draft = store.NewDraft();
+            File.WriteAllBytes(draft, Bytes(10));
+        }
+        using var again = _directory.Store();
+        Assert.True(await again.HasAsync(hash, default));
+        Assert.False(File.Exists(draft));
+    }
+
+    [Fact]
+    public async Task Bytes_with_another_hash_are_quarantined_and_the_next_attempt_starts_clean()
+    {
+        using var store = _directory.Store();
+        var hash = BlobHash.Of(Bytes(1000));
+        using (var writer = await store.BeginAsync(hash, 1000, default))
+        {
+            writer!.Append(Bytes(1000, seed: 2));
+            Assert.False(await writer.CompleteAsync());
+        }
+        Assert.False(await store.HasAsync(hash, default));
+        Assert.Equal(0, store.PartLength(hash));
+        Assert.Single(Directory.GetFiles(Path.Combine(_directory.Root, "node", "quarantine")));
+        Assert.Equal(hash, await store.PutAsync(Bytes(1000)));
+    }
+
+    [Fact]
+    public async Task A_blob_that_changed_on_the_disk_is_quarantined_when_it_is_read()
+    {
+        using var store = _directory.Store();
+        var hash = await store.PutAsync(Bytes(1000));
+        Flip(store.PathOf(hash));
+        Assert.Null(await store.OpenAsync(hash, default));
+        Assert.False(store.Exists(hash));
+        await store.PutAsync(Bytes(1000));
+        Assert.True(await store.HasAsync(hash, default));
+    }
+
+    [Fact]
+    public async Task Rot_that_leaves_no_trace_in_the_times_is_found_by_hashing_again()
+    {
+        using var store = _directory.Store();
+        var hash = await store.PutAsync(Bytes(1000));
+        string path = store.PathOf(hash);
+        Flip(path);
+        Assert.False(await store.RehashAsync(hash, default));
+        Assert.Single(Directory.GetFiles(Path.Combine(_directory.Root, "node", "quarantine")));
+    }
+
+    [Fact]
+    public async Task The_quarantine_keeps_the_newest_few()
+    {
+        using var store = _directory.Store(change: o => o with { QuarantinedMax = 2 });
+        for (int seed = 1; seed <= 5; seed++)
+        {
+            var hash = await store.PutAsync(Bytes(100, seed));
+            Flip(store.PathOf(hash));
+            Assert.False(await store.HasAsync(hash, default));
+        }
+        Assert.Equal(2, Directory.GetFiles(Path.Combine(_directory.Root, "node", "quarantine")).Length);
+    }
+
+    [Fact]
+    public async Task Of_two_writers_of_one_blob_the_second_is_turned_away_until_the_first_ends()
+    {
+        using var store = _directory.Store();
+        var hash = BlobHash.Of(Bytes(10));
+        using (var first = await store.BeginAsync(hash, 10, default))
+        {
+            Assert.NotNull(first);
+            Assert.Null(await store.BeginAsync(hash, 10, default));
+        }
+        using var second = await store.BeginAsync(hash, 10, default);
+        Assert.NotNull(second);
+    }
+
+    [Fact]
+    public async Task A_waiting_writer_goes_on_when_the_first_ends()
+    {
+        using var store = _directory.Store(change: o => o with { WriterWait = TimeSpan.FromMinutes(1) });
+        var hash = BlobHash.Of(Bytes(10));
+        var first = await store.BeginAsync(hash, 10, default);
+        first!.Append(Bytes(10).AsSpan(0, 4));
+        var waiting = store.BeginAsync(hash, 10, default);
+        Assert.False(waiting.IsCompleted);
+        first.Dispose();
+        using var second = await waiting;
+        Assert.Equal(4, second!.Have);
+    }
+
+    [Fact]
+    public async Task A_full_disk_is_said_in_one_sentence_and_keeps_nothing()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        using var store = _directory.Store();
+        var hash = BlobHash.Of(Bytes(1000));
+        string part = Path.Combine(_directory.Root, "node", "parts", hash.ToString());
+        File.CreateSymbolicLink(part, "/dev/full");
+        using (var writer = await store.BeginAsync(hash, 1000, default))
+        {
+            var fault = Assert.Throws<StoreFullException>(() => writer!.Append(Bytes(1000)));
+            Assert.Contains(hash.Short, fault.Message, StringComparison.Ordinal);
+        }
+        Assert.False(File.Exists(part));
+    }
+
+    [Fact]
+    public async Task A_blob_that_cannot_fit_is_refused_before_its_first_byte()
+    {
+        using var store = _directory.Store(change: o => o with { FreeBytesKept = long.MaxValue / 2 });
+        await Assert.ThrowsAsync<StoreFullException>(() => store.BeginAsync(BlobHash.Of(Bytes(10)), 10, default));
+    }
+
+    [Fact]
+    public async Task Unfinished_blobs_are_bounded_and_idle_ones_make_room()
+    {
+        using var store = _directory.Store(change: o => o with { PartsBytesMax = 1000 });
+        var idle = BlobHash.Of(Bytes(600, 1));
+        using (var writer = await store.BeginAsync(idle, 600, default)) writer!.Append(Bytes(600, 1).AsSpan(0, 500));
+        using var busy = await store.BeginAsync(BlobHash.Of(Bytes(700, 2)), 700, default);
+        Assert.Equal(0, store.PartLength(idle));
+        await Assert.ThrowsAsync<StoreFullException>(() => store.BeginAsync(BlobHash.Of(Bytes(700, 3)), 700, default));
+    }
+
+    [Fact]
+    public async Task A_draft_becomes_a_blob_under_its_hash()
+    {
+        using var store = _directory.Store();
+        byte[] content = Bytes(5000);
+        string draft = store.NewDraft();
+        File.WriteAllBytes(draft, content);
+        var hash = await store.AdoptAsync(draft, null, default);
+        Assert.Equal(BlobHash.Of(content), hash);
+        Assert.True(await store.HasAsync(hash, default));
+        Assert.False(File.Exists(draft));
+    }
+}

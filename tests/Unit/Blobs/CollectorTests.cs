@@ -1,0 +1,62 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Quorate.Coordinator.Blobs;
+using Quorate.Rounds;
+using static Quorate.Unit.Blobs.TestBlobs;
+
+namespace Quorate.Unit.Blobs;
+
+public sealed class CollectorTests : IDisposable
+{
+    private static readonly TimeSpan _grace = TimeSpan.FromMinutes(10);
+    private readonly TestDirectory _directory = new();
+    private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task What_nothing_references_goes_after_the_grace_and_what_is_referenced_stays()
+    {
+        using var store = _directory.Store(time: _time);
+        var kept = await store.PutAsync(Bytes(10, 1));
+        var loose = await store.PutAsync(Bytes(10, 2));
+        var part = BlobHash.Of(Bytes(10, 3));
+        using (var writer = await store.BeginAsync(part, 10, default)) writer!.Append(Bytes(5, 3));
+
+        var collector = Collector(store, new HashSet<BlobHash> { kept });
+        Assert.Equal(0, await collector.PassAsync(default));
+        _time.Advance(_grace + TimeSpan.FromMinutes(1));
+        Assert.Equal(2, await collector.PassAsync(default));
+        Assert.True(store.Exists(kept));
+        Assert.False(store.Exists(loose));
+        Assert.Equal(0, store.PartLength(part));
+    }
+
+    [Fact]
+    public async Task Nothing_goes_while_what_is_referenced_cannot_be_read()
+    {
+        using var store = _directory.Store(time: _time);
+        var loose = await store.PutAsync(Bytes(10));
+        _time.Advance(2 * _grace);
+        Assert.Equal(0, await Collector(store, null).PassAsync(default));
+        Assert.True(store.Exists(loose));
+    }
+
+    [Fact]
+    public async Task What_was_asked_for_lately_or_is_being_written_stays()
+    {
+        using var store = _directory.Store(time: _time);
+        var asked = await store.PutAsync(Bytes(10, 1));
+        var part = BlobHash.Of(Bytes(10, 3));
+        using var writer = await store.BeginAsync(part, 10, default);
+        writer!.Append(Bytes(5, 3));
+        _time.Advance(2 * _grace);
+        Assert.True(await store.HasAsync(asked, default));
+        Assert.Equal(0, await Collector(store, new HashSet<BlobHash>()).PassAsync(default));
+        Assert.True(store.Exists(asked));
+        Assert.Equal(5, store.PartLength(part));
+    }
+
+    private Collector Collector(BlobStore store, HashSet<BlobHash>? kept) => new(
+        store, _ => ValueTask.FromResult<IReadOnlySet<BlobHash>?>(kept), _grace, _time, NullLogger<Collector>.Instance);
+}
