@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Quorate.Shared.Hosts;
 using Quorate.Shared.Runs;
 using Quorate.Trainer;
 using Quorate.Trainer.Commands;
@@ -8,7 +9,12 @@ var program = new RootCommand("Trains models on its own data, for a Quorate clus
     InitCommand.Create(),
     TrainCommand.Create(),
     ScoreCommand.Create(),
+    AttendCommand.Create(),
 };
+
+// `--id 3` alone attends, as in the first days of this program.
+if (args is [var first, ..] && first.StartsWith("--id", StringComparison.Ordinal))
+    args = ["attend", .. args];
 
 ParseResult line = program.Parse(args);
 try
@@ -20,7 +26,7 @@ catch (OperationCanceledException)
 {
     return ExitCode.Interrupted;
 }
-catch (Exception e) when (e is TrainerException or RunFileException)
+catch (Exception e) when (e is TrainerException or RunFileException or HostsFileException)
 {
     await Console.Error.WriteLineAsync(e.Message);
     return ExitCode.BadInput;

@@ -30,9 +30,10 @@ internal sealed class RunOptions
         Description = $"Folder of a libtorch 2.10, instead of the build's own (or {TorchLibrary.FolderVariable}).",
     };
 
-    public void AddTo(Command command, bool withData = true)
+    public void AddTo(Command command, bool withData = true, bool withRun = true)
     {
-        command.Add(run);
+        if (withRun)
+            command.Add(run);
         if (withData)
         {
             command.Add(data);
@@ -51,7 +52,10 @@ internal sealed class RunOptions
         return (file, file.Training ?? throw new TrainerException($"{path} has no section training, so there is nothing to do here."));
     }
 
-    public string DataFolder(ParseResult line, TrainingPlan plan) => line.GetValue(data) ?? plan.Data.Path;
+    public string DataFolder(ParseResult line, TrainingPlan plan) => DataFolder(line) ?? plan.Data.Path;
+
+    /// <summary>Null: the one that the run names.</summary>
+    public string? DataFolder(ParseResult line) => line.GetValue(data);
 
     /// <summary>Loads libtorch; on the CPU where the command has no --device.</summary>
     public Device LoadTorch(ParseResult line)

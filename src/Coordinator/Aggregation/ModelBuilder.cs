@@ -1,0 +1,47 @@
+using System.Security.Cryptography;
+using Quorate.Coordinator.Blobs;
+using Quorate.Rounds;
+
+namespace Quorate.Coordinator.Aggregation;
+
+/// <summary>The updates of a closed round, as files, into the next model, as a blob of this node's store.</summary>
+internal static class ModelBuilder
+{
+    /// <param name="updates">In trainer-id order: the order of summation.</param>
+    /// <exception cref="BlobUnavailableException">An update's bytes are not here, or turned out bad and were put aside.</exception>
+    /// <exception cref="OperationCanceledException">Between two blocks; nothing is stored.</exception>
+    public static async Task<(BlobHash Hash, long Length)> BuildAsync(
+        BlobStore blobs, Replication replication, IReadOnlyList<Update> updates, CancellationToken token)
+    {
+        foreach (var update in updates) await replication.RequireHereAsync(update.Blob, update.Length, token);
+        string draft = blobs.NewDraft();
+        try
+        {
+            var (hash, length) = await AverageAsync(blobs, updates, draft, token);
+            await blobs.AdoptAsync(draft, hash, token);
+            return (hash, length);
+        }
+        catch (AveragingException e)
+        {
+            // Its check sums say that a file rotted since it was verified. What is bad is put aside here and pulled again.
+            foreach (var update in updates) await blobs.RehashAsync(update.Blob, token);
+            throw new BlobUnavailableException(e.Message);
+        }
+        finally
+        {
+            File.Delete(draft);
+        }
+    }
+
+    /// <summary>One pass: what is averaged is hashed on its way to the disk.</summary>
+    private static async Task<(BlobHash Hash, long Length)> AverageAsync(
+        BlobStore blobs, IReadOnlyList<Update> updates, string draft, CancellationToken token)
+    {
+        var files = updates.Select(update => (blobs.PathOf(update.Blob), update.Examples)).ToList();
+        using var sha = SHA256.Create();
+        await using var file = new FileStream(draft, FileMode.CreateNew, FileAccess.Write, FileShare.None);
+        await using (var hashed = new CryptoStream(file, sha, CryptoStreamMode.Write, leaveOpen: true))
+            await FederatedAverage.WriteAsync(files, hashed, token);
+        return (BlobHash.FromBytes(sha.Hash), file.Length);
+    }
+}

@@ -1,0 +1,169 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Quorate.Coordinator.Blobs;
+using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Disk;
+using Quorate.Coordinator.Driving;
+using Quorate.Coordinator.Intake;
+using Quorate.Coordinator.Peering;
+using Quorate.Coordinator.Settings;
+using Quorate.Shared.Hosts;
+using Quorate.Shared.Transfer;
+
+namespace Quorate.Coordinator;
+
+/// <summary>
+/// One coordinator, put together in the order in which data flows through it: intake, consensus, blobs, driving,
+/// aggregation, evaluation.
+/// <para>
+/// The order of the start matters. A node with an empty directory first answers nothing but Hello, until a majority has
+/// enrolled it; then its log opens and it votes; only then do its services open, so that no request ever meets a node
+/// without a state.
+/// </para>
+/// </summary>
+internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory data)
+{
+    /// <summary>Streams on one connection. Ten thousand trainers may attend through few connections.</summary>
+    private const int StreamsMax = 20_000;
+
+    private readonly TimeProvider _time = TimeProvider.System;
+
+    /// <summary>Runs until stopped; the exit code.</summary>
+    public async Task<int> RunAsync()
+    {
+        using var stopping = new CancellationTokenSource();
+        using var signals = new StopSignals(stopping);
+        var enrolment = Enrolment.Open(data.Path);
+        using var peers = new PeerConnections(options);
+        try
+        {
+            if (data.Fresh) await EarnFirstVoteAsync(enrolment, peers, stopping.Token);
+            return await ServeAsync(enrolment, peers, stopping.Token);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            return ExitCode.Stopped;
+        }
+    }
+
+    private async Task EarnFirstVoteAsync(Enrolment enrolment, PeerConnections peers, CancellationToken token)
+    {
+        var builder = CreateBuilder();
+        builder.Services.AddSingleton(new HelloDesk(options.Node, enrolment, log: null)).AddSingleton<HelloOnly>();
+        await using var app = builder.Build();
+        app.MapGrpcService<HelloOnly>();
+        await StartAsync(app, token);
+        var vote = new FirstVote(options, enrolment, peers, _time, app.Services.GetRequiredService<ILogger<FirstVote>>());
+        await vote.EarnAsync(token);
+        data.Settle();
+        await app.StopAsync(token);
+    }
+
+    private async Task<int> ServeAsync(Enrolment enrolment, PeerConnections peers, CancellationToken token)
+    {
+        var builder = CreateBuilder();
+        using var loggers = LoggerFactory.Create(Logging);
+        EmergencyStop? emergency = null;
+        await using var log = await OpenLogAsync(loggers, e => emergency?.Broken(e), token);
+
+        builder.Services
+            .AddSingleton(log).AddSingleton(enrolment).AddSingleton(peers)
+            .AddSingleton(new HelloDesk(options.Node, enrolment, log))
+            .AddIntake().AddBlobs(options, peers).AddDriving().AddEvaluation(options)
+            .AddHostedService<LateEnrolment>();
+        await using var app = builder.Build();
+        emergency = app.Services.GetRequiredService<EmergencyStop>();
+        app.MapGrpcService<FederationService>();
+        app.MapGrpcService<TransferService>();
+        app.MapGrpcService<PeersService>();
+        await StartAsync(app, token);
+        await using var stop = token.Register(app.Lifetime.StopApplication);
+        await app.WaitForShutdownAsync(CancellationToken.None);
+        return emergency.ExitCode;
+    }
+
+    private async Task<ReplicatedLog> OpenLogAsync(ILoggerFactory loggers, Action<Exception> onBroken, CancellationToken token)
+    {
+        var members = options.Hosts.Nodes.Select(node => new Member(node.Id, Resolve(node.Raft, node.Id))).ToList();
+        var consensus = new ConsensusOptions
+        {
+            Node = options.Node, Members = members, Directory = data.Path, SnapshotEvery = options.SnapshotEvery,
+            ElectionMin = options.Election, ElectionMax = options.Election * 2, HeartbeatEvery = options.Election / 4,
+            RequestTimeout = options.Election * 0.93, ConnectTimeout = options.Election * 0.66,
+        };
+        try
+        {
+            return await ReplicatedLog.StartAsync(consensus, loggers, _time, onBroken, token);
+        }
+        catch (Exception e) when (IsPortInUse(e))
+        {
+            throw new PortInUseException("raft", options.Node, options.Hosts.Node(options.Node).Raft.ToString());
+        }
+    }
+
+    private WebApplicationBuilder CreateBuilder()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        Logging(builder.Logging);
+        builder.Services.AddSingleton(options).AddSingleton(_time);
+        builder.Services.AddGrpc(TransferServer.Apply);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            TransferServer.Apply(kestrel);
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.Http2.MaxStreamsPerConnection = StreamsMax;
+            var address = options.Hosts.Node(options.Node).Grpc;
+            kestrel.Listen(Resolve(address, options.Node), listen => listen.Protocols = HttpProtocols.Http2);
+        });
+        return builder;
+    }
+
+    private static void Logging(ILoggingBuilder logging) => logging
+        .AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.UseUtcTimestamp = true;
+            console.TimestampFormat = "HH:mm:ss.fff ";
+        })
+        .AddFilter("Microsoft", LogLevel.Warning)
+        .AddFilter("Grpc", LogLevel.Warning)
+        .AddFilter("System", LogLevel.Warning);
+
+    private async Task StartAsync(WebApplication app, CancellationToken token)
+    {
+        try
+        {
+            await app.StartAsync(token);
+        }
+        catch (IOException e) when (IsPortInUse(e))
+        {
+            throw new PortInUseException("grpc", options.Node, options.Hosts.Node(options.Node).Grpc.ToString());
+        }
+    }
+
+    private static bool IsPortInUse(Exception e) => e switch
+    {
+        AddressInUseException or SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } => true,
+        _ => e.InnerException is { } inner && IsPortInUse(inner),
+    };
+
+    private static IPEndPoint Resolve(HostPort address, int node)
+    {
+        if (IPAddress.TryParse(address.Host, out var literal)) return new IPEndPoint(literal, address.Port);
+        try
+        {
+            return new IPEndPoint(Dns.GetHostAddresses(address.Host, AddressFamily.InterNetwork)[0], address.Port);
+        }
+        catch (Exception e) when (e is SocketException or IndexOutOfRangeException)
+        {
+            throw new SettingsException([$"Node {node}'s host name '{address.Host}' has no address: mend it in the hosts file."]);
+        }
+    }
+}
+
+/// <summary>A port of this node is taken; says which, and which setting names it.</summary>
+internal sealed class PortInUseException(string key, int node, string address) : Exception(
+    $"Port {address} is in use by another program: stop that one, or change \"{key}\" of node {node} in the hosts file.");

@@ -1,0 +1,53 @@
+using Quorate.Coordinator.Blobs;
+using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Settings;
+using Quorate.Rounds;
+
+namespace Quorate.Coordinator.Driving;
+
+/// <summary>
+/// Which blobs the state names. Models belong on every node. The open round's updates belong on the leader, who will
+/// average them, and on the nodes they were relayed to; so a new leader pulls those it lacks, which also restores their
+/// second copy. With <c>--verify</c> every node wants every kept update.
+/// </summary>
+internal sealed class BlobReferences(ReplicatedLog log, CoordinatorOptions options)
+{
+    public IReadOnlyCollection<WantedBlob> Wanted()
+    {
+        var runs = log.State.Runs;
+        var models = runs.SelectMany(run => run.KeptModels).Select(model => new WantedBlob(model.Blob, model.Length));
+        var updates = options.Verify
+            ? runs.SelectMany(run => run.KeptUpdates)
+            : log.Leadership.IsLeader && log.State.Active is { } active ? active.Updates.Values : [];
+        return [.. models.Concat(updates.Select(update => new WantedBlob(update.Blob, update.Length))).Distinct()];
+    }
+
+    /// <summary>
+    /// Everything that must not be collected. Null while no leader is known: this node's state may be old, and what it
+    /// does not name yet may be named already.
+    /// </summary>
+    public ValueTask<IReadOnlySet<BlobHash>?> KeptAsync(CancellationToken token)
+    {
+        if (log.Leadership.LeaderNode is null) return new((IReadOnlySet<BlobHash>?)null);
+        var kept = new HashSet<BlobHash>();
+        foreach (var run in log.State.Runs)
+        {
+            kept.UnionWith(run.KeptModels.Select(model => model.Blob));
+            kept.UnionWith(run.KeptUpdates.Select(update => update.Blob));
+        }
+        return new(kept);
+    }
+}
+
+/// <summary>Tells the puller that the state names something new.</summary>
+internal sealed class PullOnChange(ReplicatedLog log, Puller puller) : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        for (var state = log.State; ;)
+        {
+            puller.Wake();
+            state = await log.ChangedAsync(state.Index, stoppingToken);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+namespace Quorate.Coordinator.Driving;
+
+/// <summary>
+/// Stops this node rather than carry on in doubt: the first reason is logged, the exit code says which kind it was,
+/// and a supervisor starts the process again. The other replicas go on.
+/// </summary>
+internal sealed partial class EmergencyStop(IHostApplicationLifetime lifetime, ILogger<EmergencyStop> logger)
+{
+    public const int DivergedCode = 3;
+    public const int BrokenCode = 4;
+
+    private int _code;
+
+    /// <summary>What the process should exit with; 0 unless stopped here.</summary>
+    public int ExitCode => Volatile.Read(ref _code);
+
+    /// <summary>Two replicas disagree about a model.</summary>
+    public void Diverged(string what) => Stop(DivergedCode, what);
+
+    /// <summary>The log or the disk under it failed.</summary>
+    public void Broken(Exception why) => Stop(BrokenCode, why.Message);
+
+    private void Stop(int code, string why)
+    {
+        if (Interlocked.CompareExchange(ref _code, code, 0) == 0) LogStopping(code, why);
+        lifetime.StopApplication();
+    }
+
+    [LoggerMessage(4009, LogLevel.Critical, "This node stops with exit code {Code}: {Why}")]
+    private partial void LogStopping(int code, string why);
+}

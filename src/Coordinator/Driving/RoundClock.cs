@@ -1,0 +1,24 @@
+using Quorate.Rounds;
+
+namespace Quorate.Coordinator.Driving;
+
+/// <summary>
+/// How long this leader has seen the current round open, and with enough updates. Monotonic and local: a wall clock
+/// that jumps can neither close a round early nor keep it open.
+/// </summary>
+internal sealed class RoundClock(TimeProvider time)
+{
+    private (RunId Run, int Round)? _round;
+    private long _opened;
+    private long? _enough;
+
+    public void Reset() => (_round, _enough) = (null, null);
+
+    public (TimeSpan SinceOpened, TimeSpan SinceEnough) Look(Run run)
+    {
+        if (_round != (run.Id, run.Round) || run.Phase != Phase.Training)
+            (_round, _opened, _enough) = ((run.Id, run.Round), time.GetTimestamp(), null);
+        if (_enough is null && run.Updates.Count >= run.Rules.MinResults) _enough = time.GetTimestamp();
+        return (time.GetElapsedTime(_opened), _enough is { } enough ? time.GetElapsedTime(enough) : TimeSpan.Zero);
+    }
+}

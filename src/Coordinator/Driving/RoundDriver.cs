@@ -1,0 +1,170 @@
+using Quorate.Coordinator.Aggregation;
+using Quorate.Coordinator.Blobs;
+using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Evaluation;
+using Quorate.Coordinator.Intake;
+using Quorate.Coordinator.Settings;
+using Quorate.Rounds;
+using Quorate.Shared.Pt;
+
+namespace Quorate.Coordinator.Driving;
+
+/// <summary>
+/// The leader's loop: look at the state, do the ONE next step, look again. There is no recovery code: every step is
+/// idempotent, all a leader knows is in the state, and a new leader runs this same loop from wherever the state is.
+/// <para>
+/// A step that cannot be done (a blob nobody reachable holds, a full disk, a lost quorum) is logged and tried again,
+/// with a pause that doubles up to <see cref="PauseMax"/>; the state is left alone. Nothing here waits without the
+/// leadership token, so a deposed leader stops at its next await.
+/// </para>
+/// </summary>
+internal sealed partial class RoundDriver(
+    ReplicatedLog log, BlobStore blobs, Replication replication, TrainerProgram trainer, Notes notes,
+    CoordinatorOptions options, EmergencyStop emergency, TimeProvider time, ILogger<RoundDriver> logger) : BackgroundService
+{
+    private static readonly TimeSpan PauseMin = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(5);
+
+    private readonly RoundClock _clock = new(time);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var leadership = await log.WaitToLeadAsync(stoppingToken);
+            using var leading = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, leadership);
+            try
+            {
+                await LeadAsync(leading.Token);
+            }
+            catch (OperationCanceledException) when (leading.IsCancellationRequested)
+            {
+                // Deposed, or stopping: the state says all there is to say.
+            }
+        }
+    }
+
+    private async Task LeadAsync(CancellationToken token)
+    {
+        _clock.Reset();
+        for (var pause = PauseMin; ;)
+        {
+            try
+            {
+                await StepAsync(log.State, token);
+                pause = PauseMin;
+                continue;
+            }
+            catch (Exception e) when (IsTransient(e))
+            {
+                LogStepFailed(e.Message, pause.TotalSeconds);
+            }
+            await Task.Delay(pause, time, token);
+            pause = pause * 2 < PauseMax ? pause * 2 : PauseMax;
+        }
+    }
+
+    private async Task StepAsync(ClusterState state, CancellationToken token)
+    {
+        if (state.Active is not { } run)
+        {
+            if (options.Run is { } file && state.Find(file.Name) is null) await ProposeAsync(file.ToCommand(time), token);
+            else await log.ChangedAsync(state.Index, token);
+            return;
+        }
+        var (sinceOpened, sinceEnough) = _clock.Look(run);
+        switch (NextStep.Of(run, sinceOpened, sinceEnough))
+        {
+            case NextStep.MakeInitialModel:
+                await MakeInitialModelAsync(state, run, token);
+                break;
+            case NextStep.Aggregate:
+                await AggregateAsync(run, token);
+                break;
+            case NextStep.Close close:
+                await ProposeAsync(new Command.CloseRound(run.Id, close.Round, Now), token);
+                break;
+            case NextStep.Wait wait:
+                await WaitAsync(state, wait.Within, token);
+                break;
+        }
+    }
+
+    private async Task MakeInitialModelAsync(ClusterState state, Run run, CancellationToken token)
+    {
+        if (!trainer.Exists || PlanOf(run).Training is null)
+        {
+            string why = trainer.Exists ? "the run names no model" : "there is no trainer program here";
+            if (notes.Say("init", $"The initial model is to be uploaded: {why}.")) LogAwaitsSeed(why);
+            await log.ChangedAsync(state.Index, token);
+            return;
+        }
+        try
+        {
+            string draft = blobs.NewDraft();
+            await trainer.MakeInitialModelAsync(run.Plan, draft, token);
+            long length = new FileInfo(draft).Length;
+            await PublishAsync(run, 0, await blobs.AdoptAsync(draft, known: null, token), length, token);
+        }
+        catch (TrainerProgramException e) when (e.IsBadInput)
+        {
+            string reason = e.Message.Length <= Limits.ReasonChars ? e.Message : e.Message[..Limits.ReasonChars];
+            await ProposeAsync(new Command.EndRun(run.Id, Failed: true, reason, Now), token);
+        }
+    }
+
+    private async Task AggregateAsync(Run run, CancellationToken token)
+    {
+        var (hash, length) = await ModelBuilder.BuildAsync(blobs, replication, [.. run.Updates.Values], token);
+        await PublishAsync(run, run.Round, hash, length, token);
+    }
+
+    /// <summary>Bytes first, fact second: a published model lies on a majority's disks before its name is proposed.</summary>
+    private async Task PublishAsync(Run run, int round, BlobHash hash, long length, CancellationToken token)
+    {
+        await replication.RequireOnMajorityAsync(hash, length, token);
+        var outcome = await ProposeAsync(new Command.PublishModel(run.Id, round, hash, length, Now), token);
+        if (outcome.Verdict == Rounds.Verdict.Accepted) LogPublished(round, hash.Short, run.Updates.Count);
+        // The same round averaged twice must give the same bytes; another hash means that a node computes wrongly.
+        if (outcome.Verdict == Rounds.Verdict.Rejected && log.State.Find(run.Id) is { } now && now.Trail.Count > round)
+            emergency.Diverged($"Round {round} of run {run.Id} gave {hash.Short}… here and {now.Trail[round].Blob.Short}… before.");
+    }
+
+    private async Task WaitAsync(ClusterState state, TimeSpan? within, CancellationToken token)
+    {
+        if (within is not { } bound)
+        {
+            await log.ChangedAsync(state.Index, token);
+            return;
+        }
+        using var alarm = new CancellationTokenSource(bound, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(token, alarm.Token);
+        try
+        {
+            await log.ChangedAsync(state.Index, either.Token);
+        }
+        catch (OperationCanceledException) when (!token.IsCancellationRequested)
+        {
+            // The deadline or the grace is over: look again.
+        }
+    }
+
+    private Task<Outcome> ProposeAsync(Command command, CancellationToken token) => log.ProposeAsync(command, token);
+
+    private static Shared.Runs.RunFile PlanOf(Run run) => Shared.Runs.RunFile.Parse(run.Plan);
+
+    private long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    private static bool IsTransient(Exception e) =>
+        e is IOException or NotLeaderException or OutcomeUnknownException or BlobUnavailableException
+            or PtFormatException or TrainerProgramException;
+
+    [LoggerMessage(4001, LogLevel.Information, "Published round {Round}: model sha256:{Model} from {Updates} updates.")]
+    private partial void LogPublished(int round, string model, int updates);
+
+    [LoggerMessage(4002, LogLevel.Warning, "The step failed and is tried again in {Seconds:F2} s: {Reason}")]
+    private partial void LogStepFailed(string reason, double seconds);
+
+    [LoggerMessage(4003, LogLevel.Warning, "The initial model is to be uploaded: {Why}.")]
+    private partial void LogAwaitsSeed(string why);
+}

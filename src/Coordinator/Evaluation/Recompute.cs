@@ -1,0 +1,56 @@
+using Quorate.Coordinator.Aggregation;
+using Quorate.Coordinator.Blobs;
+using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Driving;
+using Quorate.Rounds;
+
+namespace Quorate.Coordinator.Evaluation;
+
+/// <summary>
+/// With <c>--verify</c>, a node that does not lead averages every closed round again, from its own copies, and compares:
+/// same updates, same bytes, or this node stops. Off by default, since it must pull the updates that it lacks.
+/// </summary>
+internal sealed partial class Recompute(
+    ReplicatedLog log, BlobStore blobs, Replication replication, EmergencyStop emergency, TimeProvider time,
+    ILogger<Recompute> logger) : BackgroundService
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        (RunId Run, int Round)? done = null;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var state = log.State;
+            var run = state.Runs.IsEmpty ? null : state.Runs[^1];
+            if (log.Leadership.IsLeader || run?.Model is not { Round: > 0, Updates.Length: > 0 } model || done == (run.Id, model.Round))
+            {
+                await log.ChangedAsync(state.Index, stoppingToken);
+                continue;
+            }
+            try
+            {
+                await CompareAsync(run, model, stoppingToken);
+                done = (run.Id, model.Round);
+            }
+            catch (Exception e) when (e is IOException or BlobUnavailableException)
+            {
+                LogPostponed(model.Round, e.Message);
+                await Task.Delay(Pause, time, stoppingToken);
+            }
+        }
+    }
+
+    private async Task CompareAsync(Run run, PublishedModel model, CancellationToken token)
+    {
+        var (hash, _) = await ModelBuilder.BuildAsync(blobs, replication, model.Updates, token);
+        if (hash == model.Blob) LogVerified(model.Round, hash.Short);
+        else emergency.Diverged($"Round {model.Round} of run {run.Id} averages to {hash.Short}… here; {model.Blob.Short}… was published.");
+    }
+
+    [LoggerMessage(5011, LogLevel.Information, "Verified round {Round}: sha256:{Model}.")]
+    private partial void LogVerified(int round, string model);
+
+    [LoggerMessage(5012, LogLevel.Warning, "Verifying round {Round} is tried again: {Reason}")]
+    private partial void LogPostponed(int round, string reason);
+}

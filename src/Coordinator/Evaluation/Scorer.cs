@@ -1,0 +1,87 @@
+using Quorate.Coordinator.Blobs;
+using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Intake;
+using Quorate.Rounds;
+using Quorate.Shared.Runs;
+
+namespace Quorate.Coordinator.Evaluation;
+
+/// <summary>
+/// Scores each published model beside the rounds, one at a time, oldest first: a slice of the held-out images a round,
+/// all of them for the last. A score that cannot be had is recorded as such, with the reason, and never holds a round up.
+/// </summary>
+internal sealed partial class Scorer(
+    ReplicatedLog log, BlobStore blobs, Replication replication, TrainerProgram trainer, Notes notes,
+    TimeProvider time, ILogger<Scorer> logger) : BackgroundService
+{
+    private const int Attempts = 3;
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var leadership = await log.WaitToLeadAsync(stoppingToken);
+            using var leading = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, leadership);
+            try
+            {
+                await ScoreNextAsync(leading.Token);
+            }
+            catch (OperationCanceledException) when (leading.IsCancellationRequested)
+            {
+                // Deposed, or stopping: the next leader finds the same model unscored.
+            }
+            catch (Exception e) when (e is NotLeaderException or OutcomeUnknownException or BlobUnavailableException or IOException)
+            {
+                LogPostponed(e.Message);
+                await Task.Delay(Pause, time, stoppingToken);
+            }
+        }
+    }
+
+    private async Task ScoreNextAsync(CancellationToken token)
+    {
+        var state = log.State;
+        var run = state.Active;
+        if (run is null || NextStep.ToScore(run) is not { } model)
+        {
+            await log.ChangedAsync(state.Index, token);
+            return;
+        }
+        var (score, reason) = await ScoreAsync(run, model, token);
+        if (score is null && notes.Say("scoring", $"Scoring is off: {reason}")) LogUnscored(reason);
+        long now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        await log.ProposeAsync(new Command.RecordScore(run.Id, model.Round, score, reason, now), token);
+    }
+
+    private async Task<(Score? Score, string Reason)> ScoreAsync(Run run, PublishedModel model, CancellationToken token)
+    {
+        var plan = RunFile.Parse(run.Plan);
+        if (plan.Scoring is null) return (null, "the run asks for no scores.");
+        if (plan.Training is null) return (null, "the run names no model to score.");
+        if (!trainer.Exists) return (null, "there is no trainer program here.");
+
+        int images = model.Round == run.Rules.Rounds ? int.MaxValue : plan.Scoring.Images;
+        await replication.RequireHereAsync(model.Blob, model.Length, token);
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return (await trainer.ScoreAsync(run.Plan, blobs.PathOf(model.Blob), images, token), "");
+            }
+            catch (TrainerProgramException e)
+            {
+                string reason = e.Message.Length <= Limits.ReasonChars ? e.Message : e.Message[..Limits.ReasonChars];
+                if (attempt == Attempts || e.IsBadInput) return (null, reason);
+                LogPostponed(reason);
+            }
+            await Task.Delay(Pause, time, token);
+        }
+    }
+
+    [LoggerMessage(5001, LogLevel.Warning, "Scoring is tried again: {Reason}")]
+    private partial void LogPostponed(string reason);
+
+    [LoggerMessage(5002, LogLevel.Warning, "Scoring is off: {Reason}")]
+    private partial void LogUnscored(string reason);
+}

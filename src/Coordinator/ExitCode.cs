@@ -1,0 +1,33 @@
+using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Disk;
+using Quorate.Coordinator.Peering;
+using Quorate.Coordinator.Settings;
+
+namespace Quorate.Coordinator;
+
+/// <summary>What the program's exit codes mean. Any but 0 and 2 is for a supervisor to act on.</summary>
+internal static class ExitCode
+{
+    public const int Stopped = 0;
+
+    /// <summary>A flag, a file, a port or the data directory cannot be used as named; nothing was changed.</summary>
+    public const int BadSettings = 2;
+
+    /// <summary>Two replicas computed different models from the same updates.</summary>
+    public const int Diverged = 3;
+
+    /// <summary>The log or the disk under it failed. Starting again is safe.</summary>
+    public const int Broken = 4;
+
+    /// <summary>The data directory is empty and the cluster remembers this node: see --rejoin.</summary>
+    public const int RejoinRequired = 5;
+
+    /// <summary>The code for a start that failed for a reason the user can mend; null: a fault of the program.</summary>
+    public static int? Of(Exception e) => e switch
+    {
+        SettingsException or DataDirectoryException or PortInUseException => BadSettings,
+        LogDamagedException => Broken,
+        RejoinRequiredException => RejoinRequired,
+        _ => null,
+    };
+}

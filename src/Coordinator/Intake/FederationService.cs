@@ -1,0 +1,156 @@
+using Grpc.Core;
+using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Settings;
+using Quorate.Rounds;
+using Quorate.Shared.Protocol;
+using Quorate.Shared.Runs;
+
+namespace Quorate.Coordinator.Intake;
+
+/// <summary>What trainers and people ask of a coordinator: decodes, asks the log, encodes. It decides nothing.</summary>
+internal sealed partial class FederationService(
+    ReplicatedLog log, LeaderGate gate, Attendance attendance, RunSignal signal, StatusView view,
+    CoordinatorOptions options, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<FederationService> logger)
+    : Federation.FederationBase
+{
+    public override async Task<StatusReply> Status(StatusRequest request, ServerCallContext context)
+    {
+        var state = request.Linearizable
+            ? await gate.LeadAsync(() => log.ReadAsync(context.CancellationToken))
+            : log.State;
+        return view.Of(state, request);
+    }
+
+    public override Task<VerdictReply> Join(JoinRequest request, ServerCallContext context)
+    {
+        if (!RunId.TryParse(request.Run, out var run)) return Bad(() => RunId.Parse(request.Run));
+        if (!TrainerId.TryParse(request.Trainer, out var trainer)) return Bad(() => TrainerId.Parse(request.Trainer));
+        if (request.Incarnation == 0)
+            return Task.FromResult(Verdicts.Reject("An incarnation of 0 names no process: draw a random one at each start."));
+
+        return gate.LeadAsync(async () =>
+        {
+            var known = log.State.Find(run)?.Trainers.GetValueOrDefault(trainer);
+            // Replacing is allowed only where the old process is known to be gone: its stream ended, or its lease is over.
+            ulong replaces = known is { Present: true } && IsGone(known) ? known.Incarnation : 0;
+            long now = time.GetUtcNow().ToUnixTimeMilliseconds();
+            var join = new Command.Join(run, trainer, request.Incarnation, replaces, request.Examples, now);
+            var outcome = await log.ProposeAsync(join, context.CancellationToken);
+            if (outcome.Verdict == Rounds.Verdict.Accepted) LogJoined(trainer, request.Examples);
+            return outcome.ToReply();
+        });
+    }
+
+    public override async Task Attend(
+        IAsyncStreamReader<Heartbeat> requestStream, IServerStreamWriter<Announcement> responseStream, ServerCallContext context)
+    {
+        gate.Require();
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(
+            context.CancellationToken, log.Leadership.Token, lifetime.ApplicationStopping);
+        var wake = signal.Listen();
+        (TrainerId Trainer, ulong Incarnation)? who = null;
+        try
+        {
+            using var first = CancellationTokenSource.CreateLinkedTokenSource(ends.Token);
+            first.CancelAfter(options.Lease);
+            if (!await requestStream.MoveNext(first.Token)) return;
+            var trainer = TrainerId.TryParse(requestStream.Current.Trainer, out var id)
+                ? id
+                : throw new RpcException(new Status(StatusCode.InvalidArgument, "The heartbeat names no valid trainer id."));
+            who = (trainer, requestStream.Current.Incarnation);
+            attendance.Heard(trainer, requestStream.Current);
+
+            var listening = ListenAsync(requestStream, trainer, who.Value.Incarnation, wake.Writer, ends);
+            // Every heartbeat is answered, changed or not: the answer tells the trainer that its leader is alive.
+            do await responseStream.WriteAsync(view.Announce(log.State, trainer, who.Value.Incarnation), ends.Token);
+            while (await wake.Reader.WaitToReadAsync(ends.Token) && wake.Reader.TryRead(out _));
+            await listening;
+        }
+        catch (OperationCanceledException) when (!context.CancellationToken.IsCancellationRequested)
+        {
+            gate.Require(); // The stream ends because the leadership did: say where to go.
+            throw new RpcException(new Status(StatusCode.Unavailable, "This coordinator is stopping or heard nothing: attend again."));
+        }
+        finally
+        {
+            signal.Unlisten(wake);
+            if (who is { } gone) attendance.Ended(gone.Trainer, gone.Incarnation);
+        }
+    }
+
+    public override Task<VerdictReply> OpenRun(OpenRunRequest request, ServerCallContext context)
+    {
+        RunFile file;
+        try
+        {
+            file = RunFile.Parse(request.RunFile);
+        }
+        catch (RunFileException e)
+        {
+            return Task.FromResult(Verdicts.Reject(string.Join(" ", e.Errors)));
+        }
+        return gate.LeadAsync(async () =>
+            (await log.ProposeAsync(file.ToCommand(time), context.CancellationToken)).ToReply());
+    }
+
+    public override Task<VerdictReply> StopRun(StopRunRequest request, ServerCallContext context)
+    {
+        if (!RunId.TryParse(request.Run, out var run)) return Bad(() => RunId.Parse(request.Run));
+        string reason = request.Reason.Length <= Limits.ReasonChars ? request.Reason : request.Reason[..Limits.ReasonChars];
+        long now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        return gate.LeadAsync(async () =>
+            (await log.ProposeAsync(new Command.EndRun(run, Failed: false, reason, now), context.CancellationToken)).ToReply());
+    }
+
+    /// <summary>Takes heartbeats in until the trainer hangs up or is silent past its lease; then ends the stream.</summary>
+    private async Task ListenAsync(
+        IAsyncStreamReader<Heartbeat> heartbeats, TrainerId trainer, ulong incarnation,
+        System.Threading.Channels.ChannelWriter<bool> wake, CancellationTokenSource ends)
+    {
+        try
+        {
+            using var lease = CancellationTokenSource.CreateLinkedTokenSource(ends.Token);
+            lease.CancelAfter(options.Lease);
+            while (await heartbeats.MoveNext(lease.Token))
+            {
+                lease.CancelAfter(options.Lease);
+                // Invariant: one stream speaks for one trainer process; what names another is not taken down.
+                if (heartbeats.Current.Trainer != trainer.ToString() || heartbeats.Current.Incarnation != incarnation) continue;
+                attendance.Heard(trainer, heartbeats.Current);
+                wake.TryWrite(true);
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException or RpcException)
+        {
+            // The trainer's connection broke, or it was silent: either way the stream is over.
+        }
+        finally
+        {
+            wake.TryComplete();
+            await ends.CancelAsync();
+        }
+    }
+
+    /// <summary>
+    /// A member's process is gone when its stream here ended, or when it was not heard from for a whole lease. A leader
+    /// that never heard from it does not know yet, and says no until it does.
+    /// </summary>
+    private bool IsGone(Trainer member) => attendance.Find(member.Id) is { } last
+        && (last.Incarnation != member.Incarnation || !last.Attending || time.GetElapsedTime(last.Timestamp) > options.Lease);
+
+    private static Task<VerdictReply> Bad(Action parse)
+    {
+        try
+        {
+            parse();
+            throw new System.Diagnostics.UnreachableException("A text that does not parse did.");
+        }
+        catch (FormatException e)
+        {
+            return Task.FromResult(Verdicts.Reject(e.Message));
+        }
+    }
+
+    [LoggerMessage(3001, LogLevel.Information, "Trainer {Trainer} joins the client set with {Examples} examples.")]
+    private partial void LogJoined(TrainerId trainer, long examples);
+}

@@ -1,0 +1,43 @@
+using System.Collections.Concurrent;
+using System.Threading.Channels;
+using Quorate.Coordinator.Consensus;
+using Quorate.Rounds;
+
+namespace Quorate.Coordinator.Intake;
+
+/// <summary>
+/// Wakes every attending trainer when its work may have changed: another run, phase, round or model. An accepted
+/// update or a join wakes nobody: with thousands of trainers each of them would wake all the others. Counts that
+/// changed meanwhile travel with the answer to the next heartbeat.
+/// </summary>
+internal sealed class RunSignal(ReplicatedLog log) : BackgroundService
+{
+    private readonly ConcurrentDictionary<ChannelWriter<bool>, bool> _listeners = new();
+
+    /// <summary>A wake-up channel of capacity one: several wake-ups that nobody read yet are one.</summary>
+    public Channel<bool> Listen()
+    {
+        var channel = Channel.CreateBounded<bool>(
+            new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+        _listeners.TryAdd(channel.Writer, true);
+        return channel;
+    }
+
+    public void Unlisten(Channel<bool> channel) => _listeners.TryRemove(channel.Writer, out _);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var seen = Key(log.State);
+        for (var state = log.State; !stoppingToken.IsCancellationRequested;)
+        {
+            state = await log.ChangedAsync(state.Index, stoppingToken);
+            var key = Key(state);
+            if (key == seen) continue;
+            seen = key;
+            foreach (var (listener, _) in _listeners) listener.TryWrite(true);
+        }
+    }
+
+    private static (RunId?, Phase, int, BlobHash?) Key(ClusterState state) =>
+        state.Runs.IsEmpty ? default : (state.Runs[^1].Id, state.Runs[^1].Phase, state.Runs[^1].Round, state.Runs[^1].Model?.Blob);
+}

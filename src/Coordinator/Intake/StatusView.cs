@@ -1,0 +1,114 @@
+using Google.Protobuf;
+using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Settings;
+using Quorate.Rounds;
+using Quorate.Shared.Protocol;
+
+namespace Quorate.Coordinator.Intake;
+
+/// <summary>The replicated state, and what this node alone knows, as the messages that people and trainers read.</summary>
+internal sealed class StatusView(
+    ReplicatedLog log, Attendance attendance, Notes notes, CoordinatorOptions options, TimeProvider time)
+{
+    public StatusReply Of(ClusterState state, StatusRequest request)
+    {
+        var leadership = log.Leadership;
+        int? leader = leadership.LeaderNode;
+        var reply = new StatusReply
+        {
+            Node = options.Node, Leader = leadership.IsLeader, LeaderNode = leader ?? -1, Term = leadership.Term,
+            LeaderAddress = leader is { } id ? options.Hosts.Node(id).Grpc.ToString() : "",
+            Index = state.Index, Chain = ByteString.CopyFrom(state.Chain.ToArray()), Quorum = leader is not null,
+        };
+        reply.Notes.AddRange(notes.All);
+        var run = request.Run.Length == 0
+            ? state.Active ?? (state.Runs.IsEmpty ? null : state.Runs[^1])
+            : RunId.TryParse(request.Run, out var wanted) ? state.Find(wanted) : null;
+        if (run is not null) reply.Run = Of(run, request.Trail);
+        return reply;
+    }
+
+    /// <summary>The newest run as one trainer needs it.</summary>
+    public Announcement Announce(ClusterState state, TrainerId trainer, ulong incarnation)
+    {
+        _ = this;
+        if (state.Runs.IsEmpty) return new Announcement();
+        var run = state.Runs[^1];
+        return new Announcement
+        {
+            Run = run.Id.ToString(), Phase = (RunPhase)run.Phase, Round = run.Round,
+            Model = run.Model is { } model ? ByteString.CopyFrom(model.Blob.ToArray()) : ByteString.Empty,
+            ModelLength = run.Model?.Length ?? 0, Present = run.Present, MinTrainers = run.Rules.MinTrainers,
+            Accepted = run.Updates.ContainsKey(trainer),
+            Member = run.Trainers.GetValueOrDefault(trainer) is { Present: true } member && member.Incarnation == incarnation,
+        };
+    }
+
+    private RunStatus Of(Run run, int trail)
+    {
+        var status = new RunStatus
+        {
+            Run = run.Id.ToString(), Phase = (RunPhase)run.Phase, Round = run.Round, Rounds = run.Rules.Rounds,
+            MinTrainers = run.Rules.MinTrainers, MinResults = run.Rules.MinResults, Present = run.Present, Plan = run.Plan,
+            Reason = run.Reason, RoundOpenedAt = run.RoundOpenedAt, WaitingFor = WaitingFor(run),
+        };
+        status.Trainers.AddRange(run.Trainers.Values.Select(t => Of(run, t)));
+        status.Updates.AddRange(run.Updates.Values.Select(Of));
+        int skip = trail > 0 ? Math.Max(0, run.Trail.Count - trail) : 0;
+        status.Trail.AddRange(run.Trail.Skip(skip).Select(Of));
+        return status;
+    }
+
+    private TrainerStatus Of(Run run, Trainer trainer)
+    {
+        var seen = log.Leadership.IsLeader && attendance.Find(trainer.Id) is { } last && last.Incarnation == trainer.Incarnation
+            ? last
+            : null;
+        return new TrainerStatus
+        {
+            Trainer = trainer.Id.ToString(), Present = trainer.Present, Examples = trainer.Examples,
+            Accepted = run.Updates.ContainsKey(trainer.Id), Incarnation = trainer.Incarnation,
+            Activity = seen?.Activity ?? Activity.Idle, Progress = seen?.Progress ?? 0,
+            SilentMs = seen is null ? -1 : (long)time.GetElapsedTime(seen.Timestamp).TotalMilliseconds,
+        };
+    }
+
+    private static UpdateStatus Of(Update update) => new()
+    {
+        Trainer = update.Trainer.ToString(), Blob = ByteString.CopyFrom(update.Blob.ToArray()), Length = update.Length,
+        Examples = update.Examples, Loss = update.Loss, At = update.At,
+    };
+
+    private static ModelStatus Of(PublishedModel model)
+    {
+        var status = new ModelStatus
+        {
+            Round = model.Round, Blob = ByteString.CopyFrom(model.Blob.ToArray()), Length = model.Length,
+            Contributors = model.Contributors, Examples = model.Examples, OpenedAt = model.OpenedAt,
+            PublishedAt = model.PublishedAt, Unscored = model.Unscored,
+        };
+        if (model.Score is { } score)
+            status.Score = new ScoreStatus { Loss = score.Loss, Accuracy = score.Accuracy, Images = score.Images };
+        status.Updates.AddRange(model.Updates.Select(Of));
+        return status;
+    }
+
+    /// <summary>Why nothing moves, in one sentence; empty when something does.</summary>
+    private static string WaitingFor(Run run)
+    {
+        int lacking = run.Rules.MinTrainers - run.Present;
+        string missing = string.Join(", ", run.Missing.Take(20));
+        string names = missing.Length > 0 ? $" Missing: {missing}." : "";
+        return run.Phase switch
+        {
+            Phase.Preparing => "Waiting for the initial model.",
+            Phase.Waiting => $"Waiting for {lacking} more of {run.Rules.MinTrainers} trainers.{names}",
+            Phase.Training when lacking > 0 =>
+                $"Paused below the threshold: {run.Present} of {run.Rules.MinTrainers} trainers are present.{names}",
+            Phase.Training when run.Updates.Count < run.Rules.MinResults =>
+                $"Training: {run.Updates.Count} of at least {run.Rules.MinResults} updates are in.",
+            Phase.Scoring => "Waiting for the final score.",
+            _ => "",
+        };
+    }
+}

@@ -1,0 +1,128 @@
+using Quorate.Coordinator.Blobs;
+using Quorate.Coordinator.Consensus;
+using Quorate.Rounds;
+using Quorate.Shared.Protocol;
+using Quorate.Shared.Pt;
+
+namespace Quorate.Coordinator.Intake;
+
+/// <summary>
+/// The way of an upload, from its header to its verdict. The order is the promise:
+/// <list type="number">
+/// <item>Admit: what the state refuses already is refused before a byte travels.</item>
+/// <item>The bytes arrive, are hashed, and are on the disks of a majority (Blobs).</item>
+/// <item>Commit: the file is checked, the fact is proposed, a majority commits it. Only then is ACCEPTED said.</item>
+/// </list>
+/// A crash before the answer leaves the trainer to ask again under the same key: it is answered DUPLICATE if the fact
+/// was committed, and goes on from the bytes that are there if it was not.
+/// </summary>
+internal sealed partial class UpdateIntake(
+    ReplicatedLog log, LeaderGate gate, BlobStore blobs, TimeProvider time, ILogger<UpdateIntake> logger)
+{
+    /// <summary>A file may differ from the model's in its names' padding and directory, never by more than this.</summary>
+    private const long OverheadBytesMax = 1 << 20;
+
+    private (BlobHash Model, IReadOnlyList<TensorInfo> Tensors)? _schema;
+
+    /// <summary>The answer where none of the bytes are needed for it; null: send them.</summary>
+    /// <exception cref="Grpc.Core.RpcException">This node does not lead.</exception>
+    public VerdictReply? Admit(UploadHeader header)
+    {
+        gate.Require();
+        return header.PurposeCase switch
+        {
+            UploadHeader.PurposeOneofCase.Update => AdmitUpdate(header, header.Update),
+            UploadHeader.PurposeOneofCase.Seed => AdmitSeed(header),
+            _ => Verdicts.Reject("The upload does not say whether it is an update or a seed model."),
+        };
+    }
+
+    /// <summary>Checks the file, proposes the fact, and answers what became of it.</summary>
+    /// <param name="header">The upload's header, admitted before.</param>
+    /// <param name="path">The blob's file, its hash verified, its bytes on a majority.</param>
+    /// <param name="token">Gives up waiting, not the fact: asked again, the answer is DUPLICATE where it was committed.</param>
+    public Task<VerdictReply> CommitAsync(UploadHeader header, string path, CancellationToken token) => gate.LeadAsync(async () =>
+    {
+        // While the bytes travelled, the round may have moved on.
+        if (Admit(header) is { } settled) return settled;
+        if (CheckFile(header, path) is { } refusal)
+        {
+            LogRefused(refusal);
+            return Verdicts.Reject(refusal);
+        }
+        var outcome = await log.ProposeAsync(CommandOf(header), token);
+        if (outcome.Verdict == Rounds.Verdict.Accepted && header.Update is { } update)
+            LogAccepted(update.Trainer, update.Round, header.Length, update.Examples);
+        return outcome.ToReply();
+    });
+
+    private VerdictReply? AdmitUpdate(UploadHeader header, UpdateFacts update)
+    {
+        if (!RunId.TryParse(update.Run, out var run)) return Verdicts.Reject("The update names no valid run.");
+        if (!TrainerId.TryParse(update.Trainer, out var trainer)) return Verdicts.Reject("The update names no valid trainer id.");
+
+        // The state machine itself says what would become of the fact; its new state is thrown away.
+        var state = log.State;
+        var (_, outcome) = RoundMachine.Apply(state, state.Index + 1, CommandOf(header), []);
+        if (outcome.Verdict != Rounds.Verdict.Accepted) return outcome.ToReply();
+
+        var known = state.Find(run)!;
+        if (known.Trainers[trainer].Incarnation != update.Incarnation)
+            return Verdicts.Reject($"Trainer id {trainer} is in use by another process: stop one of the two, or choose another id.");
+        long most = known.Model!.Length + (known.Model.Length / 4) + OverheadBytesMax;
+        return header.Length > most
+            ? Verdicts.Reject($"The update has {header.Length} bytes; the model it trains from has {known.Model.Length}.")
+            : null;
+    }
+
+    private VerdictReply? AdmitSeed(UploadHeader header)
+    {
+        if (!RunId.TryParse(header.Seed.Run, out _)) return Verdicts.Reject("The seed model names no valid run.");
+        var state = log.State;
+        var (_, outcome) = RoundMachine.Apply(state, state.Index + 1, CommandOf(header), []);
+        return outcome.Verdict == Rounds.Verdict.Accepted ? null : outcome.ToReply();
+    }
+
+    private Command CommandOf(UploadHeader header)
+    {
+        var blob = BlobHash.FromBytes(header.Blob.Span);
+        long now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        return header.Update is { } u
+            ? new Command.AcceptUpdate(
+                RunId.Parse(u.Run), u.Round, TrainerId.Parse(u.Trainer), blob, header.Length, u.Examples, u.Loss, now)
+            : new Command.PublishModel(RunId.Parse(header.Seed.Run), 0, blob, header.Length, now);
+    }
+
+    /// <summary>Why the file must not be averaged, as a sentence; null when it may.</summary>
+    private string? CheckFile(UploadHeader header, string path)
+    {
+        try
+        {
+            using var file = PtFile.Open(path);
+            if (header.Update is not null && PtSchema.FirstMismatch(ModelSchema(header.Update), file) is { } mismatch)
+                return mismatch;
+            return file.FirstNonFinite() is { } name ? $"Tensor '{name}' holds NaN or Inf." : null;
+        }
+        catch (PtFormatException e)
+        {
+            return e.Message;
+        }
+    }
+
+    /// <summary>The tensors of the model that the round trains from; read once a model.</summary>
+    private IReadOnlyList<TensorInfo> ModelSchema(UpdateFacts update)
+    {
+        var model = log.State.Find(RunId.Parse(update.Run))!.Model!.Blob;
+        if (_schema is { } known && known.Model == model) return known.Tensors;
+        using var file = PtFile.Open(blobs.PathOf(model));
+        IReadOnlyList<TensorInfo> tensors = [.. file.Tensors.Select(t => t.Info)];
+        _schema = (model, tensors);
+        return tensors;
+    }
+
+    [LoggerMessage(3020, LogLevel.Information, "Accepted: trainer {Trainer}, round {Round}, {Bytes} bytes, {Examples} examples.")]
+    private partial void LogAccepted(string trainer, int round, long bytes, long examples);
+
+    [LoggerMessage(3021, LogLevel.Warning, "Rejected: {Reason}")]
+    private partial void LogRefused(string reason);
+}

@@ -1,0 +1,48 @@
+using Google.Protobuf;
+using Grpc.Core;
+using Quorate.Coordinator.Consensus;
+using Quorate.Shared.Protocol;
+using Quorate.Shared.Transfer;
+using Part = Quorate.Shared.Transfer.Part;
+
+namespace Quorate.Coordinator.Peering;
+
+/// <summary>Answers Hello: who this node is, whom it remembers, and what it has applied.</summary>
+internal sealed class HelloDesk(int node, Enrolment enrolment, ReplicatedLog? log)
+{
+    public HelloReply Answer(HelloRequest hello)
+    {
+        var (enrolled, other) = enrolment.Answer(hello);
+        var reply = new HelloReply
+        {
+            Node = node, Enrolled = enrolled, OtherIdentity = other, LeaderNode = log?.Leadership.LeaderNode ?? -1,
+            Term = log?.Leadership.Term ?? 0, Index = log?.State.Index ?? 0,
+        };
+        if (log is not null && hello.ChainFrom > 0)
+            reply.Chain.AddRange(log.ChainWindow(hello.ChainFrom).Select(
+                link => new ChainLink { Index = link.Index, Hash = ByteString.CopyFrom(link.Chain.ToArray()) }));
+        return reply;
+    }
+}
+
+/// <summary>The service of a node that may not vote yet: it says hello and nothing else.</summary>
+internal sealed class HelloOnly(HelloDesk desk) : PeersBase
+{
+    public override Task<HelloReply> Hello(HelloRequest request, ServerCallContext context) => Task.FromResult(desk.Answer(request));
+
+    public override Task<VerdictReply> PutBlob(IAsyncStreamReader<Part> parts, ServerCallContext context) => throw NotYet();
+
+    public override Task<HoldsReply> Holds(HoldsRequest request, ServerCallContext context) => throw NotYet();
+
+    private static RpcException NotYet() =>
+        new(new Status(StatusCode.Unavailable, "This coordinator has not joined its cluster yet."));
+}
+
+/// <summary>Enrols this node with the peers that were down when it first voted.</summary>
+internal sealed class LateEnrolment(
+    Settings.CoordinatorOptions options, Enrolment enrolment, PeerConnections peers, TimeProvider time,
+    ILogger<FirstVote> logger) : BackgroundService
+{
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        new FirstVote(options, enrolment, peers, time, logger).EnrolWithAllAsync(stoppingToken);
+}

@@ -1,0 +1,51 @@
+using Grpc.Core;
+using Grpc.Net.Client;
+using Quorate.Coordinator.Blobs;
+using Quorate.Coordinator.Settings;
+using Quorate.Shared.Protocol;
+using Quorate.Shared.Transfer;
+
+namespace Quorate.Coordinator.Peering;
+
+/// <summary>This coordinator's connections to the others.</summary>
+internal sealed class PeerConnections : IDisposable
+{
+    private static readonly TimeSpan HelloTimeout = TimeSpan.FromSeconds(1);
+
+    private readonly IReadOnlyList<GrpcChannel> _channels;
+
+    public PeerConnections(CoordinatorOptions options)
+    {
+        var others = options.Hosts.Nodes.Where(node => node.Id != options.Node).ToList();
+        _channels = [.. others.Select(node => Channels.Create($"http://{node.Grpc}"))];
+        All = [.. others.Zip(_channels, (node, channel) => new Peer(node.Id, channel.CreateCallInvoker()))];
+    }
+
+    public IReadOnlyList<Peer> All { get; }
+
+    /// <summary>The answers of those that answered within a second.</summary>
+    public async Task<IReadOnlyList<HelloReply>> HelloAllAsync(HelloRequest request, CancellationToken token)
+    {
+        var replies = await Task.WhenAll(All.Select(peer => HelloAsync(peer, request, token)));
+        return [.. replies.OfType<HelloReply>()];
+    }
+
+    public void Dispose()
+    {
+        foreach (var channel in _channels) channel.Dispose();
+    }
+
+    private static async Task<HelloReply?> HelloAsync(Peer peer, HelloRequest request, CancellationToken token)
+    {
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(token);
+        bound.CancelAfter(HelloTimeout);
+        try
+        {
+            return await peer.Peers.Hello(request, bound.Token);
+        }
+        catch (Exception e) when (e is RpcException or OperationCanceledException && !token.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+}

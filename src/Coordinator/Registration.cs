@@ -1,0 +1,55 @@
+using Quorate.Coordinator.Blobs;
+using Quorate.Coordinator.Driving;
+using Quorate.Coordinator.Evaluation;
+using Quorate.Coordinator.Intake;
+using Quorate.Coordinator.Peering;
+using Quorate.Coordinator.Settings;
+using Quorate.Rounds;
+
+namespace Quorate.Coordinator;
+
+/// <summary>What each folder brings, a line a part.</summary>
+internal static class Registration
+{
+    public static IServiceCollection AddIntake(this IServiceCollection services) => services
+        .AddSingleton<Notes>()
+        .AddSingleton<Attendance>()
+        .AddSingleton<LeaderGate>()
+        .AddSingleton<StatusView>()
+        .AddSingleton<UpdateIntake>()
+        .AddSingleton<RunSignal>().AddHostedService(provider => provider.GetRequiredService<RunSignal>())
+        .AddHostedService<Leases>();
+
+    public static IServiceCollection AddBlobs(
+        this IServiceCollection services, CoordinatorOptions options, PeerConnections peers) => services
+        .AddSingleton(new BlobStoreOptions { Root = options.DataDirectory })
+        .AddSingleton(new ReplicationOptions())
+        .AddSingleton(peers.All)
+        .AddSingleton<BlobStore>()
+        .AddSingleton<Replication>()
+        .AddSingleton<BlobReferences>()
+        .AddSingleton<Greeting>(provider => (hello, _) => new(provider.GetRequiredService<HelloDesk>().Answer(hello)))
+        .AddSingleton(provider =>
+        {
+            var intake = provider.GetRequiredService<UpdateIntake>();
+            return new UploadRules { Admit = intake.Admit, CommitAsync = intake.CommitAsync };
+        })
+        .AddSingleton(provider => ActivatorUtilities.CreateInstance<Puller>(
+            provider, (Func<IReadOnlyCollection<WantedBlob>>)provider.GetRequiredService<BlobReferences>().Wanted))
+        .AddHostedService(provider => provider.GetRequiredService<Puller>())
+        .AddHostedService<PullOnChange>()
+        .AddHostedService<Scrub>()
+        .AddHostedService(provider => ActivatorUtilities.CreateInstance<Collector>(
+            provider, (Func<CancellationToken, ValueTask<IReadOnlySet<BlobHash>?>>)provider.GetRequiredService<BlobReferences>().KeptAsync,
+            options.CollectAfter));
+
+    public static IServiceCollection AddDriving(this IServiceCollection services) => services
+        .AddSingleton<EmergencyStop>()
+        .AddHostedService<RoundDriver>();
+
+    public static IServiceCollection AddEvaluation(this IServiceCollection services, CoordinatorOptions options)
+    {
+        services.AddSingleton<TrainerProgram>().AddHostedService<Scorer>();
+        return options.Verify ? services.AddHostedService<Recompute>() : services;
+    }
+}

@@ -1,0 +1,36 @@
+using System.Runtime.InteropServices;
+
+namespace Quorate.Coordinator;
+
+/// <summary>
+/// What stops this process in good order: SIGINT, SIGTERM, and, where QUORATE_EXIT_ON_STDIN_CLOSE is set, the end of its
+/// input, by which a child notices that its parent was killed.
+/// </summary>
+internal sealed class StopSignals : IDisposable
+{
+    private readonly IReadOnlyList<PosixSignalRegistration> _signals;
+
+    public StopSignals(CancellationTokenSource stopping)
+    {
+        _signals = [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM }.Select(signal => PosixSignalRegistration.Create(
+            signal, context =>
+            {
+                context.Cancel = true;
+                stopping.Cancel();
+            }))];
+        if (Environment.GetEnvironmentVariable("QUORATE_EXIT_ON_STDIN_CLOSE") == "1") WatchInput(stopping);
+    }
+
+    public void Dispose()
+    {
+        foreach (var signal in _signals) signal.Dispose();
+    }
+
+    private static void WatchInput(CancellationTokenSource stopping) => new Thread(() =>
+    {
+        using var input = Console.OpenStandardInput();
+        Span<byte> ignored = stackalloc byte[64];
+        while (input.Read(ignored) > 0) { }
+        stopping.Cancel();
+    }) { IsBackground = true, Name = "parent watch" }.Start();
+}

@@ -1,0 +1,215 @@
+using System.Security.Cryptography;
+using Quorate.Rounds;
+using Quorate.Shared.Cluster;
+using Quorate.Shared.Protocol;
+using Quorate.Shared.Runs;
+using Quorate.Shared.Transfer;
+using Verdict = Quorate.Shared.Protocol.Verdict;
+
+namespace Quorate.Shared.Attending;
+
+/// <summary>
+/// Does the round's work, one piece at a time, beside the stream: prepare the run's data, download the model, train,
+/// upload until the update is settled. A newer round cancels what an older one still had to do.
+/// <para>
+/// Invariant: a (run, round, model) is trained at most once by this process. The trained update waits on disk until a
+/// leader has accepted it, however many leaders that takes.
+/// </para>
+/// </summary>
+public sealed class RoundWorker(
+    AttendSettings settings, ClusterConnections cluster, ILearner learner, Presence presence, Terminal terminal, TimeProvider time)
+    : IAsyncDisposable
+{
+    private CancellationTokenSource _cancel = new();
+    private Task _work = Task.CompletedTask;
+    private object? _doing;
+    private TrainedUpdate? _trained;
+    private RoundWork? _settled;
+    private volatile Announcement? _latest;
+    private volatile NodeConnection? _leader;
+
+    /// <summary>The leader this trainer attends; uploads go there.</summary>
+    public NodeConnection? Leader
+    {
+        get => _leader;
+        set => _leader = value;
+    }
+
+    /// <summary>The run whose data is loaded.</summary>
+    public RunId? Run => learner.Run;
+
+    /// <summary>Examples this trainer has for the run; null while its data is not loaded yet.</summary>
+    public long? ExamplesOf(RunId run) => learner.Run == run ? learner.Examples : null;
+
+    /// <summary>Takes note of an announcement and starts or cancels work accordingly. Called by the stream's reader only.</summary>
+    public void Heed(RunId run, Announcement announcement)
+    {
+        _latest = announcement;
+        if (_work.IsFaulted) _work.GetAwaiter().GetResult(); // What the worker cannot mend ends the trainer.
+        if (announcement.Phase >= RunPhase.Finished)
+        {
+            Start(null, null);
+            return;
+        }
+        if (learner.Run != run)
+        {
+            Start((object)run, token => PrepareAsync(run, token));
+            return;
+        }
+        if (announcement.Phase is not RunPhase.TrainingRound || !announcement.Member) return;
+        var work = new RoundWork(run, announcement.Round, BlobHash.FromBytes(announcement.Model.Span), announcement.ModelLength);
+        if (announcement.Accepted || work == _settled) return;
+        Start(work, token => DoAsync(work, token));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _cancel.CancelAsync();
+        await _work.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _cancel.Dispose();
+        learner.Dispose();
+    }
+
+    /// <summary>Starts <paramref name="step"/> unless it is under way already; cancels whatever else is.</summary>
+    private void Start(object? what, Func<CancellationToken, Task>? step)
+    {
+        if (Equals(what, _doing) && !_work.IsCompleted) return;
+        _cancel.Cancel();
+        _cancel.Dispose();
+        _cancel = new CancellationTokenSource();
+        _doing = what;
+        if (step is not null) _work = RunAsync(_work, step, _cancel.Token);
+    }
+
+    private static async Task RunAsync(Task previous, Func<CancellationToken, Task> step, CancellationToken token)
+    {
+        await previous.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        try
+        {
+            // Training computes; the stream's reader must not wait for it.
+            await Task.Run(() => step(token), token);
+        }
+        catch (OperationCanceledException) when (token.IsCancellationRequested)
+        {
+            // A newer round took its place.
+        }
+    }
+
+    private async Task DoAsync(RoundWork work, CancellationToken token)
+    {
+        if (_trained?.Work != work)
+        {
+            string model = await DownloadAsync(work, token);
+            _trained = Train(work, model, token);
+        }
+        await UploadAsync(_trained, token);
+        presence.Set(Activity.Idle, work.Round, 0);
+    }
+
+    private async Task PrepareAsync(RunId run, CancellationToken token)
+    {
+        var replies = await cluster.StatusAsync(new StatusRequest { Run = run.ToString(), Trail = 1 }, token);
+        string? plan = replies.FirstOrDefault(reply => reply?.Run is not null)?.Run.Plan;
+        // Where no node answers for the run just now, the next announcement asks again.
+        if (plan is not null) await learner.PrepareAsync(run, RunFile.Parse(plan), token);
+    }
+
+    private TrainedUpdate Train(RoundWork work, string model, CancellationToken token)
+    {
+        string folder = Path.Combine(settings.WorkDirectory, "updates");
+        Directory.CreateDirectory(folder);
+        foreach (string old in Directory.EnumerateFiles(folder)) File.Delete(old);
+        long started = time.GetTimestamp();
+        var learned = learner.Train(
+            work, model, folder, progress => presence.Set(Activity.Training, work.Round, progress), token);
+        terminal.Say(
+            $"trained round {work.Round}: {learned.Examples} examples, loss {learned.Loss:F4}, "
+            + $"{time.GetElapsedTime(started).TotalSeconds:F1} s");
+        using var file = File.OpenRead(learned.Path);
+        var blob = BlobHash.FromBytes(SHA256.HashData(file));
+        return new TrainedUpdate(work, learned.Path, blob, file.Length, learned.Examples, learned.Loss);
+    }
+
+    private async Task<string> DownloadAsync(RoundWork work, CancellationToken token)
+    {
+        string folder = Path.Combine(settings.WorkDirectory, "models"), path = Path.Combine(folder, $"{work.Model}.pt");
+        if (File.Exists(path)) return path;
+        Directory.CreateDirectory(folder);
+        foreach (string old in Directory.EnumerateFiles(folder))
+            if (!Path.GetFileName(old).StartsWith($"{work.Model}", StringComparison.Ordinal)) File.Delete(old);
+        await PersistAsync(
+            async () =>
+            {
+                presence.Set(Activity.Downloading, work.Round, 0);
+                var download = new BlobDownload(Replicas(), settings.Retry, time);
+                await download.FetchAsync(
+                    work.Model, work.ModelLength, path,
+                    have => presence.Set(Activity.Downloading, work.Round, (double)have / work.ModelLength), token);
+                return true;
+            },
+            token);
+        return path;
+    }
+
+    private async Task UploadAsync(TrainedUpdate update, CancellationToken token)
+    {
+        var header = new UploadHeader
+        {
+            Blob = Google.Protobuf.ByteString.CopyFrom(update.Blob.ToArray()), Length = update.Length,
+            Update = new UpdateFacts
+            {
+                Run = update.Work.Run.ToString(), Round = update.Work.Round, Trainer = settings.Trainer.ToString(),
+                Incarnation = presence.Incarnation, Examples = update.Examples, Loss = update.Loss,
+            },
+        };
+        var upload = new BlobUpload((_, _) => new(Leader!.Transfer), settings.Retry, time);
+        await PersistAsync(
+            async () =>
+            {
+                presence.Set(Activity.Uploading, update.Work.Round, 0);
+                var reply = await upload.SendAsync(
+                    header, update.Path, sent => presence.Set(Activity.Uploading, update.Work.Round, (double)sent / update.Length), token);
+                return Settles(reply, update.Work);
+            },
+            token);
+    }
+
+    /// <summary>All coordinators, each trainer starting at another one, so that reads spread over the replicas.</summary>
+    private IReadOnlyList<TransferClient> Replicas()
+    {
+        int first = settings.Trainer.ToString().Sum(c => c) % cluster.Nodes.Count;
+        return [.. cluster.Nodes.Skip(first).Concat(cluster.Nodes.Take(first)).Select(node => node.Transfer)];
+    }
+
+    /// <summary>
+    /// Tries a transfer until it is done. It ends at the latest when the round moves on without this trainer: that
+    /// cancels <paramref name="token"/>. A cluster that is down for an hour finds the update still waiting.
+    /// </summary>
+    private async Task PersistAsync(Func<Task<bool>> transfer, CancellationToken token)
+    {
+        while (true)
+        {
+            try
+            {
+                if (await transfer()) return;
+            }
+            catch (TransferException e)
+            {
+                terminal.Say($"{e.Message} Trying again.");
+            }
+            await Task.Delay(settings.RetryAfterMax, time, token);
+        }
+    }
+
+    private bool Settles(VerdictReply reply, RoundWork work)
+    {
+        // Refused for want of membership: the stream joins again, and the same update is sent again.
+        bool again = reply.Verdict == Verdict.Incomplete || (reply.Verdict == Verdict.Rejected && _latest is { Member: false });
+        if (again) return false;
+        _settled = work;
+        terminal.Say(reply.Verdict is Verdict.Accepted
+            ? $"update of round {work.Round} accepted"
+            : $"update of round {work.Round} {reply.Verdict.ToString().ToLowerInvariant()}: {reply.Reason}");
+        return true;
+    }
+}

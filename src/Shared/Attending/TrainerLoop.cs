@@ -1,0 +1,114 @@
+using Grpc.Core;
+using Quorate.Rounds;
+using Quorate.Shared.Cluster;
+using Quorate.Shared.Protocol;
+
+namespace Quorate.Shared.Attending;
+
+/// <summary>
+/// The trainer's life: find the leader, attend, do what the announcements ask, and when the stream ends for whatever
+/// reason, find the leader again. The stream carries heartbeats and announcements and nothing else. What takes long
+/// (download, training, upload) runs beside it in <see cref="RoundWorker"/> and survives every reconnection: a leader
+/// that dies costs a new stream, never a training.
+/// </summary>
+public sealed class TrainerLoop(
+    AttendSettings settings, ClusterConnections cluster, RoundWorker worker, Presence presence, Terminal terminal, TimeProvider time)
+{
+    public async Task RunAsync(CancellationToken token)
+    {
+        var pause = settings.RetryAfter;
+        string? said = null;
+        while (!token.IsCancellationRequested)
+        {
+            string trouble;
+            try
+            {
+                if (await cluster.FindLeaderAsync(token) is { } leader)
+                {
+                    if (await AttendAsync(leader, token) is { } ended)
+                    {
+                        terminal.Say(ended);
+                        return;
+                    }
+                    (pause, said) = (settings.RetryAfter, null);
+                    continue;
+                }
+                trouble = "no coordinator leads; waiting for one";
+            }
+            catch (Exception e) when (e is RpcException or OperationCanceledException && !token.IsCancellationRequested)
+            {
+                string why = e is RpcException rpc ? rpc.Status.Detail : "a call took too long";
+                trouble = $"lost the leader ({why}); looking for the next one";
+                if (e is RpcException { StatusCode: StatusCode.FailedPrecondition }) pause = settings.RetryAfter;
+            }
+            if (trouble != said) terminal.Say(said = trouble);
+            await Task.Delay(pause, time, token);
+            pause = pause * 2 < settings.RetryAfterMax ? pause * 2 : settings.RetryAfterMax;
+        }
+    }
+
+    /// <summary>Attends one leader until the stream ends. Returns a farewell when the run ended and nobody asked to stay.</summary>
+    private async Task<string?> AttendAsync(NodeConnection leader, CancellationToken token)
+    {
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(token);
+        using var call = leader.Federation.Attend(cancellationToken: ends.Token);
+        worker.Leader = leader;
+        var beats = BeatAsync(call.RequestStream, ends.Token);
+        using var silence = CancellationTokenSource.CreateLinkedTokenSource(ends.Token);
+        try
+        {
+            while (true)
+            {
+                silence.CancelAfter(settings.SilenceMax);
+                if (!await call.ResponseStream.MoveNext(silence.Token)) return null;
+                silence.CancelAfter(Timeout.InfiniteTimeSpan);
+                if (await HeedAsync(leader, call.ResponseStream.Current, ends.Token) is { } farewell) return farewell;
+            }
+        }
+        catch (Exception e) when (silence.IsCancellationRequested && !token.IsCancellationRequested
+            && e is OperationCanceledException or RpcException)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, $"node {leader.Id} fell silent"));
+        }
+        finally
+        {
+            await ends.CancelAsync();
+            await beats;
+        }
+    }
+
+    private async Task<string?> HeedAsync(NodeConnection leader, Announcement announcement, CancellationToken token)
+    {
+        if (announcement.Run.Length == 0) return null;
+        var run = RunId.Parse(announcement.Run);
+        worker.Heed(run, announcement);
+        if (announcement.Phase >= RunPhase.Finished)
+            return settings.Once ? $"run {run} has ended ({announcement.Phase})" : null;
+        if (announcement.Member || worker.ExamplesOf(run) is not { } examples) return null;
+
+        var reply = await leader.Federation.JoinAsync(
+            new JoinRequest
+            {
+                Run = announcement.Run, Trainer = settings.Trainer.ToString(), Incarnation = presence.Incarnation, Examples = examples,
+            },
+            deadline: time.GetUtcNow().UtcDateTime + settings.RetryAfterMax * 3, cancellationToken: token);
+        terminal.Say(reply.Verdict is Shared.Protocol.Verdict.Accepted or Shared.Protocol.Verdict.Duplicate
+            ? $"joined run {run} at node {leader.Id} with {examples} examples"
+            : $"may not join run {run} yet: {reply.Reason}");
+        return null;
+    }
+
+    private async Task BeatAsync(IClientStreamWriter<Heartbeat> stream, CancellationToken token)
+    {
+        using var tick = new PeriodicTimer(settings.HeartbeatEvery, time);
+        try
+        {
+            do await stream.WriteAsync(presence.ToHeartbeat(worker.Run?.ToString() ?? ""), token);
+            while (await tick.WaitForNextTickAsync(token));
+        }
+        catch (Exception e) when (e is RpcException or OperationCanceledException or InvalidOperationException)
+        {
+            // The stream is over; its reader says why.
+        }
+    }
+}

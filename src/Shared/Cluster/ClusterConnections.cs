@@ -1,0 +1,83 @@
+using Grpc.Core;
+using Grpc.Net.Client;
+using Quorate.Shared.Hosts;
+using Quorate.Shared.Protocol;
+using Quorate.Shared.Transfer;
+
+namespace Quorate.Shared.Cluster;
+
+/// <summary>
+/// Connections to every coordinator of a hosts file. Each has two: one for small calls and heartbeats, one for weights,
+/// so that a full transfer window never delays a heartbeat.
+/// </summary>
+public sealed class ClusterConnections : IDisposable
+{
+    /// <summary>A coordinator answers a status in milliseconds or hangs; the others are asked at the same time.</summary>
+    public static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(1);
+
+    private readonly TimeProvider _time;
+
+    public ClusterConnections(HostsFile hosts, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(hosts);
+        _time = time;
+        Nodes = [.. hosts.Nodes.Select(node => new NodeConnection(node.Id, $"http://{node.Grpc}"))];
+    }
+
+    /// <summary>One a coordinator, in the order of the hosts file.</summary>
+    public IReadOnlyList<NodeConnection> Nodes { get; }
+
+    /// <summary>Every node's status, in the order of <see cref="Nodes"/>; null where one did not answer in time.</summary>
+    public Task<StatusReply?[]> StatusAsync(StatusRequest request, CancellationToken token) =>
+        Task.WhenAll(Nodes.Select(node => StatusAsync(node, request, token)));
+
+    /// <summary>The node that says it leads, of several the one with the newest term; null when nobody does.</summary>
+    public async Task<NodeConnection?> FindLeaderAsync(CancellationToken token)
+    {
+        var replies = await StatusAsync(new StatusRequest { Trail = 1 }, token).ConfigureAwait(false);
+        var leader = replies.Where(reply => reply is { Leader: true }).MaxBy(reply => reply!.Term);
+        return leader is null ? null : Nodes.First(node => node.Id == leader.Node);
+    }
+
+    public void Dispose()
+    {
+        foreach (var node in Nodes) node.Dispose();
+    }
+
+    private async Task<StatusReply?> StatusAsync(NodeConnection node, StatusRequest request, CancellationToken token)
+    {
+        try
+        {
+            var deadline = _time.GetUtcNow().UtcDateTime + StatusTimeout;
+            return await node.Federation.StatusAsync(request, deadline: deadline, cancellationToken: token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is RpcException or OperationCanceledException && !token.IsCancellationRequested)
+        {
+            return null; // Refused, or over its deadline, which our channels report as a cancellation.
+        }
+    }
+}
+
+/// <summary>The connections to one coordinator, opened when first used.</summary>
+public sealed class NodeConnection : IDisposable
+{
+    private readonly Lazy<GrpcChannel> _control, _weights;
+
+    internal NodeConnection(int id, string address)
+    {
+        (Id, Address) = (id, address);
+        _control = new Lazy<GrpcChannel>(() => Channels.Create(address));
+        _weights = new Lazy<GrpcChannel>(() => Channels.Create(address));
+    }
+
+    public int Id { get; }
+    public string Address { get; }
+    public Federation.FederationClient Federation => new(_control.Value);
+    public TransferClient Transfer => new(_weights.Value.CreateCallInvoker());
+
+    public void Dispose()
+    {
+        if (_control.IsValueCreated) _control.Value.Dispose();
+        if (_weights.IsValueCreated) _weights.Value.Dispose();
+    }
+}

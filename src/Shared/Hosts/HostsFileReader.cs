@@ -1,0 +1,96 @@
+using System.Text.Json;
+
+namespace Quorate.Shared.Hosts;
+
+/// <summary>Text to <see cref="HostsFile"/>. A wrong value adds a sentence and reading goes on, so that all errors show at once.</summary>
+internal sealed class HostsFileReader
+{
+    /// <summary>Nodes read before giving up: enough to name all errors of any sensible file.</summary>
+    private const int NodesReadMax = 64;
+
+    private static readonly JsonDocumentOptions Strict = new()
+    {
+        CommentHandling = JsonCommentHandling.Skip,
+        AllowDuplicateProperties = false,
+        MaxDepth = 4,
+    };
+
+    private readonly List<string> _errors = [];
+
+    public static HostsFile Read(string json, string source)
+    {
+        var reader = new HostsFileReader();
+        var nodes = new List<Node>();
+        try
+        {
+            using var document = JsonDocument.Parse(json, Strict);
+            nodes = reader.ReadNodes(document.RootElement);
+        }
+        catch (JsonException e)
+        {
+            reader._errors.Add($"It is not JSON, see line {e.LineNumber + 1}: {e.Message}");
+        }
+        if (reader._errors.Count > 0) throw new HostsFileException(source, reader._errors);
+        return new HostsFile([.. nodes.OrderBy(n => n.Id)]);
+    }
+
+    private List<Node> ReadNodes(JsonElement root)
+    {
+        var nodes = new List<Node>();
+        if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("nodes", out var list) || list.ValueKind != JsonValueKind.Array)
+        {
+            _errors.Add("nodes is missing; the file is an object with nodes, a list of { id, raft, grpc }.");
+            return nodes;
+        }
+        RefuseUnknownKeys(root, "", "nodes");
+        int count = list.GetArrayLength();
+        if (count is not (1 or 3 or 5))
+            _errors.Add($"nodes must list 3 or 5 coordinators (1 for trying out), and lists {count}: an even one adds a failure, not a vote.");
+        foreach (var (at, element) in list.EnumerateArray().Take(NodesReadMax).Index())
+            if (ReadNode(element, $"nodes[{at}]") is { } node) nodes.Add(node);
+        RefuseTwice(nodes);
+        return nodes;
+    }
+
+    private Node? ReadNode(JsonElement element, string path)
+    {
+        if (element.ValueKind != JsonValueKind.Object)
+        {
+            _errors.Add($"{path} must be an object {{ id, raft, grpc }}.");
+            return null;
+        }
+        RefuseUnknownKeys(element, path + ".", "id", "raft", "grpc");
+        int id = -1;
+        bool named = element.TryGetProperty("id", out var value) && value.ValueKind == JsonValueKind.Number
+            && value.TryGetInt32(out id) && id is >= 0 and <= HostsFile.IdMax;
+        if (!named) _errors.Add($"{path}.id must be a whole number from 0 to {HostsFile.IdMax}.");
+        var raft = ReadAddress(element, path, "raft");
+        var grpc = ReadAddress(element, path, "grpc");
+        return named && raft is not null && grpc is not null ? new Node(id, raft, grpc) : null;
+    }
+
+    private HostPort? ReadAddress(JsonElement element, string path, string key)
+    {
+        var address = element.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.String
+            ? HostPort.TryParse(value.GetString())
+            : null;
+        if (address is null)
+            _errors.Add($"{path}.{key} must be host:port with a port from 1 to 65535, such as \"127.0.0.1:7100\" or \"node1.example:7100\".");
+        return address;
+    }
+
+    private void RefuseTwice(List<Node> nodes)
+    {
+        foreach (var same in nodes.GroupBy(n => n.Id).Where(g => g.Count() > 1))
+            _errors.Add($"nodes[].id {same.Key} stands there {same.Count()} times; an id names one node.");
+        var addresses = nodes.SelectMany(n => new[] { (Key: $"node {n.Id} raft", At: n.Raft), (Key: $"node {n.Id} grpc", At: n.Grpc) });
+        foreach (var same in addresses.GroupBy(a => a.At).Where(g => g.Count() > 1))
+            _errors.Add($"{same.Key} is given to {string.Join(" and ", same.Select(a => a.Key))}; each needs a port of its own.");
+    }
+
+    private void RefuseUnknownKeys(JsonElement element, string path, params string[] known)
+    {
+        foreach (var property in element.EnumerateObject().Where(p => !known.Contains(p.Name)))
+            _errors.Add($"{path}{property.Name} is no key of a hosts file; the keys here are {string.Join(", ", known)}.");
+    }
+}
