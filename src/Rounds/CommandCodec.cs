@@ -10,6 +10,7 @@ public static class CommandCodec
 {
     private const byte Version = 1;
 
+    /// <exception cref="ArgumentException">No decoder would read it: an unset id, or a text past its limit.</exception>
     public static byte[] Encode(Command command)
     {
         ArgumentNullException.ThrowIfNull(command);
@@ -17,31 +18,31 @@ public static class CommandCodec
         w.Byte(Version);
         w.Byte(command switch
         {
-            OpenRun => 1, Join => 2, Leave => 3, AcceptUpdate => 4, CloseRound => 5, PublishModel => 6, RecordScore => 7,
-            EndRun => 8,
+            OpenRun => 1, Join => 2, Leave => 3, AcceptUpdate => 4,
+            CloseRound => 5, PublishModel => 6, RecordScore => 7, EndRun => 8,
             _ => throw new System.Diagnostics.UnreachableException($"Unknown command {command.GetType()}."),
         });
-        w.Text(command.Run.ToString());
+        w.Run(command.Run);
         w.Int64(command.At);
         switch (command)
         {
             case OpenRun c:
                 w.Rules(c.Rules);
-                w.Text(c.Plan);
+                w.Text(c.Plan, Limits.PlanChars);
                 break;
             case Join c:
-                w.Text(c.Trainer.ToString());
+                w.Trainer(c.Trainer);
                 w.UInt64(c.Incarnation);
                 w.UInt64(c.Replaces);
                 w.Int64(c.Examples);
                 break;
             case Leave c:
-                w.Text(c.Trainer.ToString());
+                w.Trainer(c.Trainer);
                 w.UInt64(c.Incarnation);
                 break;
             case AcceptUpdate c:
                 w.Int32(c.Round);
-                w.Text(c.Trainer.ToString());
+                w.Trainer(c.Trainer);
                 w.Hash(c.Blob);
                 w.Int64(c.Length);
                 w.Int64(c.Examples);
@@ -58,24 +59,24 @@ public static class CommandCodec
             case RecordScore c:
                 w.Int32(c.Round);
                 w.Score(c.Score);
-                w.Text(c.Reason);
+                w.Text(c.Reason, Limits.ReasonChars);
                 break;
             case EndRun c:
                 w.Bool(c.Failed);
-                w.Text(c.Reason);
+                w.Text(c.Reason, Limits.ReasonChars);
                 break;
         }
-        return w.Written.Length <= Limits.CommandBytes
-            ? w.Written.ToArray()
-            : throw new ArgumentException($"The command has {w.Written.Length} bytes, {Limits.CommandBytes} allowed.");
+        return w.Written.ToArray();
     }
 
     /// <exception cref="InvalidDataException">The bytes are no command that this version knows.</exception>
     public static Command Decode(ReadOnlySpan<byte> bytes)
     {
-        if (bytes.Length > Limits.CommandBytes) throw FactReader.Bad($"{bytes.Length} bytes, {Limits.CommandBytes} allowed");
+        if (bytes.Length > Limits.CommandBytes)
+            throw FactReader.Bad($"{bytes.Length} bytes, {Limits.CommandBytes} allowed");
         var r = new FactReader(bytes);
-        if (r.Byte() is var version and not Version) throw FactReader.Bad($"version {version}; this program knows {Version}");
+        if (r.Byte() is var version and not Version)
+            throw FactReader.Bad($"version {version}; this program knows {Version}");
         byte kind = r.Byte();
         var run = r.Run();
         long at = r.Int64();
@@ -121,5 +122,7 @@ public static class CommandCodec
         w.Int32(score.Images);
     }
 
-    internal static Score? Score(this ref FactReader r) => r.Bool() ? new Score(r.Double(), r.Double(), r.Int32()) : null;
+    internal static Score? Score(this ref FactReader r) => r.Bool()
+        ? new Score(r.Double(), r.Double(), r.Int32())
+        : null;
 }

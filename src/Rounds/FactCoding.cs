@@ -3,7 +3,10 @@ using System.Text;
 
 namespace Quorate.Rounds;
 
-/// <summary>Writes the few shapes that facts are made of: little-endian numbers, hashes, counted UTF-8 texts.</summary>
+/// <summary>
+/// Writes the few shapes that facts are made of: little-endian numbers, hashes, counted UTF-8 texts.
+/// Invariant: what is written can be read. A fact in the log that nobody can read stops every replica for good.
+/// </summary>
 internal sealed class FactWriter
 {
     private byte[] _buffer = new byte[256];
@@ -20,8 +23,15 @@ internal sealed class FactWriter
     public void Hash(BlobHash value) => value.CopyTo(Reserve(BlobHash.Size));
     public void Span(TimeSpan value) => Int64(value.Ticks);
 
-    public void Text(string value)
+    public void Run(RunId value) => Text(value.ToString(), Slug.MaxLength, charsMin: 1);
+    public void Trainer(TrainerId value) => Text(value.ToString(), Slug.MaxLength, charsMin: 1);
+
+    /// <exception cref="ArgumentException">The text has another length than its reader allows.</exception>
+    public void Text(string value, int charsMax, int charsMin = 0)
     {
+        if (value.Length < charsMin || value.Length > charsMax)
+            throw new ArgumentException(
+                $"A text has {value.Length} characters where {charsMin} to {charsMax} are allowed.");
         int bytes = Encoding.UTF8.GetByteCount(value);
         Int32(bytes);
         Encoding.UTF8.GetBytes(value, Reserve(bytes));
@@ -42,7 +52,8 @@ internal sealed class FactWriter
 /// </summary>
 internal ref struct FactReader(ReadOnlySpan<byte> bytes)
 {
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding StrictUtf8 =
+        new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     private ReadOnlySpan<byte> _rest = bytes;
 
@@ -68,7 +79,9 @@ internal ref struct FactReader(ReadOnlySpan<byte> bytes)
         try
         {
             string text = StrictUtf8.GetString(Take(count));
-            return text.Length <= charsMax ? text : throw Bad($"a text of {text.Length} characters, {charsMax} allowed");
+            return text.Length <= charsMax
+                ? text
+                : throw Bad($"a text of {text.Length} characters, {charsMax} allowed");
         }
         catch (DecoderFallbackException)
         {

@@ -23,7 +23,8 @@ public static class Invariants
         if (run.Trail.Count > run.Rules.Rounds + 1) return "there are more models than rounds.";
         if (run.Round != Math.Min(run.Trail.Count, run.Rules.Rounds)) return "the round does not follow the trail.";
         if (run.Present != run.Trainers.Values.Count(t => t.Present)) return "the count of present trainers is wrong.";
-        if (run.Trainers.Values.Any(t => t.Examples is < 1 or > Limits.Examples)) return "a trainer's examples are out of range.";
+        if (run.Trainers.Values.Any(t => t.Examples is < 1 or > Limits.Examples))
+            return "a trainer's examples are out of range.";
         if (run.Updates.Values.FirstOrDefault(IsOutOfRange) is not null) return "an update is out of range.";
         if (run.Updates.Keys.FirstOrDefault(id => !run.Trainers.ContainsKey(id)) is var id && id != default)
             return "an update's trainer is unknown.";
@@ -31,7 +32,8 @@ public static class Invariants
         return run.Phase switch
         {
             Phase.Preparing when run.Trail.Count > 0 => "a preparing run has a model.",
-            Phase.Waiting or Phase.Training or Phase.Aggregating when run.Trail.Count == 0 => "an open round has no model.",
+            Phase.Waiting or Phase.Training or Phase.Aggregating when run.Trail.Count == 0 =>
+                "an open round has no model.",
             Phase.Waiting or Phase.Training or Phase.Aggregating when complete => "a run past its last round goes on.",
             Phase.Scoring or Phase.Finished when !complete => "a run ended before its last round.",
             Phase.Finished when !run.Trail[^1].Judged => "a finished run has no final score.",
@@ -49,7 +51,8 @@ public static class Invariants
         if (model.Length is < 1 or > Limits.BlobBytes) return "a model's length is out of range.";
         if (round == 0) return model.Contributors == 0 ? null : "the initial model has contributors.";
         if (model.Contributors < run.Rules.MinResults) return "a model averages too few updates.";
-        if (model.Updates.Length > 0 && model.Updates.Length != model.Contributors) return "a model lists some of its updates.";
+        if (model.Updates.Length > 0 && model.Updates.Length != model.Contributors)
+            return "a model lists some of its updates.";
         if (model.Updates.Any(IsOutOfRange)) return "an update of the trail is out of range.";
         if (model.Score is not null && model.Unscored.Length > 0) return "a model is both scored and not.";
         for (int i = 1; i < model.Updates.Length; i++)

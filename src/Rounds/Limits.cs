@@ -3,10 +3,14 @@ namespace Quorate.Rounds;
 /// <summary>Every bound of the replicated state, with its reason. Nothing in the state can grow past these.</summary>
 public static class Limits
 {
-    /// <summary>Runs remembered, the active one included. The oldest ended run is forgotten when a new one opens.</summary>
+    /// <summary>
+    /// Runs remembered, the active one included. The oldest ended run is forgotten when a new one opens.
+    /// </summary>
     public const int Runs = 16;
 
-    /// <summary>Trainers a run knows. 10,000 attend at once in the load benchmark; departed ones are forgotten first.</summary>
+    /// <summary>
+    /// Trainers a run knows. 10,000 attend at once in the load benchmark; departed ones are forgotten first.
+    /// </summary>
     public const int Trainers = 20_000;
 
     /// <summary>Rounds in a run: the trail keeps some 100 bytes a round, so 100,000 rounds stay near 10 MB.</summary>
@@ -24,7 +28,9 @@ public static class Limits
     /// </summary>
     public const long Examples = (1L << 29) - 1;
 
-    /// <summary>Bytes of one blob: 64 GiB, far above any model trained this way, far below what would overflow.</summary>
+    /// <summary>
+    /// Bytes of one blob: 64 GiB, far above any model trained this way, far below what would overflow.
+    /// </summary>
     public const long BlobBytes = 64L << 30;
 
     /// <summary>Bytes of one encoded command: a plan in UTF-8 plus a little.</summary>

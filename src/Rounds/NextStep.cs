@@ -3,7 +3,9 @@ namespace Quorate.Rounds;
 /// <summary>The one thing a run needs next from the leader. Closed hierarchy.</summary>
 public abstract record NextStep
 {
-    /// <summary>Nothing until the state moves or <paramref name="Within"/> is over; null: until the state moves.</summary>
+    /// <summary>
+    /// Nothing until the state moves or <paramref name="Within"/> is over; null: until the state moves.
+    /// </summary>
     public sealed record Wait(TimeSpan? Within) : NextStep;
 
     /// <summary>Make the initial model.</summary>
@@ -36,7 +38,8 @@ public abstract record NextStep
     private static NextStep CloseOrWait(Run run, TimeSpan sinceOpened, TimeSpan sinceEnough)
     {
         var left = run.Rules.Deadline - sinceOpened;
-        if (run.Rules.Grace > TimeSpan.Zero && run.Rules.Grace - sinceEnough < left) left = run.Rules.Grace - sinceEnough;
+        if (run.Rules.Grace > TimeSpan.Zero && run.Rules.Grace - sinceEnough < left)
+            left = run.Rules.Grace - sinceEnough;
         return left <= TimeSpan.Zero ? new Close(run.Round) : new Wait(left);
     }
 
@@ -44,6 +47,8 @@ public abstract record NextStep
     public static PublishedModel? ToScore(Run run)
     {
         ArgumentNullException.ThrowIfNull(run);
-        return run.Phase is Phase.Stopped or Phase.Failed ? null : run.Trail.Find(model => model is { Round: > 0, Judged: false });
+        return run.Phase is Phase.Stopped or Phase.Failed
+            ? null
+            : run.Trail.Find(model => model is { Round: > 0, Judged: false });
     }
 }

@@ -77,7 +77,9 @@ public sealed record Run
     /// <summary>The scored model with the highest accuracy, the earliest of equals; null when none is scored.</summary>
     public PublishedModel? Best => Trail.Where(m => m.Score is not null).MaxBy(m => m.Score!.Accuracy);
 
-    /// <summary>The models whose bytes must be kept: the newest few, the best, and the one that is scored next.</summary>
+    /// <summary>
+    /// The models whose bytes must be kept: the newest few, the best, and the one that is scored next.
+    /// </summary>
     public IEnumerable<PublishedModel> KeptModels => Trail
         .Skip(Math.Max(0, Trail.Count - Rules.KeepModels))
         .Append(Best).Append(NextStep.ToScore(this)).OfType<PublishedModel>().Distinct();

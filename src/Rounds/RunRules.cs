@@ -12,7 +12,9 @@ public sealed record RunRules
     /// <summary>Updates without which no round closes: 1 to <see cref="MinTrainers"/>.</summary>
     public required int MinResults { get; init; }
 
-    /// <summary>A round older than this closes as soon as it has <see cref="MinResults"/> updates. 1 s to 7 days.</summary>
+    /// <summary>
+    /// A round older than this closes as soon as it has <see cref="MinResults"/> updates. 1 s to 7 days.
+    /// </summary>
     public required TimeSpan Deadline { get; init; }
 
     /// <summary>
@@ -21,13 +23,19 @@ public sealed record RunRules
     /// </summary>
     public required TimeSpan Grace { get; init; }
 
-    /// <summary>Closed rounds whose updates (facts and bytes) are kept: 0 to 1,000. The open round's always are.</summary>
+    /// <summary>
+    /// Closed rounds whose updates (facts and bytes) are kept: 0 to 1,000. The open round's always are.
+    /// </summary>
     public required int KeepUpdateRounds { get; init; }
 
-    /// <summary>Newest models whose bytes are kept: 1 to <see cref="Limits.Rounds"/>. The best-scored one always is.</summary>
+    /// <summary>
+    /// Newest models whose bytes are kept: 1 to <see cref="Limits.Rounds"/>. The best-scored one always is.
+    /// </summary>
     public required int KeepModels { get; init; }
 
-    /// <summary>The first rule that is out of its range, as a sentence that names its key; null when all hold.</summary>
+    /// <summary>
+    /// The first rule that is out of its range, as a sentence that names its key; null when all hold.
+    /// </summary>
     public string? FirstError()
     {
         if (Rounds is < 1 or > Limits.Rounds) return $"rounds must be 1 to {Limits.Rounds}, not {Rounds}.";

@@ -14,7 +14,8 @@ public readonly record struct TrainerId : IComparable<TrainerId>
     public static TrainerId Parse(string text) => TryParse(text, out var id)
         ? id
         : throw new FormatException(
-            $"'{Slug.Shown(text)}' is no trainer id: use 1 to {Slug.MaxLength} of A-Z a-z 0-9 . _ - and start with a letter or a digit.");
+            $"'{Slug.Shown(text)}' is no trainer id: use 1 to {Slug.MaxLength} of A-Z a-z 0-9 . _ - " +
+            "and start with a letter or a digit.");
 
     public static bool TryParse(string? text, out TrainerId id)
     {
@@ -43,7 +44,8 @@ public readonly record struct RunId : IComparable<RunId>
     public static RunId Parse(string text) => TryParse(text, out var id)
         ? id
         : throw new FormatException(
-            $"'{Slug.Shown(text)}' is no run name: use 1 to {Slug.MaxLength} of a-z 0-9 . _ - and start with a letter or a digit.");
+            $"'{Slug.Shown(text)}' is no run name: use 1 to {Slug.MaxLength} of a-z 0-9 . _ - " +
+            "and start with a letter or a digit.");
 
     public static bool TryParse(string? text, out RunId id)
     {

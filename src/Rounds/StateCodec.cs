@@ -26,30 +26,33 @@ public static class StateCodec
     public static ClusterState Decode(ReadOnlySpan<byte> bytes)
     {
         var r = new FactReader(bytes);
-        if (r.Byte() is var version and not Version) throw FactReader.Bad($"version {version}; this program knows {Version}");
+        if (r.Byte() is var version and not Version)
+            throw FactReader.Bad($"version {version}; this program knows {Version}");
         long index = r.Int64();
         var chain = r.Hash();
         var runs = ImmutableList.CreateBuilder<Run>();
         for (int n = r.Count(Limits.Runs, itemBytesMin: 64); n > 0; n--) runs.Add(DecodeRun(ref r));
         r.End();
         var state = new ClusterState { Index = index, Chain = chain, Runs = runs.ToImmutable() };
-        return Invariants.FirstBroken(state) is { } broken ? throw FactReader.Bad($"a broken state: {broken}") : state;
+        return Invariants.FirstBroken(state) is { } broken
+            ? throw FactReader.Bad($"a broken state: {broken.TrimEnd('.')}")
+            : state;
     }
 
     private static void Encode(FactWriter w, Run run)
     {
-        w.Text(run.Id.ToString());
+        w.Run(run.Id);
         w.Rules(run.Rules);
-        w.Text(run.Plan);
+        w.Text(run.Plan, Limits.PlanChars);
         w.Int64(run.OpenedAt);
         w.Byte((byte)run.Phase);
         w.Int32(run.Round);
         w.Int64(run.RoundOpenedAt);
-        w.Text(run.Reason);
+        w.Text(run.Reason, Limits.ReasonChars);
         w.Int32(run.Trainers.Count);
         foreach (var (_, trainer) in run.Trainers)
         {
-            w.Text(trainer.Id.ToString());
+            w.Trainer(trainer.Id);
             w.UInt64(trainer.Incarnation);
             w.Int64(trainer.Examples);
             w.Bool(trainer.Present);
@@ -88,7 +91,7 @@ public static class StateCodec
 
     private static void Encode(FactWriter w, Update update)
     {
-        w.Text(update.Trainer.ToString());
+        w.Trainer(update.Trainer);
         w.Hash(update.Blob);
         w.Int64(update.Length);
         w.Int64(update.Examples);
@@ -115,7 +118,7 @@ public static class StateCodec
         w.Int64(model.OpenedAt);
         w.Int64(model.PublishedAt);
         w.Score(model.Score);
-        w.Text(model.Unscored);
+        w.Text(model.Unscored, Limits.ReasonChars);
         w.Int32(model.Updates.Length);
         foreach (var update in model.Updates) Encode(w, update);
     }
@@ -129,7 +132,7 @@ public static class StateCodec
         long examples = r.Int64(), openedAt = r.Int64(), publishedAt = r.Int64();
         var score = r.Score();
         string unscored = r.Text(Limits.ReasonChars);
-        return new PublishedModel(round, blob, length, contributors, examples, DecodeUpdates(ref r), openedAt, publishedAt,
-            score, unscored);
+        return new PublishedModel(
+            round, blob, length, contributors, examples, DecodeUpdates(ref r), openedAt, publishedAt, score, unscored);
     }
 }

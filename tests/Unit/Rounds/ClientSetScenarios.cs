@@ -203,7 +203,9 @@ public sealed class ClientSetScenarios
         scene.Join("t00000", incarnation: 2).IsAccepted();
     }
 
-    /// <summary>A run with every place taken. Joined without a scene's checks, which cost time for each of 20,000.</summary>
+    /// <summary>
+    /// A run with every place taken. Joined without a scene's checks, which cost time for each of 20,000.
+    /// </summary>
     private static Scene FullRun()
     {
         var scene = Prepared(Rules(minTrainers: 1));

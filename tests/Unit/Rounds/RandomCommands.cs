@@ -4,7 +4,8 @@ using static Quorate.Rounds.Command;
 namespace Quorate.Unit.Rounds;
 
 /// <summary>
-/// Commands that drive a cluster through whole runs, mixed with late, repeated, contradicting and absurd ones. Few names
+/// Commands that drive a cluster through whole runs, mixed with late, repeated, contradicting and absurd ones. Few
+/// names
 /// and few contents, so that they meet often.
 /// </summary>
 internal sealed class RandomCommands(ulong seed)
@@ -12,7 +13,8 @@ internal sealed class RandomCommands(ulong seed)
     private static readonly TrainerId[] Trainers =
         [.. new[] { "anna", "Bert", "c-3", "dora", "0e", "z.z" }.Select(TrainerId.Parse)];
 
-    private static readonly RunId[] Names = [.. Enumerable.Range(0, Limits.Runs + 2).Select(i => RunId.Parse($"run-{i}"))];
+    private static readonly RunId[] Names =
+        [.. Enumerable.Range(0, Limits.Runs + 2).Select(i => RunId.Parse($"run-{i}"))];
 
     private readonly SplitMix64 _random = new(seed);
     private readonly List<Command> _past = [];

@@ -82,7 +82,8 @@ public sealed class RoundMachineProperties
         private void CheckVerdict(ClusterState before, Outcome outcome)
         {
             bool accepted = outcome.Verdict == Verdict.Accepted;
-            Check(accepted != ReferenceEquals(before.Runs, _first.Runs), $"{outcome.Verdict} and the runs say otherwise");
+            Check(accepted != ReferenceEquals(before.Runs, _first.Runs),
+                $"{outcome.Verdict} and the runs say otherwise");
             Check(accepted == (outcome.Reason.Length == 0), "accepted with a reason, or refused without one");
         }
 
@@ -123,7 +124,8 @@ public sealed class RoundMachineProperties
 
         private void Count(AcceptUpdate accept)
         {
-            bool first = _counted.TryAdd((accept.Run, _openings[accept.Run], accept.Round, accept.Trainer), accept.Blob);
+            bool first = _counted.TryAdd((accept.Run, _openings[accept.Run], accept.Round, accept.Trainer),
+                accept.Blob);
             Check(first, "an update is counted a second time");
         }
 
@@ -155,7 +157,8 @@ public sealed class RoundMachineProperties
             int counted = _counted.Keys.Count(k => k.Item1 == run.Id && k.Opening == opening && k.Round == model.Round);
             Check(model.Contributors == counted, $"{counted} updates were accepted, {model.Contributors} are averaged");
             foreach (var update in model.Updates)
-                Check(_counted[(run.Id, opening, model.Round, update.Trainer)] == update.Blob, "another update is averaged");
+                Check(_counted[(run.Id, opening, model.Round, update.Trainer)] == update.Blob,
+                    "another update is averaged");
             int listed = run.Trail.Count(m => m.Updates.Length > 0);
             Check(listed <= run.Rules.KeepUpdateRounds, "more rounds list their updates than are kept");
         }

@@ -25,7 +25,8 @@ public sealed class RoundScenarios
         foreach (string trainer in arrival) scene.Update(trainer).IsAccepted();
         scene.Publish(1);
         Assert.Equal(
-            ["10", "9", "B", "a", "a-1", "a.1", "a1", "b"], scene.Run.Trail[1].Updates.Select(u => u.Trainer.ToString()));
+            ["10", "9", "B", "a", "a-1", "a.1", "a1", "b"],
+            scene.Run.Trail[1].Updates.Select(u => u.Trainer.ToString()));
     }
 
     [Fact]

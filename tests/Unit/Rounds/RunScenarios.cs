@@ -11,7 +11,8 @@ public sealed class RunScenarios
     {
         var scene = new Scene { Now = 7 };
         scene.Open(plan: "a plan").IsAccepted();
-        Assert.Equal((Phase.Preparing, 0, 0, 7L), (scene.Run.Phase, scene.Run.Round, scene.Run.Present, scene.Run.OpenedAt));
+        Assert.Equal((Phase.Preparing, 0, 0, 7L),
+            (scene.Run.Phase, scene.Run.Round, scene.Run.Present, scene.Run.OpenedAt));
         Assert.Equal("a plan", scene.Run.Plan);
         Assert.Null(scene.Run.Model);
         Assert.Same(scene.Run, scene.State.Active);
@@ -109,8 +110,8 @@ public sealed class RunScenarios
         var scene = new Scene();
         Outcome[] outcomes =
         [
-            scene.Join("anna"), scene.Leave("anna"), scene.Update("anna"), scene.Close(), scene.Publish(0), scene.Score(0),
-            scene.End(),
+            scene.Join("anna"), scene.Leave("anna"), scene.Update("anna"), scene.Close(), scene.Publish(0),
+            scene.Score(0), scene.End(),
         ];
         Assert.All(outcomes, outcome => outcome.IsRejected("There is no run 'digits'."));
     }

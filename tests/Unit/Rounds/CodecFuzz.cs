@@ -1,0 +1,97 @@
+using Quorate.Rounds;
+using Xunit.Abstractions;
+
+namespace Quorate.Unit.Rounds;
+
+/// <summary>
+/// Mutated bytes in both decoders: only <see cref="InvalidDataException"/> comes out, and never much memory. 100,000
+/// inputs each here, 10,000,000 with QUORATE_LONG=1.
+/// </summary>
+public sealed class CodecFuzz(ITestOutputHelper output)
+{
+    private const ulong Seed = 20261122;
+
+    private static readonly int Inputs =
+        Environment.GetEnvironmentVariable("QUORATE_LONG") == "1" ? 10_000_000 : 100_000;
+
+    /// <summary>
+    /// Bytes that decoding may allocate: an exception with its stack takes a few thousand, and no field grows to more
+    /// than 32 times its bytes (a trainer of 30 becomes two objects and its place in a tree).
+    /// </summary>
+    private static long Allowed(int length) => 16 * 1024 + 32L * length;
+
+    [Fact]
+    public void A_mutated_command_is_refused_or_is_the_one_command_with_these_bytes()
+    {
+        var commands = new RandomCommands(Seed);
+        var seeds = Enumerable.Range(0, 2000).Select(_ => CommandCodec.Encode(commands.Next(Midway))).ToArray();
+        Fuzz(seeds, input =>
+        {
+            var command = CommandCodec.Decode(input);
+            return () => Assert.Equal(input, CommandCodec.Encode(command));
+        });
+    }
+
+    [Fact]
+    public void A_mutated_state_is_refused_or_one_that_could_have_arisen()
+    {
+        Fuzz([StateCodec.Encode(ClusterState.Empty), .. Snapshots()], input =>
+        {
+            var state = StateCodec.Decode(input);
+            return () =>
+            {
+                byte[] bytes = StateCodec.Encode(state);
+                Assert.Equal(bytes, StateCodec.Encode(StateCodec.Decode(bytes)));
+            };
+        });
+    }
+
+    /// <param name="seeds">Valid inputs.</param>
+    /// <param name="decode">Decodes, and says what must hold of what was decoded.</param>
+    private void Fuzz(byte[][] seeds, Func<byte[], Action> decode)
+    {
+        var random = new SplitMix64(Seed);
+        int accepted = 0;
+        long most = 0;
+        foreach (byte[] seed in seeds) decode(seed)();
+        for (int i = 0; i < Inputs; i++)
+        {
+            byte[] input = Mutations.Of(seeds[random.Below(seeds.Length)], random);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Action? check = null;
+            try
+            {
+                check = decode(input);
+                accepted++;
+            }
+            catch (InvalidDataException)
+            {
+                // The one documented answer to what is no command and no state.
+            }
+            catch (Exception e)
+            {
+                Assert.Fail($"{e}\ninput {i} of seed {Seed}: {Convert.ToHexString(input)}");
+            }
+            long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            most = Math.Max(most, allocated);
+            if (allocated > Allowed(input.Length))
+                Assert.Fail($"{allocated} bytes allocated for input {i} of seed {Seed}: {Convert.ToHexString(input)}");
+            check?.Invoke();
+        }
+        output.WriteLine($"{Inputs} inputs, {accepted} decoded, at most {most} bytes allocated for one");
+        Assert.InRange(accepted, Inputs / 1000, Inputs * 9 / 10);
+    }
+
+    private static readonly ClusterState Midway = Driven(500);
+
+    private static IEnumerable<byte[]> Snapshots() =>
+        from n in Enumerable.Range(1, 12) select StateCodec.Encode(Driven(15 * n));
+
+    private static ClusterState Driven(int commands)
+    {
+        var state = ClusterState.Empty;
+        var random = new RandomCommands(Seed);
+        for (int i = 1; i <= commands; i++) state = RoundMachine.Apply(state, i, random.Next(state), []).State;
+        return state;
+    }
+}

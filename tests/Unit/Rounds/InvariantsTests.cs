@@ -1,0 +1,104 @@
+using System.Collections.Immutable;
+using Quorate.Rounds;
+using static Quorate.Unit.Rounds.Scene;
+
+namespace Quorate.Unit.Rounds;
+
+/// <summary>
+/// The checker itself: every invariant is found where it is broken. A checker that passes all proves nothing.
+/// </summary>
+public sealed class InvariantsTests
+{
+    public static TheoryData<string, Func<Run, Run>> BrokenRuns => new()
+    {
+        { "minResults must be 1 to minTrainers (2), not 3.", r => r with { Rules = r.Rules with { MinResults = 3 } } },
+        { "the phase is unknown.", r => r with { Phase = (Phase)99 } },
+        { "the trail skips a round.", r => r with { Trail = r.Trail.RemoveAt(1) } },
+        { "the round does not follow the trail.", r => r with { Round = 2 } },
+        { "there are more models than rounds.", r => r with { Rules = r.Rules with { Rounds = 1 } } },
+        { "the count of present trainers is wrong.", r => r with { Present = 1 } },
+        { "a trainer's examples are out of range.", r => WithTrainer(r, t => t with { Examples = 0 }) },
+        { "an update is out of range.", r => WithUpdate(r, u => u with { Examples = 0 }) },
+        { "an update is out of range.", r => WithUpdate(r, u => u with { Length = 0 }) },
+        {
+            "an update's trainer is unknown.",
+            r => r with { Trainers = r.Trainers.Remove(Id("anna")), Present = 1 }
+        },
+        { "a preparing run has a model.", r => r with { Phase = Phase.Preparing } },
+        {
+            "an open round has no model.",
+            r => r with { Trail = [], Round = 0 }
+        },
+        {
+            "a run past its last round goes on.",
+            r => r with { Rules = r.Rules with { Rounds = 2 }, Round = 2 }
+        },
+        { "a run ended before its last round.", r => r with { Phase = Phase.Finished } },
+        {
+            "a finished run has no final score.",
+            r => r with { Rules = r.Rules with { Rounds = 2 }, Round = 2, Phase = Phase.Finished }
+        },
+        {
+            "updates stand where no round is open.",
+            r => r with { Rules = r.Rules with { Rounds = 2 }, Round = 2, Phase = Phase.Scoring }
+        },
+        {
+            "a run waits for trainers that are present.",
+            r => r with { Phase = Phase.Waiting, Updates = r.Updates.Clear() }
+        },
+        { "a round closed with too few updates.",
+            r => r with { Phase = Phase.Aggregating, Updates = r.Updates.Clear() } },
+        { "a model's length is out of range.", r => WithModel(r, 2, m => m with { Length = 0 }) },
+        { "the initial model has contributors.", r => WithModel(r, 0, m => m with { Contributors = 1 }) },
+        { "a model averages too few updates.", r => WithModel(r, 2, m => m with { Contributors = 0 }) },
+        { "a model lists some of its updates.", r => WithModel(r, 2, m => m with { Contributors = 1 }) },
+        {
+            "an update of the trail is out of range.",
+            r => WithModel(r, 2, m => m with { Updates = [m.Updates[0] with { Examples = -1 }, m.Updates[1]] })
+        },
+        { "a model is both scored and not.",
+            r => WithModel(r, 2, m => m with { Score = new Score(1, 1, 1), Unscored = "?" }) },
+        { "updates are out of order.", r => WithModel(r, 2, m => m with { Updates = [m.Updates[1], m.Updates[0]] }) },
+    };
+
+    [Theory]
+    [MemberData(nameof(BrokenRuns))]
+    public void A_broken_run_is_found(string sentence, Func<Run, Run> breaking)
+    {
+        var state = Sound();
+        Assert.Null(Invariants.FirstBroken(state));
+        Assert.Equal(sentence, Invariants.FirstBroken(state with { Runs = [breaking(state.Runs[0])] }));
+    }
+
+    [Fact]
+    public void A_broken_cluster_is_found()
+    {
+        var run = Sound().Runs[0];
+        var other = run with { Id = RunId.Parse("other") };
+        Assert.Equal("the index is negative.", Invariants.FirstBroken(ClusterState.Empty with { Index = -1 }));
+        Assert.Equal("two runs share a name.", Broken([run with { Phase = Phase.Stopped }, run]));
+        Assert.Equal("a run that is not the last is active.", Broken([run, other]));
+        Assert.Equal("there are too many runs.", Broken([.. Enumerable.Repeat(run, Limits.Runs + 1)]));
+
+        static string? Broken(ImmutableList<Run> runs) => Invariants.FirstBroken(new ClusterState { Runs = runs });
+    }
+
+    /// <summary>Round 3 of 3, one of two updates in.</summary>
+    private static ClusterState Sound()
+    {
+        var scene = Training("anna", "bert");
+        scene.PlayRound(1, "anna", "bert");
+        scene.PlayRound(2, "anna", "bert");
+        scene.Update("anna", 3).IsAccepted();
+        return scene.State;
+    }
+
+    private static Run WithTrainer(Run run, Func<Trainer, Trainer> change) =>
+        run with { Trainers = run.Trainers.SetItem(Id("anna"), change(run.Trainers[Id("anna")])) };
+
+    private static Run WithUpdate(Run run, Func<Update, Update> change) =>
+        run with { Updates = run.Updates.SetItem(Id("anna"), change(run.Updates[Id("anna")])) };
+
+    private static Run WithModel(Run run, int round, Func<PublishedModel, PublishedModel> change) =>
+        run with { Trail = run.Trail.SetItem(round, change(run.Trail[round])) };
+}

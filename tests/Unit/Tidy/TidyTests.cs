@@ -1,0 +1,65 @@
+using System.Reflection.Metadata;
+using System.Reflection.PortableExecutable;
+using Quorate.Rounds;
+
+namespace Quorate.Unit.Tidy;
+
+/// <summary>The repository keeps its own rules. Each failure is a list of <c>file:line: rule</c>.</summary>
+public sealed class TidyTests
+{
+    [Fact]
+    public void The_code_keeps_its_walls_sizes_and_words() =>
+        None(SourceFile.All(".cs").SelectMany(CodeRules.Broken));
+
+    [Fact]
+    public void The_projects_reference_only_what_lies_below_them() =>
+        None(SourceFile.All(".csproj", ".props", ".targets").SelectMany(ProjectRules.Broken));
+
+    /// <summary>
+    /// The same wall as in the text, seen in what was compiled: nothing slips by as a <c>var</c> or an alias.
+    /// </summary>
+    [Fact]
+    public void The_compiled_state_machine_knows_no_clock_no_chance_and_no_outside()
+    {
+        string[] forbidden =
+        [
+            "System.IO.", "System.Threading.", "System.Net.", "System.Console.", "System.Random.", "System.Guid.",
+            "System.DateTime.", "System.DateTimeOffset.", "System.TimeProvider.", "System.Environment.",
+            "System.HashCode.",
+            "System.Diagnostics.Stopwatch.", "System.Diagnostics.Process.", "System.Collections.Generic.Dictionary`2.",
+            "System.Collections.Generic.HashSet`1.", "System.Security.Cryptography.RandomNumberGenerator.",
+        ];
+        using var file = new PEReader(File.OpenRead(typeof(RoundMachine).Assembly.Location));
+        var types = ReferencedTypes(file.GetMetadataReader()).ToArray();
+        Assert.Contains("System.TimeSpan.", types);
+        Assert.Empty(types.Where(t => forbidden.Any(f => t.StartsWith(f, StringComparison.Ordinal)))
+            .Except(["System.IO.InvalidDataException."]));
+    }
+
+    [Fact]
+    public void Libtorch_lies_in_the_trainers_output_and_nowhere_else()
+    {
+        string outputs = Path.Combine(SourceFile.Root, "artifacts", "bin");
+        if (!Directory.Exists(outputs)) return;
+        string[] natives = ["libtorch*.so*", "libc10*.so*", "libLibTorchSharp*.so*"];
+        None(
+            from folder in Directory.EnumerateDirectories(outputs)
+            where Path.GetFileName(folder) != "Trainer"
+            from pattern in natives
+            from file in Directory.EnumerateFiles(folder, pattern, SearchOption.AllDirectories)
+            where File.ResolveLinkTarget(file, returnFinalTarget: false) is null
+            select new Finding(Path.GetRelativePath(SourceFile.Root, file), 0,
+                "480 MB that stand in Trainer's output already"));
+    }
+
+    private static IEnumerable<string> ReferencedTypes(MetadataReader metadata) =>
+        from handle in metadata.TypeReferences
+        let type = metadata.GetTypeReference(handle)
+        select $"{metadata.GetString(type.Namespace)}.{metadata.GetString(type.Name)}.";
+
+    private static void None(IEnumerable<Finding> findings)
+    {
+        string[] list = [.. findings.Select(f => f.ToString())];
+        if (list.Length > 0) Assert.Fail($"{list.Length} broken rules:\n{string.Join('\n', list)}");
+    }
+}

@@ -1,0 +1,128 @@
+namespace Quorate.Unit.Tidy;
+
+/// <summary>The rules themselves: a bad text is caught where it is bad, a good one is not.</summary>
+public sealed class WallTests
+{
+    [Theory]
+    [InlineData("src/Rounds/X.cs", "namespace Quorate.Rounds;\nvar t = Task.CompletedTask;", 2,
+        "'Task': Rounds is pure")]
+    [InlineData("src/Rounds/X.cs", "namespace Quorate.Rounds;\nlong Now() => DateTime.UtcNow.Ticks;", 2,
+        "'DateTime': Rounds is pure")]
+    [InlineData("src/Rounds/X.cs", "using System.IO;\nnamespace Quorate.Rounds;", 1,
+        "'using System.IO': Rounds is pure")]
+    [InlineData("src/Rounds/X.cs", "namespace Quorate.Rounds;\nreturn File.ReadAllText(x);", 2,
+        "'File': Rounds is pure")]
+    [InlineData("src/Rounds/X.cs", "namespace Quorate.Rounds;\nConsole.WriteLine();", 2, "'Console': Rounds is pure")]
+    [InlineData("src/Rounds/X.cs", "namespace Quorate.Rounds;\nnew Random(1);", 2, "'Random': Rounds is pure")]
+    [InlineData("src/Rounds/X.cs", "namespace Quorate.Rounds;\nx.GetHashCode()", 2, "'.GetHashCode(': Rounds is pure")]
+    [InlineData(
+        "src/Coordinator/Driving/X.cs", "using DotNext.Threading;\nnamespace Quorate.Coordinator.Driving;", 1,
+        "'DotNext': DotNext is named under Coordinator/Consensus only")]
+    [InlineData("src/Shared/X.cs", "namespace Quorate.Shared;\nTorchSharp.torch.zeros(1);", 2,
+        "'TorchSharp': torch is named in Trainer only")]
+    [InlineData("src/Coordinator/X.cs", "namespace Quorate.Coordinator;\nusing Quorate.Trainer;", 2,
+        "'Quorate.Trainer': only Trainer knows Trainer")]
+    [InlineData(
+        "src/Trainer/X.cs", "namespace Quorate.Trainer;\nusing Quorate.Coordinator.Blobs;", 2,
+        "'Quorate.Coordinator': only Coordinator knows Coordinator")]
+    [InlineData(
+        "src/Coordinator/Driving/X.cs", "namespace Quorate.Coordinator.Driving;\nvoid F(ServerCallContext c)", 2,
+        "'ServerCallContext': gRPC server types stand in Intake, Blobs, Api, Program and Shared/Transfer only")]
+    [InlineData("src/Shared/Pt/X.cs", "namespace Quorate.Shared;", 1,
+        "the namespace is not its folder's: 'namespace Quorate.Shared.Pt;' is due")]
+    [InlineData("src/Shared/X.cs", "namespace Quorate.Shared\n{", 1,
+        "the namespace is not its folder's: 'namespace Quorate.Shared;' is due")]
+    [InlineData("chaos-tests/X.cs", "namespace Quorate.Other;", 1,
+        "the namespace is not its folder's: 'namespace Quorate.Chaos;' is due")]
+    [InlineData("src/Cli/X.cs", "class X;", 0, "no namespace; Quorate.Cli is due")]
+    [InlineData("src/Cli/X.cs", "namespace Quorate.Cli;\ncla" + "ss BlobManager;", 2,
+        "type 'BlobManager': name what it is")]
+    [InlineData("tests/Unit/X.cs", "namespace Quorate.Unit;\nstatic cla" + "ss Utils;", 2,
+        "type 'Utils': name what it is")]
+    [InlineData("tests/Unit/X.cs", "namespace Quorate.Unit;\n// TO" + "DO: later", 2,
+        "'TO" + "DO': do it, or open an issue")]
+    public void Bad_code_is_caught_where_it_is_bad(string path, string text, int line, string rule) =>
+        Assert.Equal([new Finding(path, line, rule)], CodeRules.Broken(SourceFile.Of(path, text)));
+
+    [Theory]
+    [InlineData("src/Rounds/X.cs",
+        "namespace Quorate.Rounds;\n/// No Task, no DateTime.\nInvalidDataException e; // Random")]
+    [InlineData("src/Coordinator/Consensus/X.cs", "using DotNext.IO;\n\nnamespace Quorate.Coordinator.Consensus;")]
+    [InlineData("src/Coordinator/Intake/X.cs", "namespace Quorate.Coordinator.Intake;\nvoid F(ServerCallContext c)")]
+    [InlineData("src/Coordinator/Program.cs", "app.MapGrpcService<X>();")]
+    [InlineData("src/Trainer/Models/X.cs", "using static TorchSharp.torch;\n\nnamespace Quorate.Trainer.Models;")]
+    [InlineData("tests/Unit/Rounds/X.cs", "namespace Quorate.Unit.Rounds;\nvar t = Task.CompletedTask;")]
+    [InlineData("chaos-tests/Kills/X.cs", "namespace Quorate.Chaos.Kills;")]
+    public void Good_code_is_not_caught(string path, string text) =>
+        Assert.Empty(CodeRules.Broken(SourceFile.Of(path, text)));
+
+    [Fact]
+    public void A_long_file_and_a_long_line_are_caught()
+    {
+        string lines = string.Concat(Enumerable.Repeat("\n", 300));
+        Assert.Equal(
+            [new Finding("src/Cli/X.cs", 0, "301 lines, 300 allowed")],
+            CodeRules.Broken(SourceFile.Of("src/Cli/X.cs", "namespace Quorate.Cli;" + lines)));
+        Assert.Empty(CodeRules.Broken(SourceFile.Of("tests/Unit/X.cs", "namespace Quorate.Unit;" + lines)));
+
+        string Wide(int columns) => $"namespace Quorate.Cli;\n//{new string('-', columns - 2)}";
+        Assert.Empty(CodeRules.Broken(SourceFile.Of("src/Cli/X.cs", Wide(120))));
+        Assert.Equal(
+            [new Finding("src/Cli/X.cs", 2, "121 columns, 120 allowed")],
+            CodeRules.Broken(SourceFile.Of("src/Cli/X.cs", Wide(121))));
+    }
+
+    [Theory]
+    [InlineData("src/Rounds/Rounds.csproj", "Package", "X", "Rounds has no packages, not even X")]
+    [InlineData("src/Rounds/Rounds.csproj", "Project", "../Shared/Shared.csproj",
+        "src/Rounds references Shared; it may reference []")]
+    [InlineData(
+        "src/Coordinator/Coordinator.csproj", "Project", "../Trainer/Trainer.csproj",
+        "src/Coordinator references Trainer; it may reference [Rounds, Shared]")]
+    [InlineData(
+        "src/Trainer/Trainer.csproj", "Project", @"..\Coordinator\Coordinator.csproj",
+        "src/Trainer references Coordinator; it may reference [Rounds, Shared]")]
+    [InlineData(
+        "chaos-tests/Chaos.csproj", "Project", "../src/Coordinator/Coordinator.csproj",
+        "chaos-tests references Coordinator; it may reference [Shared]")]
+    [InlineData("src/Shared/Shared.csproj", "Package", "TorchSharp-cuda-linux",
+        "package TorchSharp-cuda-linux belongs to src/Trainer only")]
+    [InlineData("src/Cli/x.targets", "Package", "libtorch-cpu-linux-x64",
+        "package libtorch-cpu-linux-x64 belongs to src/Trainer only")]
+    [InlineData("src/Trainer/Trainer.csproj", "Package", "DotNext.Net.Cluster",
+        "package DotNext.Net.Cluster belongs to src/Coordinator only")]
+    [InlineData("src/Shared/Shared.csproj", "Package", "Grpc.AspNetCore",
+        "package Grpc.AspNetCore belongs to src/Coordinator only")]
+    public void A_bad_reference_is_caught(string path, string kind, string name, string rule) =>
+        Assert.Equal([new Finding(path, 2, rule)],
+            ProjectRules.Broken(Project(path, $"<{kind}Reference Include=\"{name}\" />")));
+
+    [Fact]
+    public void A_project_without_a_rule_is_caught() =>
+        Assert.Equal(
+            [new Finding("src/New/New.csproj", 0, "a project without a rule: add it to ProjectRules")],
+            ProjectRules.Broken(Project("src/New/New.csproj", "")));
+
+    [Theory]
+    [InlineData("src/Coordinator/Coordinator.csproj", "<PackageReference Include=\"DotNext.Net.Cluster\" />")]
+    [InlineData("src/Trainer/Trainer.csproj", "<ProjectReference Include=\"../Shared/Shared.csproj\" />")]
+    [InlineData("tests/Torch/Torch.csproj", "<ProjectReference Include=\"../../src/Trainer/Trainer.csproj\" />")]
+    [InlineData("chaos-tests/Chaos.csproj",
+        "<ProjectReference Include=\"../src/Cli/Cli.csproj\" ReferenceOutputAssembly=\"false\" />")]
+    public void A_good_reference_is_not_caught(string path, string reference) =>
+        Assert.Empty(ProjectRules.Broken(Project(path, reference)));
+
+    /// <summary>Without this, a moved root would make every rule pass on nothing.</summary>
+    [Fact]
+    public void The_rules_look_at_this_very_repository()
+    {
+        var paths = SourceFile.All(".cs", ".csproj").Select(file => file.Path).ToArray();
+        Assert.Contains("tests/Unit/Tidy/WallTests.cs", paths);
+        Assert.Contains("src/Rounds/RoundMachine.cs", paths);
+        Assert.Contains("chaos-tests/Chaos.csproj", paths);
+        Assert.DoesNotContain(paths, path => path.Contains("/obj/", StringComparison.Ordinal));
+    }
+
+    private static SourceFile Project(string path, string item) =>
+        SourceFile.Of(path, $"<Project>\n{item}\n</Project>");
+}
