@@ -28,7 +28,7 @@ public sealed class RestartTests : IDisposable
     public async Task A_damaged_snapshot_whose_entries_are_still_in_the_log_costs_nothing()
     {
         var before = await RunAsync(commands: 60, snapshotEvery: 20);
-        Damage(Assert.Single(Directory.GetFiles(Snapshots)));
+        Damage(Assert.Single(Directory.GetFiles(Snapshots, "*-*")));
 
         var after = await RunAsync(commands: 0);
         Assert.Equal(StateCodec.Encode(before), StateCodec.Encode(after));
@@ -38,7 +38,7 @@ public sealed class RestartTests : IDisposable
     public async Task A_damaged_snapshot_whose_entries_are_compacted_stops_the_start()
     {
         await RunAsync(commands: 1000);
-        foreach (string file in Directory.GetFiles(Snapshots)) Damage(file);
+        foreach (string file in Directory.GetFiles(Snapshots, "*-*")) Damage(file);
 
         var refusal = await Assert.ThrowsAsync<LogDamagedException>(() => RunAsync(commands: 0));
         Assert.Contains("--rejoin", refusal.Message, StringComparison.Ordinal);
