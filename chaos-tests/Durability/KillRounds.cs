@@ -76,7 +76,8 @@ internal sealed class KillRounds : IDisposable
         await Task.Delay(TimeSpan.FromMilliseconds(Draw(400)), _time, token);
 
         // Two rounds of three kill everybody: only then is nothing left but what is on the disks.
-        int[] victims = Draw(3) < 2 ? [0, 1, 2] : [.. new[] { 0, 1, 2 }.OrderBy(_ => Draw(1000)).Take(1 + Draw(2))];
+        int count = Draw(3) < 2 ? Nodes : 1 + Draw(2), first = Draw(Nodes);
+        int[] victims = [.. Enumerable.Range(first, count).Select(node => node % Nodes)];
         await Task.WhenAll(victims.Select(victim => _nodes[victim]!.KillAsync(token)));
         _kills += victims.Length;
         var violations = _nodes.Where(node => node!.OwnExit is not null)
@@ -96,8 +97,8 @@ internal sealed class KillRounds : IDisposable
         }
         var chains = await Task.WhenAll(_nodes.Select(node => node!.HearAllAsync("CHAIN", token)));
         var held = await Task.WhenAll(_nodes.Select(node => node!.HearAllAsync("HAS", token)));
-        int first = round - (round % RoundsPerRun);
-        string[] acked = [.. _acked.Keys.Where(name => RoundOf(name) >= first && RoundOf(name) <= round)];
+        int oldest = round - (round % RoundsPerRun);
+        string[] acked = [.. _acked.Keys.Where(name => RoundOf(name) >= oldest)];
         return [.. DurabilityChecker.Diverged(chains), .. DurabilityChecker.Lost(acked, held)];
     }
 

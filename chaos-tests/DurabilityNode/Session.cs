@@ -96,7 +96,7 @@ internal sealed class Session(ReplicatedLog log, int node)
     {
         try
         {
-            if (log.State.Active?.Id != run)
+            if (log.State.Find(run) is null)
             {
                 if (log.State.Active is { } old) await log.ProposeAsync(new Command.EndRun(old.Id, false, "next", 0), default);
                 await log.ProposeAsync(new Command.OpenRun(run, Rules, "{}", 0), default);
