@@ -1,0 +1,24 @@
+namespace Quorate.Chaos.Durability;
+
+/// <summary>A checker is trusted because it rejects what is known to be wrong.</summary>
+public sealed class DurabilityCheckerTests
+{
+    [Fact]
+    public void Equal_histories_of_different_lengths_agree() =>
+        Assert.Empty(DurabilityChecker.Diverged([["1 a", "2 b"], ["2 b", "3 c"], []]));
+
+    [Fact]
+    public void Different_hashes_at_one_index_are_a_divergence()
+    {
+        string violation = Assert.Single(DurabilityChecker.Diverged([["1 a", "2 b"], ["1 a", "2 x"]]));
+        Assert.Contains("index 2", violation, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_was_acknowledged_and_is_missing_anywhere_is_lost()
+    {
+        Assert.Empty(DurabilityChecker.Lost(["a"], [["a", "b"], ["a"]]));
+        string violation = Assert.Single(DurabilityChecker.Lost(["a", "b"], [["a", "b"], ["b"]]));
+        Assert.Contains("node 1", violation, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,164 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Quorate.Chaos.Durability;
+
+/// <summary>What a number of rounds showed. No count is worth anything without the others.</summary>
+internal sealed record KillReport(int Rounds, int Kills, int Acked, List<string> Violations);
+
+/// <summary>
+/// The durability experiment: three real processes write as fast as they can; in each round all of them, or one or two,
+/// are killed with SIGKILL at a moment drawn from the seed, and started again. Then every node must hold everything
+/// that was ever acknowledged, and no two may differ at any index. Nodes that die by themselves are violations too.
+/// </summary>
+internal sealed class KillRounds : IDisposable
+{
+    private const int Nodes = 3;
+
+    /// <summary>Acks a node gives per round at most, so that sixteen runs of 20,000 trainers hold hundreds of rounds.</summary>
+    private const int AcksMax = 300;
+
+    private const int RoundsPerRun = 20;
+
+    private readonly string _root = Directory.CreateTempSubdirectory("quorate-durability-").FullName;
+    private readonly int[] _ports = FreePorts();
+    private readonly string[] _settings;
+    private readonly NodeProcess?[] _nodes = new NodeProcess?[Nodes];
+    private readonly ConcurrentDictionary<string, byte> _acked = new();
+    private readonly TimeProvider _time = TimeProvider.System;
+    private ulong _random;
+    private int _kills;
+    private TaskCompletionSource _firstAck = new();
+
+    public KillRounds(ulong seed, params string[] settings)
+    {
+        _random = seed;
+        _settings = settings;
+    }
+
+    /// <summary>Logs and data of the nodes: the artefact of a failure.</summary>
+    public string Root => _root;
+
+    public async Task<KillReport> RunAsync(int rounds, CancellationToken token)
+    {
+        var violations = new List<string>();
+        int round = 0;
+        await StartMissingAsync(token);
+        for (; round < rounds && violations.Count == 0; round++)
+        {
+            using var bound = CancellationTokenSource.CreateLinkedTokenSource(token);
+            bound.CancelAfter(TimeSpan.FromSeconds(60));
+            try
+            {
+                violations.AddRange(await RoundAsync(round, bound.Token));
+            }
+            catch (OperationCanceledException) when (!token.IsCancellationRequested)
+            {
+                violations.Add($"Round {round} did not come to its end within 60 s.");
+            }
+        }
+        return new KillReport(round, _kills, _acked.Count, [.. violations.Take(20)]);
+    }
+
+    public void Dispose()
+    {
+        foreach (var node in _nodes) node?.Dispose();
+    }
+
+    private async Task<List<string>> RoundAsync(int round, CancellationToken token)
+    {
+        string run = $"run-{round / RoundsPerRun}", prefix = $"r{round}";
+        _firstAck = new TaskCompletionSource();
+        foreach (var node in _nodes) node!.Tell($"write {prefix}- {run} {AcksMax} 4");
+        await _firstAck.Task.WaitAsync(token);
+        await Task.Delay(TimeSpan.FromMilliseconds(Draw(400)), _time, token);
+
+        // Two rounds of three kill everybody: only then is nothing left but what is on the disks.
+        int count = Draw(3) < 2 ? Nodes : 1 + Draw(2), first = Draw(Nodes);
+        int[] victims = [.. Enumerable.Range(first, count).Select(node => node % Nodes)];
+        await Task.WhenAll(victims.Select(victim => _nodes[victim]!.KillAsync(token)));
+        _kills += victims.Length;
+        var violations = _nodes.Where(node => node!.OwnExit is not null)
+            .Select(node => $"Node {node!.Node} died by itself with exit code {node.OwnExit}.").ToList();
+        if (violations.Count > 0) return violations;
+        foreach (var node in _nodes) node!.Tell($"stop");
+        await StartMissingAsync(token);
+
+        // A marker through the new leader: once all have applied it, all have applied everything before it.
+        long index = await MarkAsync($"{prefix}-mark", run, token);
+        foreach (var node in _nodes) node!.Tell($"wait {index}");
+        await Task.WhenAll(_nodes.Select(node => node!.HearAsync("AT", token)));
+        foreach (var node in _nodes)
+        {
+            node!.Tell($"chains 0");
+            node.Tell($"has {run} r");
+        }
+        var chains = await Task.WhenAll(_nodes.Select(node => node!.HearAllAsync("CHAIN", token)));
+        var held = await Task.WhenAll(_nodes.Select(node => node!.HearAllAsync("HAS", token)));
+        int oldest = round - (round % RoundsPerRun);
+        string[] acked = [.. _acked.Keys.Where(name => RoundOf(name) >= oldest)];
+        return [.. DurabilityChecker.Diverged(chains), .. DurabilityChecker.Lost(acked, held)];
+    }
+
+    private static int RoundOf(string name) => int.Parse(name.AsSpan(1, name.IndexOf('-') - 1), CultureInfo.InvariantCulture);
+
+    private async Task StartMissingAsync(CancellationToken token)
+    {
+        var started = new List<NodeProcess>();
+        for (int node = 0; node < Nodes; node++)
+        {
+            if (_nodes[node] is { Killed: false }) continue;
+            _nodes[node]?.Dispose();
+            started.Add(_nodes[node] = new NodeProcess(node, _ports, Path.Combine(_root, $"node-{node}"), _settings, OnAck));
+        }
+        await Task.WhenAll(started.Select(node => node.HearAsync("READY", token)));
+    }
+
+    private async Task<long> MarkAsync(string name, string run, CancellationToken token)
+    {
+        using var answered = CancellationTokenSource.CreateLinkedTokenSource(token);
+        var answers = _nodes.Select(node => node!.HearAsync("MARKED", answered.Token)).ToArray();
+        try
+        {
+            while (true)
+            {
+                foreach (var node in _nodes) node!.Tell($"mark {name} {run}");
+                var pause = Task.Delay(TimeSpan.FromMilliseconds(50), _time, token);
+                if (await Task.WhenAny([.. answers, pause]) is Task<string> answer)
+                    return long.Parse(await answer, CultureInfo.InvariantCulture);
+                await pause;
+            }
+        }
+        finally
+        {
+            await answered.CancelAsync();
+            await Task.WhenAll(answers).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        }
+    }
+
+    private void OnAck(string name)
+    {
+        _acked.TryAdd(name, 0);
+        _firstAck.TrySetResult();
+    }
+
+    /// <summary>SplitMix64 (Steele, Lea, Flood 2014): a seed fixes the schedule of kills for ever.</summary>
+    private int Draw(int below)
+    {
+        ulong z = _random += 0x9E3779B97F4A7C15;
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+        return (int)((z ^ (z >> 31)) % (ulong)below);
+    }
+
+    private static int[] FreePorts()
+    {
+        var listeners = Enumerable.Range(0, Nodes).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToArray();
+        foreach (var listener in listeners) listener.Start();
+        int[] ports = [.. listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];
+        foreach (var listener in listeners) listener.Dispose();
+        return ports;
+    }
+}

@@ -1,0 +1,42 @@
+using System.Net;
+using Quorate.Coordinator.Consensus;
+
+namespace Quorate.Unit.Consensus;
+
+public sealed class ConsensusOptionsTests
+{
+    private static readonly ConsensusOptions Good = new()
+    {
+        Node = 1, Directory = "data", Members = [At(0, 1001), At(1, 1002), At(2, 1003)],
+    };
+
+    private static Member At(int node, int port) => new(node, new IPEndPoint(IPAddress.Loopback, port));
+
+    private static TimeSpan Ms(int ms) => TimeSpan.FromMilliseconds(ms);
+
+    public static TheoryData<string, ConsensusOptions> Bad => new()
+    {
+        { "odd number of nodes", Good with { Members = [At(0, 1001), At(1, 1002)] } },
+        { "1 to 9 nodes", Good with { Members = [] } },
+        { "share an id", Good with { Members = [At(1, 1001), At(1, 1002), At(2, 1003)] } },
+        { "share a Raft address", Good with { Members = [At(0, 1001), At(1, 1001), At(2, 1003)] } },
+        { "negative", Good with { Members = [At(-1, 1001), At(1, 1002), At(2, 1003)] } },
+        { "none of the nodes", Good with { Node = 3 } },
+        { "directory", Good with { Directory = " " } },
+        { "electionMin", Good with { ElectionMin = Ms(10) } },
+        { "electionMax", Good with { ElectionMax = Good.ElectionMin } },
+        { "heartbeatEvery", Good with { HeartbeatEvery = Ms(200) } },
+        { "requestTimeout", Good with { RequestTimeout = Good.ElectionMin } },
+        { "connectTimeout", Good with { ConnectTimeout = Good.ElectionMin } },
+        { "proposeTimeout", Good with { ProposeTimeout = Ms(1) } },
+        { "snapshotEvery", Good with { SnapshotEvery = 0 } },
+    };
+
+    [Fact]
+    public void The_defaults_are_valid() => Assert.Null(Good.FirstError());
+
+    [Theory]
+    [MemberData(nameof(Bad))]
+    public void A_broken_rule_is_named(string named, ConsensusOptions options) =>
+        Assert.Contains(named, options.FirstError(), StringComparison.Ordinal);
+}
