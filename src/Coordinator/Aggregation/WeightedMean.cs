@@ -5,9 +5,9 @@ using Quorate.Shared.Pt;
 namespace Quorate.Coordinator.Aggregation;
 
 /// <summary>
-/// The updates' weighted mean as one long sequence of bytes, tensor after tensor. Floating tensors are averaged; integer
-/// ones (such as num_batches_tracked) take the maximum, since a mean of counters means nothing; booleans must be equal.
-/// Each update is read once, front to back, and its checksums are verified on the way.
+/// The updates' weighted mean as one long sequence of bytes, tensor after tensor. Floating tensors are averaged;
+/// integer ones (such as num_batches_tracked) take the maximum, since a mean of counters means nothing; booleans must
+/// be equal. Each update is read once, front to back, and its checksums are verified on the way.
 /// </summary>
 internal sealed class WeightedMean : IDisposable
 {
@@ -48,7 +48,8 @@ internal sealed class WeightedMean : IDisposable
 
     /// <summary>Fills the block with the next bytes, whole elements only.</summary>
     /// <returns>Bytes filled; 0 at the end.</returns>
-    /// <exception cref="AveragingException">An update is damaged, or its booleans differ from the first one's.</exception>
+    /// <exception cref="AveragingException">An update is damaged, or its booleans differ from the first
+    /// one's.</exception>
     public int Next(Span<byte> block)
     {
         int filled = 0;
@@ -131,7 +132,8 @@ internal sealed class WeightedMean : IDisposable
             case TensorType.UInt8: Max<byte>(chunk, result); break;
             default:
                 if (!chunk.SequenceEqual(result))
-                    throw new AveragingException(path, $"Tensor '{tensor.Name}' differs from the first update's, and booleans have no mean.");
+                    throw new AveragingException(
+                        path, $"Tensor '{tensor.Name}' differs from the first update's, and booleans have no mean.");
                 break;
         }
     }

@@ -7,11 +7,11 @@ namespace Quorate.Coordinator.Aggregation;
 /// <summary>
 /// Σ n·x / Σ n, element by element, in double, for up to <see cref="ElementsMax"/> elements at a time.
 ///
-/// Why the bits are the same everywhere: an element's terms are added in the order of the calls, on one thread, and vectors
-/// only put different elements side by side. For float32 and narrower x the product n·x is exact (n below 2^29, so 53 bits
-/// suffice), hence a fused multiply-add would round alike; for float64 it is rounded once, and .NET never fuses
-/// a * b + c by itself. Sum, product and quotient are IEEE 754 operations, rounded to nearest, ties to even. The mean is
-/// rounded to the tensor's type once more, from the double, to nearest, ties to even.
+/// Why the bits are the same everywhere: an element's terms are added in the order of the calls, on one thread, and
+/// vectors only put different elements side by side. For float32 and narrower x the product n·x is exact (n below 2^29,
+/// so 53 bits suffice), hence a fused multiply-add would round alike; for float64 it is rounded once, and .NET never
+/// fuses a * b + c by itself. Sum, product and quotient are IEEE 754 operations, rounded to nearest, ties to even. The
+/// mean is rounded to the tensor's type once more, from the double, to nearest, ties to even.
 /// </summary>
 /// <param name="total">Σ n.</param>
 internal sealed class WeightedSum(long total)
@@ -23,7 +23,9 @@ internal sealed class WeightedSum(long total)
     private readonly float[] _wide = new float[ElementsMax];
     private int _count;
 
-    /// <summary>Starts over. The sum of nothing is -0, since -0 + x is x for every x; 0 + -0 would lose a sign.</summary>
+    /// <summary>
+    /// Starts over. The sum of nothing is -0, since -0 + x is x for every x; 0 + -0 would lose a sign.
+    /// </summary>
     public void Clear(int count)
     {
         _count = count;
@@ -45,15 +47,16 @@ internal sealed class WeightedSum(long total)
         }
     }
 
-    /// <summary>Puts the sums, divided by the total and rounded to <paramref name="type"/>, into <paramref name="result"/>.</summary>
+    /// <summary>
+    /// Puts the sums, divided by the total and rounded to <paramref name="type"/>, into <paramref name="result"/>.
+    /// </summary>
     public void Divide(TensorType type, Span<byte> result)
     {
         Span<double> means = _sums.AsSpan(0, _count);
+        Span<Vector<double>> wide = MemoryMarshal.Cast<double, Vector<double>>(means);
         var divisor = new Vector<double>(total);
-        int i = 0;
-        for (; i <= means.Length - Vector<double>.Count; i += Vector<double>.Count)
-            (new Vector<double>(means[i..]) / divisor).CopyTo(means[i..]);
-        for (; i < means.Length; i++) means[i] /= total;
+        for (int v = 0; v < wide.Length; v++) wide[v] /= divisor;
+        for (int i = wide.Length * Vector<double>.Count; i < means.Length; i++) means[i] /= total;
 
         switch (type)
         {
@@ -68,25 +71,25 @@ internal sealed class WeightedSum(long total)
     private void Add(ReadOnlySpan<float> elements, double weight)
     {
         Span<double> sums = _sums.AsSpan(0, elements.Length);
-        int half = Vector<double>.Count;
-        int i = 0;
-        for (; i <= elements.Length - Vector<float>.Count; i += Vector<float>.Count)
+        Span<Vector<double>> wide = MemoryMarshal.Cast<double, Vector<double>>(sums);
+        ReadOnlySpan<Vector<float>> narrow = MemoryMarshal.Cast<float, Vector<float>>(elements);
+        for (int v = 0; v < narrow.Length; v++)
         {
-            Vector.Widen(new Vector<float>(elements[i..]), out Vector<double> low, out Vector<double> high);
-            (new Vector<double>(sums[i..]) + low * weight).CopyTo(sums[i..]);
-            (new Vector<double>(sums[(i + half)..]) + high * weight).CopyTo(sums[(i + half)..]);
+            Vector.Widen(narrow[v], out Vector<double> low, out Vector<double> high);
+            wide[2 * v] += low * weight;
+            wide[(2 * v) + 1] += high * weight;
         }
 
-        for (; i < elements.Length; i++) sums[i] += elements[i] * weight;
+        for (int i = narrow.Length * Vector<float>.Count; i < elements.Length; i++) sums[i] += elements[i] * weight;
     }
 
     private void Add(ReadOnlySpan<double> elements, double weight)
     {
         Span<double> sums = _sums.AsSpan(0, elements.Length);
-        int i = 0;
-        for (; i <= elements.Length - Vector<double>.Count; i += Vector<double>.Count)
-            (new Vector<double>(sums[i..]) + new Vector<double>(elements[i..]) * weight).CopyTo(sums[i..]);
-        for (; i < elements.Length; i++) sums[i] += elements[i] * weight;
+        Span<Vector<double>> wide = MemoryMarshal.Cast<double, Vector<double>>(sums);
+        ReadOnlySpan<Vector<double>> terms = MemoryMarshal.Cast<double, Vector<double>>(elements);
+        for (int v = 0; v < terms.Length; v++) wide[v] += terms[v] * weight;
+        for (int i = terms.Length * Vector<double>.Count; i < elements.Length; i++) sums[i] += elements[i] * weight;
     }
 
     private ReadOnlySpan<float> Widen(ReadOnlySpan<Half> elements)
@@ -104,11 +107,10 @@ internal sealed class WeightedSum(long total)
 
     private static void Narrow(ReadOnlySpan<double> means, Span<float> result)
     {
-        int half = Vector<double>.Count;
-        int i = 0;
-        for (; i <= means.Length - Vector<float>.Count; i += Vector<float>.Count)
-            Vector.Narrow(new Vector<double>(means[i..]), new Vector<double>(means[(i + half)..])).CopyTo(result[i..]);
-        for (; i < means.Length; i++) result[i] = (float)means[i];
+        ReadOnlySpan<Vector<double>> wide = MemoryMarshal.Cast<double, Vector<double>>(means);
+        Span<Vector<float>> narrow = MemoryMarshal.Cast<float, Vector<float>>(result);
+        for (int v = 0; v < narrow.Length; v++) narrow[v] = Vector.Narrow(wide[2 * v], wide[(2 * v) + 1]);
+        for (int i = narrow.Length * Vector<float>.Count; i < means.Length; i++) result[i] = (float)means[i];
     }
 
     private static void Narrow(ReadOnlySpan<double> means, Span<Half> result)
@@ -122,8 +124,8 @@ internal sealed class WeightedSum(long total)
     }
 
     /// <summary>
-    /// The nearest bfloat16, ties to even. By way of a float32 that is rounded to odd: what is cut off leaves a 1 in the last
-    /// bit, so that the second rounding still sees on which side of a tie the double lies.
+    /// The nearest bfloat16, ties to even. By way of a float32 that is rounded to odd: what is cut off leaves a 1 in
+    /// the last bit, so that the second rounding still sees on which side of a tie the double lies.
     /// </summary>
     private static ushort ToBFloat(double mean)
     {

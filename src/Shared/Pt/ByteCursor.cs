@@ -29,13 +29,15 @@ internal sealed class ByteCursor(ReadOnlyMemory<byte> bytes, string what)
     public ReadOnlySpan<byte> Take(int count)
     {
         if (count > bytes.Length - _position)
-            throw new PtFormatException($"{what} ends in the middle of a field, after {bytes.Length} bytes: the file is damaged.");
+            throw new PtFormatException(
+                $"{what} ends in the middle of a field, after {bytes.Length} bytes: the file is damaged.");
         _position += count;
         return bytes.Span.Slice(_position - count, count);
     }
 
     /// <summary>The bytes up to the next line feed, which is passed over.</summary>
-    /// <exception cref="PtFormatException">The line is longer than <paramref name="limit"/> bytes or has no end.</exception>
+    /// <exception cref="PtFormatException">The line is longer than <paramref name="limit"/> bytes or has no
+    /// end.</exception>
     public ReadOnlySpan<byte> Line(int limit)
     {
         ReadOnlySpan<byte> rest = bytes.Span[_position..];

@@ -11,7 +11,9 @@ internal static class FileBytes
         while (!destination.IsEmpty)
         {
             int count = RandomAccess.Read(file, destination, offset);
-            if (count == 0) throw new PtFormatException($"The file ends at byte {offset}, earlier than its directory says: it is cut off.");
+            if (count == 0)
+                throw new PtFormatException(
+                    $"The file ends at byte {offset}, earlier than its directory says: it is cut off.");
             destination = destination[count..];
             offset += count;
         }

@@ -1,8 +1,11 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace Quorate.Shared.Pt;
 
-/// <summary>Finds NaN and infinities by their bits: in every IEEE-like format they are the numbers whose exponent is all ones.</summary>
+/// <summary>
+/// Finds NaN and infinities by their bits: in every IEEE-like format they are the numbers whose exponent is all ones.
+/// </summary>
 internal static class Finite
 {
     /// <param name="bits">The numbers as unsigned integers of their width.</param>
@@ -11,15 +14,15 @@ internal static class Finite
         where T : unmanaged, IBinaryInteger<T>
     {
         var mask = new Vector<T>(exponent);
-        int i = 0;
-        for (; i <= bits.Length - Vector<T>.Count; i += Vector<T>.Count)
+        ReadOnlySpan<Vector<T>> vectors = MemoryMarshal.Cast<T, Vector<T>>(bits);
+        foreach (Vector<T> vector in vectors)
         {
-            if (Vector.EqualsAny(new Vector<T>(bits[i..]) & mask, mask)) return false;
+            if (Vector.EqualsAny(vector & mask, mask)) return false;
         }
 
-        for (; i < bits.Length; i++)
+        foreach (T tail in bits[(vectors.Length * Vector<T>.Count)..])
         {
-            if ((bits[i] & exponent) == exponent) return false;
+            if ((tail & exponent) == exponent) return false;
         }
 
         return true;

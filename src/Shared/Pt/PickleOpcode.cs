@@ -1,6 +1,9 @@
 namespace Quorate.Shared.Pt;
 
-/// <summary>The opcodes of Python's pickle format that a state dict needs (pickletools.py describes them all). No other is read or written.</summary>
+/// <summary>
+/// The opcodes of Python's pickle format that a state dict needs (pickletools.py describes them all). No other is read
+/// or written.
+/// </summary>
 internal static class PickleOpcode
 {
     public const byte Protocol = 0x80;

@@ -2,8 +2,8 @@ using System.Collections.Immutable;
 
 namespace Quorate.Shared.Pt;
 
-// What the unpickler's stack can hold, beside strings, longs, booleans, object[] (tuples) and TensorType (storage classes).
-// There is no general object: a pickle can build these and nothing else.
+// What the unpickler's stack can hold, beside strings, longs, booleans, object[] (tuples) and TensorType (storage
+// classes). There is no general object: a pickle can build these and nothing else.
 
 /// <summary>The callables that a state dict names.</summary>
 internal enum PickleCallable

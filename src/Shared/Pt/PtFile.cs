@@ -7,12 +7,13 @@ using Microsoft.Win32.SafeHandles;
 namespace Quorate.Shared.Pt;
 
 /// <summary>
-/// A PyTorch file (<c>torch.save(model.state_dict(), path)</c>) opened for reading. Opening reads the archive's directory
-/// and the pickle and checks every bound; the tensors' bytes stay in the file until asked for. Files are read, never
-/// mapped: one that is cut short under a mapping kills the process. Reads may run on several threads at once.
+/// A PyTorch file (<c>torch.save(model.state_dict(), path)</c>) opened for reading. Opening reads the archive's
+/// directory and the pickle and checks every bound; the tensors' bytes stay in the file until asked for. Files are
+/// read, never mapped: one that is cut short under a mapping kills the process. Reads may run on several threads at
+/// once.
 /// </summary>
-/// <remarks>Accepted and refused: see <see cref="ZipDirectory"/> and <see cref="Unpickler"/>. PyTorch itself reads a file with
-/// wrong checksums in silence; <see cref="VerifyStorages"/> does not.</remarks>
+/// <remarks>Accepted and refused: see <see cref="ZipDirectory"/> and <see cref="Unpickler"/>. PyTorch itself reads a
+/// file with wrong checksums in silence; <see cref="VerifyStorages"/> does not.</remarks>
 public sealed class PtFile : IDisposable
 {
     private const int BlockBytes = 256 << 10;
@@ -61,15 +62,21 @@ public sealed class PtFile : IDisposable
     /// <summary>The tensor of that name, or null.</summary>
     public PtTensor? Find(string name) => _byName.GetValueOrDefault(name);
 
-    /// <summary>Fills <paramref name="destination"/> with the tensor's bytes (little-endian elements) from <paramref name="byteOffset"/> on.</summary>
+    /// <summary>
+    /// Fills <paramref name="destination"/> with the tensor's bytes (little-endian elements) from
+    /// <paramref name="byteOffset"/> on.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The range is not inside the tensor.</exception>
-    /// <exception cref="PtFormatException">The tensor is not contiguous, or the file was cut since it was opened.</exception>
+    /// <exception cref="PtFormatException">The tensor is not contiguous, or the file was cut since it was
+    /// opened.</exception>
     public void Read(PtTensor tensor, long byteOffset, Span<byte> destination)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(byteOffset);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(byteOffset, tensor.Info.Bytes - destination.Length);
         if (!tensor.IsContiguous)
-            throw new PtFormatException($"Tensor {PtText.Quote(tensor.Info.Name)} is not contiguous; call .contiguous() on it before torch.save.");
+            throw new PtFormatException(
+                $"Tensor {PtText.Quote(tensor.Info.Name)} is not contiguous; call .contiguous() on it before "
+                    + "torch.save.");
         FileBytes.Read(_file, tensor.FileOffset + byteOffset, destination);
     }
 
@@ -87,7 +94,8 @@ public sealed class PtFile : IDisposable
         byte[] buffer = ArrayPool<byte>.Shared.Rent(BlockBytes);
         try
         {
-            return Tensors.FirstOrDefault(tensor => tensor.Info.Type.IsFloating() && !IsFinite(tensor, buffer))?.Info.Name;
+            return Tensors.Where(tensor => tensor.Info.Type.IsFloating())
+                .FirstOrDefault(tensor => !IsFinite(tensor, buffer))?.Info.Name;
         }
         finally
         {
@@ -123,7 +131,8 @@ public sealed class PtFile : IDisposable
     internal static void CheckCrc(ZipEntry entry, uint actual)
     {
         if (actual != entry.Crc)
-            throw new PtFormatException($"The entry {PtText.Quote(entry.Name)} has CRC-32 {actual:x8}, but {entry.Crc:x8} was saved: "
+            throw new PtFormatException(
+                $"The entry {PtText.Quote(entry.Name)} has CRC-32 {actual:x8}, but {entry.Crc:x8} was saved: "
                 + "its content is damaged; send the file again.");
     }
 
@@ -150,11 +159,11 @@ public sealed class PtFile : IDisposable
     /// <summary>PyTorch puts all entries of a file under one directory, named as it likes.</summary>
     private static string TopDirectory(Dictionary<string, ZipEntry> entries)
     {
-        string top = entries.Keys.FirstOrDefault(name => name.EndsWith("/data.pkl", StringComparison.Ordinal)) is { } pickle
-            ? pickle[..pickle.IndexOf('/', StringComparison.Ordinal)]
-            : "";
+        string pickle = entries.Keys.FirstOrDefault(name => name.EndsWith("/data.pkl", StringComparison.Ordinal)) ?? "/";
+        string top = pickle[..pickle.IndexOf('/', StringComparison.Ordinal)];
         if (top.Length == 0 || entries.Keys.Any(name => !name.StartsWith($"{top}/", StringComparison.Ordinal)))
-            throw new PtFormatException("The archive is not laid out as torch.save does: one directory with a data.pkl in it.");
+            throw new PtFormatException(
+                "The archive is not laid out as torch.save does: one directory with a data.pkl in it.");
         return top;
     }
 
@@ -163,15 +172,19 @@ public sealed class PtFile : IDisposable
         // PyTorch's reader takes archive versions 1 to 10 (caffe2/serialize/versions.h) and writes 3.
         string version = ReadWord(Find(entries, $"{top}/version"));
         if (!int.TryParse(version, out int number) || number is < 1 or > 10)
-            throw new PtFormatException($"The archive has the format version {PtText.Quote(version)}; 1 to 10 are read.");
-        if (entries.TryGetValue($"{top}/byteorder", out ZipEntry? order) && ReadWord(order) is var word and not "little")
-            throw new PtFormatException($"The file's byte order is {PtText.Quote(word)}; only little-endian files are read.");
+            throw new PtFormatException(
+                $"The archive has the format version {PtText.Quote(version)}; 1 to 10 are read.");
+        if (entries.TryGetValue($"{top}/byteorder", out ZipEntry? order)
+            && ReadWord(order) is var word and not "little")
+            throw new PtFormatException(
+                $"The file's byte order is {PtText.Quote(word)}; only little-endian files are read.");
     }
 
     private static ZipEntry Find(Dictionary<string, ZipEntry> entries, string name) =>
         entries.TryGetValue(name, out ZipEntry? entry)
             ? entry
-            : throw new PtFormatException($"The archive lacks the entry {PtText.Quote(name)}: it is incomplete or damaged.");
+            : throw new PtFormatException(
+                $"The archive lacks the entry {PtText.Quote(name)}: it is incomplete or damaged.");
 
     private string ReadWord(ZipEntry entry) =>
         PtText.Decode(ReadRecord(entry, PtLimits.WordBytes), $"The entry {PtText.Quote(entry.Name)}").Trim();
@@ -179,7 +192,8 @@ public sealed class PtFile : IDisposable
     private byte[] ReadRecord(ZipEntry entry, int limit)
     {
         if (entry.Length > limit)
-            throw new PtFormatException($"The entry {PtText.Quote(entry.Name)} has {entry.Length} bytes; at most {limit} are allowed.");
+            throw new PtFormatException(
+                $"The entry {PtText.Quote(entry.Name)} has {entry.Length} bytes; at most {limit} are allowed.");
         byte[] bytes = new byte[entry.Length];
         FileBytes.Read(_file, entry.DataStart, bytes);
         CheckCrc(entry, Crc32.HashToUInt32(bytes));

@@ -12,7 +12,9 @@ public static class PtLimits
     /// <summary>Entries in the archive: one a tensor and PyTorch's handful of records beside them.</summary>
     public const int Entries = Tensors + 64;
 
-    /// <summary>Bytes of the archive's central directory: 46 and a short name an entry make some 70, so 4 MiB is generous.</summary>
+    /// <summary>
+    /// Bytes of the archive's central directory: 46 and a short name an entry make some 70, so 4 MiB is generous.
+    /// </summary>
     public const int DirectoryBytes = 4 << 20;
 
     /// <summary>Bytes of an entry's name in the archive; PyTorch uses the file's stem, a slash and a key.</summary>
@@ -27,7 +29,9 @@ public static class PtLimits
     /// <summary>Bytes of a tensor's name, and of any other text in the pickle.</summary>
     public const int NameBytes = 1024;
 
-    /// <summary>Values the pickle may push, about 30 a tensor: bounds the memory of a pickle made of one-byte opcodes.</summary>
+    /// <summary>
+    /// Values the pickle may push, about 30 a tensor: bounds the memory of a pickle made of one-byte opcodes.
+    /// </summary>
     public const int PickleValues = 1 << 20;
 
     /// <summary>Depth of the pickle's stack. Python sets items in batches of 1,000 pairs, which takes 2,000.</summary>

@@ -4,8 +4,8 @@ namespace Quorate.Shared.Pt;
 public static class PtSchema
 {
     /// <summary>
-    /// The first difference as a sentence, in the order of <paramref name="expected"/>: a tensor that is missing, of another
-    /// type or shape, or not contiguous; then one that is too many. Null where there is none.
+    /// The first difference as a sentence, in the order of <paramref name="expected"/>: a tensor that is missing, of
+    /// another type or shape, or not contiguous; then one that is too many. Null where there is none.
     /// </summary>
     public static string? FirstMismatch(IReadOnlyList<TensorInfo> expected, PtFile file)
     {
@@ -15,8 +15,13 @@ public static class PtSchema
             if (file.Find(wanted.Name) is not { } found) return $"Tensor {name} is missing.";
             if (found.Info.Type != wanted.Type) return $"Tensor {name} is {found.Info.Type}, expected {wanted.Type}.";
             if (found.Info != wanted)
-                return $"Tensor {name} has shape {TensorInfo.FormatShape(found.Info.Shape)}, expected {TensorInfo.FormatShape(wanted.Shape)}.";
-            if (!found.IsContiguous) return $"Tensor {name} is not contiguous; call .contiguous() on it before torch.save.";
+            {
+                return $"Tensor {name} has shape {TensorInfo.FormatShape(found.Info.Shape)}, "
+                    + $"expected {TensorInfo.FormatShape(wanted.Shape)}.";
+            }
+
+            if (!found.IsContiguous)
+                return $"Tensor {name} is not contiguous; call .contiguous() on it before torch.save.";
         }
 
         HashSet<string> names = [.. expected.Select(tensor => tensor.Name)];
@@ -26,8 +31,9 @@ public static class PtSchema
     }
 
     /// <summary>
-    /// The first boolean tensor whose content is not the model's; null where there is none. Booleans have no mean, so updates that differ
-    /// in one could not be averaged: better to refuse the one that changed it than to fail the round.
+    /// The first boolean tensor whose content is not the model's; null where there is none. Booleans have no mean, so
+    /// updates that differ in one could not be averaged: better to refuse the one that changed it than to fail the
+    /// round.
     /// </summary>
     /// <exception cref="PtFormatException">A file was cut since it was opened.</exception>
     public static string? FirstChangedBoolean(PtFile model, PtFile update)

@@ -4,7 +4,8 @@ namespace Quorate.Shared.Pt;
 
 /// <summary>One tensor of a .pt file, and where it lies in it.</summary>
 /// <remarks>
-/// Invariant: every element of the tensor, by offset, shape and strides, lies inside its storage, and the storage inside the file.
+/// Invariant: every element of the tensor, by offset, shape and strides, lies inside its storage, and the storage
+/// inside the file.
 /// </remarks>
 public sealed class PtTensor
 {
@@ -27,7 +28,9 @@ public sealed class PtTensor
     /// <summary>Where the first element lies, in bytes from the start of the file.</summary>
     public long FileOffset => Storage.DataStart + Offset;
 
-    /// <summary>Whether the tensor is its whole storage; a view saved by PyTorch carries the storage of its base.</summary>
+    /// <summary>
+    /// Whether the tensor is its whole storage; a view saved by PyTorch carries the storage of its base.
+    /// </summary>
     internal bool CoversStorage => IsContiguous && Offset == 0 && Info.Bytes == Storage.Length;
 
     internal ZipEntry Storage { get; }
@@ -41,7 +44,8 @@ public sealed class PtTensor
         (PickleStorage pickled, long offset, ImmutableArray<long> shape, ImmutableArray<long> strides) = tensor;
         if (TensorInfo.FirstProblem(name, shape) is { } problem) throw new PtFormatException(problem);
         if (pickled.Elements * pickled.Type.Size() != storage.Length)
-            throw new PtFormatException($"Tensor {PtText.Quote(name)} needs a storage of {pickled.Elements} {pickled.Type} elements, "
+            throw new PtFormatException(
+                $"Tensor {PtText.Quote(name)} needs a storage of {pickled.Elements} {pickled.Type} elements, "
                 + $"but entry {PtText.Quote(storage.Name)} has {storage.Length} bytes.");
         if (strides.Length != shape.Length || offset < 0 || strides.Any(stride => stride < 0))
             throw new PtFormatException($"Tensor {PtText.Quote(name)} has strides or an offset that no tensor has.");
@@ -49,14 +53,21 @@ public sealed class PtTensor
         var info = new TensorInfo(name, pickled.Type, shape);
         Int128 end = offset; // one past the last element; 32 products of two 64-bit numbers fit 128 bits
         if (info.Elements > 0)
-            end = shape.Zip(strides, (size, stride) => (Int128)(size - 1) * stride).Aggregate(end + 1, (sum, step) => sum + step);
+        {
+            end = shape.Zip(strides, (size, stride) => (Int128)(size - 1) * stride)
+                .Aggregate(end + 1, (sum, step) => sum + step);
+        }
+
         if (end > pickled.Elements)
-            throw new PtFormatException($"Tensor {PtText.Quote(name)} reaches to element {end} of a storage of {pickled.Elements}.");
+            throw new PtFormatException(
+                $"Tensor {PtText.Quote(name)} reaches to element {end} of a storage of {pickled.Elements}.");
 
         return new PtTensor(info, AreContiguous(shape, strides, info.Elements), storage, offset * pickled.Type.Size());
     }
 
-    /// <summary>PyTorch's own rule: the stride of a dimension of size 1 does not matter, and without elements none does.</summary>
+    /// <summary>
+    /// PyTorch's own rule: the stride of a dimension of size 1 does not matter, and without elements none does.
+    /// </summary>
     private static bool AreContiguous(ImmutableArray<long> shape, ImmutableArray<long> strides, long elements)
     {
         long expected = 1;

@@ -2,7 +2,10 @@ using System.IO.Hashing;
 
 namespace Quorate.Shared.Pt;
 
-/// <summary>Reads one tensor's bytes in order, and checks the CRC-32 of its storage on the way: one pass over the file instead of two.</summary>
+/// <summary>
+/// Reads one tensor's bytes in order, and checks the CRC-32 of its storage on the way: one pass over the file instead
+/// of two.
+/// </summary>
 public sealed class PtTensorReader
 {
     private readonly PtFile _file;
@@ -10,7 +13,8 @@ public sealed class PtTensorReader
     private readonly Crc32? _crc;
     private long _position;
 
-    /// <exception cref="PtFormatException">The tensor is a view into a larger storage (which is checked at once), and that is damaged.</exception>
+    /// <exception cref="PtFormatException">The tensor is a view into a larger storage (which is checked at once), and
+    /// that is damaged.</exception>
     public PtTensorReader(PtFile file, PtTensor tensor)
     {
         (_file, _tensor) = (file, tensor);
@@ -20,8 +24,8 @@ public sealed class PtTensorReader
 
     /// <summary>Fills <paramref name="destination"/> with the next bytes (little-endian elements).</summary>
     /// <exception cref="ArgumentOutOfRangeException">Fewer bytes are left.</exception>
-    /// <exception cref="PtFormatException">The tensor is not contiguous, or these were its last bytes and the storage is
-    /// damaged: then none of the bytes read before is to be trusted either.</exception>
+    /// <exception cref="PtFormatException">The tensor is not contiguous, or these were its last bytes and the storage
+    /// is damaged: then none of the bytes read before is to be trusted either.</exception>
     public void Read(Span<byte> destination)
     {
         _file.Read(_tensor, _position, destination);

@@ -7,10 +7,16 @@ internal static class PtText
 {
     private const int Shown = 80;
 
-    /// <summary>UTF-8 that throws on malformed bytes, so that two different names never decode to the same text.</summary>
-    public static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    /// <summary>
+    /// UTF-8 that throws on malformed bytes, so that two different names never decode to the same text.
+    /// </summary>
+    public static readonly UTF8Encoding StrictUtf8 =
+        new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>The text in quotation marks, cut to a readable length, control characters replaced: a file cannot forge log lines.</summary>
+    /// <summary>
+    /// The text in quotation marks, cut to a readable length, control characters replaced: a file cannot forge log
+    /// lines.
+    /// </summary>
     public static string Quote(string text)
     {
         string cut = text.Length <= Shown ? text : string.Concat(text.AsSpan(0, Shown), "...");

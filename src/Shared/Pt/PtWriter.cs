@@ -1,10 +1,12 @@
 namespace Quorate.Shared.Pt;
 
 /// <summary>
-/// Writes a .pt file in one pass, to a stream that need not seek (so that a hash can be taken on the way): PyTorch loads it
-/// with <c>torch.load(path, weights_only=True)</c> as an OrderedDict of tensors, each with a storage of its own.
+/// Writes a .pt file in one pass, to a stream that need not seek (so that a hash can be taken on the way): PyTorch
+/// loads it with <c>torch.load(path, weights_only=True)</c> as an OrderedDict of tensors, each with a storage of its
+/// own.
 /// </summary>
-/// <remarks>Invariant: the same schema and the same bytes make the same file, bit for bit, on any machine and at any time.</remarks>
+/// <remarks>Invariant: the same schema and the same bytes make the same file, bit for bit, on any machine and at any
+/// time.</remarks>
 public sealed class PtWriter : IDisposable
 {
     private const string Top = "archive";
@@ -15,17 +17,20 @@ public sealed class PtWriter : IDisposable
 
     /// <param name="output">Takes the file; it is written to here and in <see cref="Write"/>, and not disposed.</param>
     /// <param name="schema">The tensors in their order, no name twice, at most <see cref="PtLimits.Tensors"/>.</param>
-    /// <exception cref="ArgumentException">The schema breaks one of these rules, or its names and shapes together exceed
+    /// <exception cref="ArgumentException">The schema breaks one of these rules, or its names and shapes together
+    /// exceed
     /// <see cref="PtLimits.PickleBytes"/>.</exception>
     public PtWriter(Stream output, IReadOnlyList<TensorInfo> schema)
     {
         if (schema.Count > PtLimits.Tensors)
-            throw new ArgumentException($"{schema.Count} tensors; at most {PtLimits.Tensors} are allowed.", nameof(schema));
-        if (schema.CountBy(tensor => tensor.Name, StringComparer.Ordinal).FirstOrDefault(name => name.Value > 1).Key is { } twice)
+            throw new ArgumentException(
+                $"{schema.Count} tensors; at most {PtLimits.Tensors} are allowed.", nameof(schema));
+        if (schema.GroupBy(tensor => tensor.Name).FirstOrDefault(name => name.Count() > 1)?.Key is { } twice)
             throw new ArgumentException($"Tensor '{twice}' stands in the schema twice.", nameof(schema));
         byte[] pickle = StateDictPickle.Write(schema);
         if (pickle.Length > PtLimits.PickleBytes)
-            throw new ArgumentException($"The schema takes {pickle.Length} bytes; at most {PtLimits.PickleBytes} are allowed.", nameof(schema));
+            throw new ArgumentException(
+                $"The schema takes {pickle.Length} bytes; at most {PtLimits.PickleBytes} are allowed.", nameof(schema));
 
         _schema = [.. schema];
         _zip = new ZipWriter(output);
@@ -35,13 +40,17 @@ public sealed class PtWriter : IDisposable
         BeginStorage();
     }
 
-    /// <summary>Takes the tensors' bytes (little-endian elements) in the schema's order; a block may end anywhere and span several tensors.</summary>
+    /// <summary>
+    /// Takes the tensors' bytes (little-endian elements) in the schema's order; a block may end anywhere and span
+    /// several tensors.
+    /// </summary>
     /// <exception cref="InvalidOperationException">More bytes come than the schema has.</exception>
     public void Write(ReadOnlySpan<byte> block)
     {
         while (!block.IsEmpty)
         {
-            if (_index == _schema.Count) throw new InvalidOperationException("More bytes were written than the schema's tensors have.");
+            if (_index == _schema.Count)
+                throw new InvalidOperationException("More bytes were written than the schema's tensors have.");
             int count = (int)Math.Min(block.Length, _left);
             _zip.Append(block[..count]);
             _left -= count;

@@ -4,7 +4,10 @@ using System.Text;
 
 namespace Quorate.Shared.Pt;
 
-/// <summary>Writes the data.pkl of a state dict, as torch.save would, without memo: each tensor has a storage of its own, number i.</summary>
+/// <summary>
+/// Writes the data.pkl of a state dict, as torch.save would, without memo: each tensor has a storage of its own, number
+/// i.
+/// </summary>
 internal static class StateDictPickle
 {
     public static byte[] Write(IReadOnlyList<TensorInfo> schema)

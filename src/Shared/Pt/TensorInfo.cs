@@ -21,7 +21,8 @@ public sealed record TensorInfo(string Name, TensorType Type, ImmutableArray<lon
     public long Bytes => Elements * Type.Size();
 
     public bool Equals(TensorInfo? other) =>
-        other is not null && Name == other.Name && Type == other.Type && Shape.AsSpan().SequenceEqual(other.Shape.AsSpan());
+        other is not null && Name == other.Name && Type == other.Type
+        && Shape.AsSpan().SequenceEqual(other.Shape.AsSpan());
 
     public override int GetHashCode()
     {
@@ -45,14 +46,22 @@ public sealed record TensorInfo(string Name, TensorType Type, ImmutableArray<lon
         if (Encoding.UTF8.GetByteCount(name) > PtLimits.NameBytes)
             return $"The tensor name {PtText.Quote(name)} is longer than the {PtLimits.NameBytes} bytes allowed.";
         if (shape.Length > PtLimits.Dimensions)
-            return $"Tensor {PtText.Quote(name)} has {shape.Length} dimensions; at most {PtLimits.Dimensions} are allowed.";
+        {
+            return $"Tensor {PtText.Quote(name)} has {shape.Length} dimensions; "
+                + $"at most {PtLimits.Dimensions} are allowed.";
+        }
 
         long product = 1;
         foreach (long size in shape)
         {
             if (size < 0) return $"Tensor {PtText.Quote(name)} has a negative size in its shape {FormatShape(shape)}.";
             if (size > 0 && product > PtLimits.Elements / size)
-                return $"Tensor {PtText.Quote(name)} of shape {FormatShape(shape)} has more than {PtLimits.Elements} elements.";
+            {
+                return $"Tensor {PtText.Quote(name)} of shape {FormatShape(shape)} has "
+                    + $"more than {PtLimits.Elements} elements.";
+            }
+
+
             product *= size;
         }
 

@@ -2,7 +2,9 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Quorate.Shared.Pt;
 
-/// <summary>The element types a .pt file of ours may hold: PyTorch's plain numeric storages, without complex and quantised ones.</summary>
+/// <summary>
+/// The element types a .pt file of ours may hold: PyTorch's plain numeric storages, without complex and quantised ones.
+/// </summary>
 [SuppressMessage("Naming", "CA1720", Justification = "The names of types are what it lists.")]
 public enum TensorType
 {

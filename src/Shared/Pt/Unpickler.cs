@@ -4,10 +4,10 @@ using System.Collections.Immutable;
 namespace Quorate.Shared.Pt;
 
 /// <summary>
-/// Reads the data.pkl of a .pt file. A pickle is a program: opcodes push values on a stack, and REDUCE calls any function
-/// the pickle names, which is how a hostile file runs commands. This machine knows the opcodes and the three functions
-/// that a state dict of plain tensors is made of, and answers everything else with a refusal; it calls nothing, it only
-/// notes down which tensor lies where. It does not recurse, and every count is held against PtLimits.
+/// Reads the data.pkl of a .pt file. A pickle is a program: opcodes push values on a stack, and REDUCE calls any
+/// function the pickle names, which is how a hostile file runs commands. This machine knows the opcodes and the three
+/// functions that a state dict of plain tensors is made of, and answers everything else with a refusal; it calls
+/// nothing, it only notes down which tensor lies where. It does not recurse, and every count is held against PtLimits.
 /// </summary>
 internal sealed class Unpickler
 {
@@ -25,19 +25,23 @@ internal sealed class Unpickler
     {
         object root = new Unpickler(pickle).Run();
         if (root is not PickleDict dict)
-            throw new PtFormatException("The file holds no state dict; save model.state_dict(), not the model or a tensor by itself.");
+            throw new PtFormatException(
+                "The file holds no state dict; save model.state_dict(), not the model or a tensor by itself.");
         if (dict.Items.Count > PtLimits.Tensors)
-            throw new PtFormatException($"The state dict has {dict.Items.Count} tensors; at most {PtLimits.Tensors} are allowed.");
+            throw new PtFormatException(
+                $"The state dict has {dict.Items.Count} tensors; at most {PtLimits.Tensors} are allowed.");
 
         return [.. dict.Items.Select(item => (item.Key, item.Value as PickleTensor ?? throw new PtFormatException(
-            $"The entry {PtText.Quote(item.Key)} of the state dict is no tensor; save model.state_dict() by itself.")))];
+            $"The entry {PtText.Quote(item.Key)} of the state dict is no tensor; "
+            + "save model.state_dict() by itself.")))];
     }
 
     private object Run()
     {
         // 2 is torch.save's default. Protocol 4 as Python writes it needs opcodes that are refused below.
         if (_code.AtEnd || _code.Byte() != PickleOpcode.Protocol || _code.Byte() is not (>= 2 and <= 4))
-            throw new PtFormatException("The pickle does not start with protocol 2 to 4; use torch.save's default protocol.");
+            throw new PtFormatException(
+                "The pickle does not start with protocol 2 to 4; use torch.save's default protocol.");
 
         for (byte opcode = _code.Byte(); opcode != PickleOpcode.Stop; opcode = _code.Byte()) Step(opcode);
         object root = Pop<object>("a value");
@@ -83,7 +87,8 @@ internal sealed class Unpickler
             case PickleOpcode.Get: Push(Recall(_code.Byte())); break;
             case PickleOpcode.LongGet: Push(Recall(_code.UInt32())); break;
             default:
-                throw new PtFormatException($"The pickle uses opcode 0x{opcode:x2} at byte {_code.Position - 1}, which a state dict "
+                throw new PtFormatException(
+                    $"The pickle uses opcode 0x{opcode:x2} at byte {_code.Position - 1}, which a state dict "
                     + "of plain tensors never needs: refused (use torch.save's default protocol).");
         }
     }
@@ -98,7 +103,8 @@ internal sealed class Unpickler
             ("torch._utils", "_rebuild_tensor_v2") => PickleCallable.RebuildTensor,
             ("torch._utils", "_rebuild_parameter") => PickleCallable.RebuildParameter,
             ("torch", _) when TensorTypes.TryParseStorageClass(name, out TensorType type) => type,
-            _ => throw new PtFormatException($"The pickle names the global {PtText.Quote($"{module}.{name}")}, which a state dict "
+            _ => throw new PtFormatException(
+                $"The pickle names the global {PtText.Quote($"{module}.{name}")}, which a state dict "
                 + "of plain tensors never needs: refused, and nothing of it was run."),
         };
     }
@@ -110,22 +116,29 @@ internal sealed class Unpickler
         return (callable, arguments) switch
         {
             (PickleCallable.OrderedDict, []) => new PickleDict(),
-            (PickleCallable.RebuildTensor, [PickleStorage storage, long offset, object[] shape, object[] strides, bool, PickleDict hooks])
+            (PickleCallable.RebuildTensor,
+                [PickleStorage storage, long offset, object[] shape, object[] strides, bool, PickleDict hooks])
                 when hooks.Items.Count == 0 => new PickleTensor(storage, offset, ToNumbers(shape), ToNumbers(strides)),
             (PickleCallable.RebuildParameter, [PickleTensor tensor, bool, PickleDict hooks])
                 when hooks.Items.Count == 0 => tensor,
-            _ => throw new PtFormatException($"The pickle calls {callable} with arguments that no plain tensor has: refused."),
+            _ => throw new PtFormatException(
+                $"The pickle calls {callable} with arguments that no plain tensor has: refused."),
         };
     }
 
-    /// <summary>('storage', class, key, location, elements), as torch.save describes a storage; its location is of no use here.</summary>
+    /// <summary>
+    /// ('storage', class, key, location, elements), as torch.save describes a storage; its location is of no use here.
+    /// </summary>
     private static PickleStorage ToStorage(object[] description) =>
         description is ["storage", TensorType type, string key, string, long elements]
         && key.Length is > 0 and <= 10 && key.All(char.IsAsciiDigit) && elements is >= 0 and <= PtLimits.Elements
             ? new PickleStorage(key, type, elements)
-            : throw new PtFormatException("The pickle describes a storage in a way that torch.save never does: refused.");
+            : throw new PtFormatException(
+                "The pickle describes a storage in a way that torch.save never does: refused.");
 
-    /// <summary>Module.state_dict() hangs the modules' versions on its OrderedDict as attributes; they are of no use here.</summary>
+    /// <summary>
+    /// Module.state_dict() hangs the modules' versions on its OrderedDict as attributes; they are of no use here.
+    /// </summary>
     private void DropMetadata()
     {
         Pop<PickleDict>("a dict of attributes");
@@ -135,11 +148,14 @@ internal sealed class Unpickler
     private void SetItems(object[] items)
     {
         PickleDict dict = Top<PickleDict>("a dict");
-        if (items.Length % 2 != 0) throw new PtFormatException("The pickle sets a key without a value: the file is damaged.");
+        if (items.Length % 2 != 0)
+            throw new PtFormatException("The pickle sets a key without a value: the file is damaged.");
         for (int i = 0; i < items.Length; i += 2)
         {
-            if (items[i] is not string key) throw new PtFormatException("The pickle holds a dict whose keys are no text: no state dict.");
-            if (!dict.TryAdd(key, items[i + 1])) throw new PtFormatException($"The pickle sets the key {PtText.Quote(key)} twice.");
+            if (items[i] is not string key)
+                throw new PtFormatException("The pickle holds a dict whose keys are no text: no state dict.");
+            if (!dict.TryAdd(key, items[i + 1]))
+                throw new PtFormatException($"The pickle sets the key {PtText.Quote(key)} twice.");
         }
     }
 
@@ -147,7 +163,8 @@ internal sealed class Unpickler
     {
         uint length = _code.UInt32();
         if (length > PtLimits.NameBytes)
-            throw new PtFormatException($"The pickle holds a text of {length} bytes; at most {PtLimits.NameBytes} are allowed.");
+            throw new PtFormatException(
+                $"The pickle holds a text of {length} bytes; at most {PtLimits.NameBytes} are allowed.");
         return PtText.Decode(_code.Take((int)length), "A text in the pickle");
     }
 
@@ -155,7 +172,8 @@ internal sealed class Unpickler
     private long ReadLong()
     {
         int length = _code.Byte();
-        if (length > sizeof(long)) throw new PtFormatException($"The pickle holds a number of {length} bytes; at most 8 are allowed.");
+        if (length > sizeof(long))
+            throw new PtFormatException($"The pickle holds a number of {length} bytes; at most 8 are allowed.");
         ReadOnlySpan<byte> digits = _code.Take(length);
         bool negative = length > 0 && (sbyte)digits[^1] < 0;
         Span<byte> wide = stackalloc byte[sizeof(long)];
@@ -167,7 +185,8 @@ internal sealed class Unpickler
     private static ImmutableArray<long> ToNumbers(object[] tuple)
     {
         if (tuple.Length > PtLimits.Dimensions)
-            throw new PtFormatException($"The pickle holds a tensor of {tuple.Length} dimensions; at most {PtLimits.Dimensions} are allowed.");
+            throw new PtFormatException(
+                $"The pickle holds a tensor of {tuple.Length} dimensions; at most {PtLimits.Dimensions} are allowed.");
         return [.. tuple.Select(value => value is long number
             ? number
             : throw new PtFormatException("The pickle holds a shape or stride that is no number."))];
@@ -183,11 +202,13 @@ internal sealed class Unpickler
     private object Recall(uint slot) =>
         _memo.TryGetValue(slot, out object? value)
             ? value
-            : throw new PtFormatException($"The pickle recalls value {slot}, which it never remembered: the file is damaged.");
+            : throw new PtFormatException(
+                $"The pickle recalls value {slot}, which it never remembered: the file is damaged.");
 
     private void PushMark()
     {
-        if (_marks.Count == PtLimits.PickleMarks) throw new PtFormatException($"The pickle nests deeper than {PtLimits.PickleMarks} levels.");
+        if (_marks.Count == PtLimits.PickleMarks)
+            throw new PtFormatException($"The pickle nests deeper than {PtLimits.PickleMarks} levels.");
         _marks.Add(_stack.Count);
     }
 
@@ -204,7 +225,8 @@ internal sealed class Unpickler
         int floor = _marks.Count == 0 ? 0 : _marks[^1];
         return _stack.Count > floor && _stack[^1] is T value
             ? value
-            : throw new PtFormatException($"The pickle lacks {expected} where it needs one: no state dict, or damaged.");
+            : throw new PtFormatException(
+                $"The pickle lacks {expected} where it needs one: no state dict, or damaged.");
     }
 
     private T Pop<T>(string expected)
@@ -216,7 +238,8 @@ internal sealed class Unpickler
 
     private object[] PopToMark()
     {
-        if (_marks.Count == 0) throw new PtFormatException("The pickle closes a group that it never opened: the file is damaged.");
+        if (_marks.Count == 0)
+            throw new PtFormatException("The pickle closes a group that it never opened: the file is damaged.");
         int start = _marks[^1];
         _marks.RemoveAt(_marks.Count - 1);
         return PopFrom(start);
@@ -225,7 +248,8 @@ internal sealed class Unpickler
     private object[] PopLast(int count)
     {
         int floor = _marks.Count == 0 ? 0 : _marks[^1];
-        if (_stack.Count - floor < count) throw new PtFormatException("The pickle takes more values than it has: the file is damaged.");
+        if (_stack.Count - floor < count)
+            throw new PtFormatException("The pickle takes more values than it has: the file is damaged.");
         return PopFrom(_stack.Count - count);
     }
 

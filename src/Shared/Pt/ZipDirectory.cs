@@ -13,8 +13,8 @@ internal sealed record ZipEntry(string Name, long Start, long DataStart, long Le
 /// <summary>
 /// Reads a zip archive's central directory, strictly. PyTorch leaves CRC and sizes out of the local headers (it writes
 /// data descriptors), so the central directory is the authority and a local header only has to agree in name and
-/// method. Refused: anything compressed (a zip bomb, and its bytes cannot be read in place), encrypted or split entries, a
-/// comment or bytes after the archive, names twice, entries that overlap each other or the directory.
+/// method. Refused: anything compressed (a zip bomb, and its bytes cannot be read in place), encrypted or split
+/// entries, a comment or bytes after the archive, names twice, entries that overlap each other or the directory.
 ///
 /// Invariant: every entry returned lies whole inside the file, before the central directory, apart from all others.
 /// </summary>
@@ -48,7 +48,8 @@ internal static class ZipDirectory
                 throw new PtFormatException($"The archive holds the entry {PtText.Quote(entry.Name)} twice.");
         }
 
-        if (!cursor.AtEnd) throw new PtFormatException("The archive's directory is longer than its entries: the file is damaged.");
+        if (!cursor.AtEnd)
+            throw new PtFormatException("The archive's directory is longer than its entries: the file is damaged.");
         RefuseOverlaps(entries.Values);
         return entries;
     }
@@ -60,7 +61,8 @@ internal static class ZipDirectory
         var end = endStart < 0 ? null : FileBytes.Cursor(file, endStart, EndLength, "The end of the archive");
         if (end is null || end.UInt32() != EndSignature)
             throw new PtFormatException(
-                "The file does not end as a zip archive: it is cut off, or not written by torch.save of PyTorch 1.6 or newer.");
+                "The file does not end as a zip archive: it is cut off, or not written by torch.save of PyTorch 1.6 "
+                    + "or newer.");
 
         bool split = end.UInt16() != 0 | end.UInt16() != 0;
         ulong onDisk = end.UInt16();
@@ -69,27 +71,36 @@ internal static class ZipDirectory
         ulong start = end.UInt32();
         long directoryEnd = endStart;
         if (split || onDisk != count || end.UInt16() != 0)
-            throw new PtFormatException("The zip archive is split over disks or carries a comment, which torch.save never writes.");
+            throw new PtFormatException(
+                "The zip archive is split over disks or carries a comment, which torch.save never writes.");
 
         if (FindEnd64(file, endStart) is { } end64)
         {
             bool agree = (count == ushort.MaxValue || count == end64.Count)
-                && (length == uint.MaxValue || length == end64.Length) && (start == uint.MaxValue || start == end64.Start);
-            if (!agree) throw new PtFormatException("The archive's two end records contradict each other: the file is damaged.");
+                && (length == uint.MaxValue || length == end64.Length)
+                && (start == uint.MaxValue || start == end64.Start);
+            if (!agree)
+                throw new PtFormatException(
+                    "The archive's two end records contradict each other: the file is damaged.");
             (start, length, count, directoryEnd) = end64;
         }
 
         if (count > PtLimits.Entries)
             throw new PtFormatException($"The archive claims {count} entries; at most {PtLimits.Entries} are allowed.");
         if (length > PtLimits.DirectoryBytes)
-            throw new PtFormatException($"The archive's directory claims {length} bytes; at most {PtLimits.DirectoryBytes} are allowed.");
+            throw new PtFormatException(
+                $"The archive's directory claims {length} bytes; at most {PtLimits.DirectoryBytes} are allowed.");
         if (start > (ulong)directoryEnd || (ulong)directoryEnd - start != length)
-            throw new PtFormatException("The archive's directory is not where its end record says: the file is cut or damaged.");
+            throw new PtFormatException(
+                "The archive's directory is not where its end record says: the file is cut or damaged.");
         return ((long)start, (long)length, (int)count);
     }
 
-    /// <summary>The 64-bit end record, which PyTorch writes for archives of every size; null where the archive has none.</summary>
-    private static (ulong Start, ulong Length, ulong Count, long RecordStart)? FindEnd64(SafeFileHandle file, long endStart)
+    /// <summary>
+    /// The 64-bit end record, which PyTorch writes for archives of every size; null where the archive has none.
+    /// </summary>
+    private static (ulong Start, ulong Length, ulong Count, long RecordStart)? FindEnd64(
+        SafeFileHandle file, long endStart)
     {
         long locatorStart = endStart - Locator64Length;
         if (locatorStart < 0) return null;
@@ -100,7 +111,8 @@ internal static class ZipDirectory
         ulong recordStart = locator.UInt64();
         split |= locator.UInt32() != 1;
         if (recordStart + End64Length != (ulong)locatorStart || locatorStart < End64Length)
-            throw new PtFormatException("The archive's zip64 end record is not where its locator says: the file is damaged.");
+            throw new PtFormatException(
+                "The archive's zip64 end record is not where its locator says: the file is damaged.");
 
         var record = FileBytes.Cursor(file, (long)recordStart, End64Length, "The archive's zip64 end record");
         uint signature = record.UInt32();
@@ -131,9 +143,11 @@ internal static class ZipDirectory
         ushort disk = cursor.UInt16();
         cursor.Skip(6); // attributes
         uint start = cursor.UInt32();
-        if (signature != CentralSignature) throw new PtFormatException("The archive's directory is damaged: an entry has no signature.");
+        if (signature != CentralSignature)
+            throw new PtFormatException("The archive's directory is damaged: an entry has no signature.");
         if (nameLength > PtLimits.EntryNameBytes)
-            throw new PtFormatException($"An entry's name in the archive is longer than {PtLimits.EntryNameBytes} bytes.");
+            throw new PtFormatException(
+                $"An entry's name in the archive is longer than {PtLimits.EntryNameBytes} bytes.");
 
         byte[] rawName = cursor.Take(nameLength).ToArray();
         string name = PtText.Decode(rawName, "An entry's name in the archive");
@@ -149,7 +163,9 @@ internal static class ZipDirectory
         return Locate(file, name, rawName, wideStart, wideLength, crc, directoryStart);
     }
 
-    /// <summary>Takes the values that do not fit 32 bits (there 0xffffffff) from the zip64 extra field, in its fixed order.</summary>
+    /// <summary>
+    /// Takes the values that do not fit 32 bits (there 0xffffffff) from the zip64 extra field, in its fixed order.
+    /// </summary>
     private static (ulong Length, ulong Packed, ulong Start) Widen(
         byte[] extra, ulong length, ulong packed, ulong start, string name)
     {
@@ -158,7 +174,8 @@ internal static class ZipDirectory
         {
             ushort id = fields.UInt16();
             int size = fields.UInt16();
-            var body = new ByteCursor(fields.Take(size).ToArray(), $"The zip64 field of the entry {PtText.Quote(name)}");
+            var body = new ByteCursor(
+                fields.Take(size).ToArray(), $"The zip64 field of the entry {PtText.Quote(name)}");
             if (id != Zip64Extra) continue;
             if (length == uint.MaxValue) length = body.UInt64();
             if (packed == uint.MaxValue) packed = body.UInt64();
@@ -175,9 +192,11 @@ internal static class ZipDirectory
         ulong limit = (ulong)directoryStart;
         ulong headerLength = (ulong)(LocalLength + rawName.Length);
         if (start > limit || limit - start < headerLength)
-            throw new PtFormatException($"The entry {PtText.Quote(name)} claims to start beyond the archive's content.");
+            throw new PtFormatException(
+                $"The entry {PtText.Quote(name)} claims to start beyond the archive's content.");
 
-        var local = FileBytes.Cursor(file, (long)start, (int)headerLength, $"The header of the entry {PtText.Quote(name)}");
+        var local = FileBytes.Cursor(
+            file, (long)start, (int)headerLength, $"The header of the entry {PtText.Quote(name)}");
         uint signature = local.UInt32();
         local.Skip(4);
         ushort method = local.UInt16();
@@ -186,11 +205,13 @@ internal static class ZipDirectory
         ushort extraLength = local.UInt16();
         if (signature != LocalSignature || method != 0 || nameLength != rawName.Length
             || !local.Take(rawName.Length).SequenceEqual(rawName))
-            throw new PtFormatException($"The entry {PtText.Quote(name)} and its own header contradict each other: the file is damaged.");
+            throw new PtFormatException(
+                $"The entry {PtText.Quote(name)} and its own header contradict each other: the file is damaged.");
 
         ulong dataStart = start + headerLength + extraLength;
         if (dataStart > limit || limit - dataStart < length)
-            throw new PtFormatException($"The entry {PtText.Quote(name)} claims {length} bytes, more than the file holds there.");
+            throw new PtFormatException(
+                $"The entry {PtText.Quote(name)} claims {length} bytes, more than the file holds there.");
         return new ZipEntry(name, (long)start, (long)dataStart, (long)length, crc);
     }
 
@@ -201,7 +222,8 @@ internal static class ZipDirectory
         {
             if (before is not null && entry.Start < before.DataStart + before.Length)
                 throw new PtFormatException(
-                    $"The entries {PtText.Quote(before.Name)} and {PtText.Quote(entry.Name)} overlap: the file is damaged or forged.");
+                    $"The entries {PtText.Quote(before.Name)} and {PtText.Quote(entry.Name)} overlap: the file is "
+                        + "damaged or forged.");
             before = entry;
         }
     }

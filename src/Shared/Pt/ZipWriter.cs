@@ -7,8 +7,9 @@ namespace Quorate.Shared.Pt;
 
 /// <summary>
 /// Writes a zip archive of stored entries to a stream that cannot seek. An entry's CRC follows its bytes in a data
-/// descriptor, as PyTorch's own writer does it; each entry's content starts at a multiple of 64 bytes, which lets others
-/// map the file. zip64 fields appear where 32 bits do not hold a value, and nowhere else; no time stamp is written.
+/// descriptor, as PyTorch's own writer does it; each entry's content starts at a multiple of 64 bytes, which lets
+/// others map the file. zip64 fields appear where 32 bits do not hold a value, and nowhere else; no time stamp is
+/// written.
 /// </summary>
 /// <param name="output">Takes the archive; gathered here into large writes. Not disposed.</param>
 internal sealed class ZipWriter(Stream output) : IDisposable
@@ -96,7 +97,8 @@ internal sealed class ZipWriter(Stream output) : IDisposable
     public void Complete()
     {
         long start = _position;
-        foreach ((byte[] name, long entryStart, long length, uint crc) in _entries) PutCentral(name, entryStart, length, crc);
+        foreach ((byte[] name, long entryStart, long length, uint crc) in _entries)
+            PutCentral(name, entryStart, length, crc);
         PutEnd(start, _position - start);
         Flush();
     }

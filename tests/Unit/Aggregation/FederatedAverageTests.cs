@@ -11,13 +11,16 @@ namespace Quorate.Unit.Aggregation;
 
 public sealed class FederatedAverageTests : IDisposable
 {
-    // Sizes around and between the vectors' widths, one above a chunk, an empty one; an odd byte tensor unaligns what follows.
+    // Sizes around and between the vectors' widths, one above a chunk, an empty one; an odd byte tensor unaligns what
+    // follows.
     private static readonly ImmutableArray<TensorInfo> Schema =
     [
         Info("conv.weight", TensorType.Float32, 6, 1, 5, 5), Info("bn.num_batches_tracked", TensorType.Int64),
         Info("mask", TensorType.Bool, 3), Info("odd", TensorType.Float32, 17), Info("double", TensorType.Float64, 13),
-        Info("half", TensorType.Float16, 31), Info("brain", TensorType.BFloat16, 33), Info("empty", TensorType.Float32, 0),
-        Info("large", TensorType.Float32, 40_000), Info("int32", TensorType.Int32, 5), Info("int16", TensorType.Int16, 5),
+        Info("half", TensorType.Float16, 31), Info("brain", TensorType.BFloat16, 33),
+        Info("empty", TensorType.Float32, 0),
+        Info("large", TensorType.Float32, 40_000), Info("int32", TensorType.Int32, 5),
+        Info("int16", TensorType.Int16, 5),
         Info("int8", TensorType.Int8, 5), Info("uint8", TensorType.UInt8, 5),
     ];
 
@@ -39,8 +42,8 @@ public sealed class FederatedAverageTests : IDisposable
             for (int i = 0; i < tensor.Elements; i++)
             {
                 int at = i * tensor.Type.Size();
-                Mean(tensor.Type, [.. updates.Select(update => update.AsMemory(offset + at, tensor.Type.Size()))], examples)
-                    .CopyTo(expected.AsSpan(at));
+                IEnumerable<Memory<byte>> terms = updates.Select(update => update.AsMemory(offset + at, tensor.Type.Size()));
+                Mean(tensor.Type, [.. terms], examples).CopyTo(expected.AsSpan(at));
             }
 
             Assert.True(expected.AsSpan().SequenceEqual(mean.ReadBytes(tensor.Name)), tensor.Name);
@@ -54,7 +57,8 @@ public sealed class FederatedAverageTests : IDisposable
     [InlineData(1 << 20)]
     public async Task Blocks_of_any_size_give_the_same_file(int blockBytes)
     {
-        (string, long)[] updates = [.. Enumerable.Range(1, 3).Select(seed => (Save(Content(Schema, seed)), (long)seed * 100))];
+        (string, long)[] updates = [.. Enumerable.Range(1, 3)
+            .Select(seed => (Save(Content(Schema, seed)), (long)seed * 100))];
         var usual = new MemoryStream();
         await FederatedAverage.WriteAsync(updates, usual, CancellationToken.None);
         var other = new MemoryStream();
@@ -118,8 +122,10 @@ public sealed class FederatedAverageTests : IDisposable
         byte[] other = Content(Schema, 2);
         int mask = (int)Schema.TakeWhile(tensor => tensor.Name != "mask").Sum(tensor => tensor.Bytes);
         other[mask] ^= 1;
-        AveragingException refused = await Assert.ThrowsAsync<AveragingException>(() => Average([(Content(Schema, 1), 1), (other, 1)]));
-        Assert.EndsWith("Tensor 'mask' differs from the first update's, and booleans have no mean.", refused.Message, StringComparison.Ordinal);
+        AveragingException refused = await Assert.ThrowsAsync<AveragingException>(
+            () => Average([(Content(Schema, 1), 1), (other, 1)]));
+        Assert.EndsWith(
+            "Tensor 'mask' differs from the first update's, and booleans have no mean.", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -170,10 +176,13 @@ public sealed class FederatedAverageTests : IDisposable
     {
         string path = Save(Content(Schema, 1));
         var full = new MemoryStream(new byte[100_000]);
-        await Assert.ThrowsAsync<NotSupportedException>(() => FederatedAverage.WriteAsync([(path, 1)], full, 1_000, CancellationToken.None));
+        await Assert.ThrowsAsync<NotSupportedException>(
+            () => FederatedAverage.WriteAsync([(path, 1)], full, 1_000, CancellationToken.None));
     }
 
-    /// <summary>Counted on the thread that averages: twenty updates of 8 MB must not cost more than their directories.</summary>
+    /// <summary>
+    /// Counted on the thread that averages: twenty updates of 8 MB must not cost more than their directories.
+    /// </summary>
     [Fact]
     public void Memory_grows_neither_with_the_updates_nor_with_the_model()
     {
@@ -228,7 +237,8 @@ public sealed class FederatedAverageTests : IDisposable
         {
             for (long i = 0; i < tensor.Elements; i++)
             {
-                double value = ((long)(SplitMix(ref state) >> 11) - (1L << 52)) * Math.Pow(2, -52 - (long)(SplitMix(ref state) % 12));
+                double fraction = ((SplitMix(ref state) >> 11) * Math.Pow(2, -52)) - 1;
+                double value = Math.ScaleB(fraction, -(int)(SplitMix(ref state) % 12));
                 content.Write(tensor.Type switch
                 {
                     TensorType.Bool => [(byte)(i % 2)],

@@ -4,8 +4,8 @@ using System.Text;
 namespace Quorate.Unit.Pt;
 
 /// <summary>
-/// Builds pickles and archives by hand, with a zip writer that is not ours. A pickle is a string here, one character a byte, so
-/// that opcodes read as themselves: <c>"}" + Text("a") + "Ns."</c>.
+/// Builds pickles and archives by hand, with a zip writer that is not ours. A pickle is a string here, one character a
+/// byte, so that opcodes read as themselves: <c>"}" + Text("a") + "Ns."</c>.
 /// </summary>
 internal static class Pickle
 {
@@ -22,7 +22,8 @@ internal static class Pickle
         "(" + Text("storage") + $"ctorch\n{type}\n" + Text(key) + Text("cpu") + Number(elements) + "tQ";
 
     public static string Tensor(string storage, long offset, string shape, string strides) =>
-        "ctorch._utils\n_rebuild_tensor_v2\n(" + storage + Number(offset) + shape + strides + "\u0089" + OrderedDict + "tR";
+        "ctorch._utils\n_rebuild_tensor_v2\n("
+        + storage + Number(offset) + shape + strides + "\u0089" + OrderedDict + "tR";
 
     /// <summary>A dict with the one tensor 'w' of that description.</summary>
     public static string DictOf(string tensor) => Protocol + "}" + Text("w") + tensor + "s.";
@@ -38,7 +39,8 @@ internal static class Pickle
     public static (string Name, byte[] Content)[] Records(byte[] pickle) =>
         [("a/data.pkl", pickle), ("a/version", "3\n"u8.ToArray()), ("a/data/0", new byte[16])];
 
-    public static byte[] Archive(IEnumerable<(string Name, byte[] Content)> entries, CompressionLevel level = CompressionLevel.NoCompression)
+    public static byte[] Archive(
+        IEnumerable<(string Name, byte[] Content)> entries, CompressionLevel level = CompressionLevel.NoCompression)
     {
         var output = new MemoryStream();
         using (var zip = new ZipArchive(output, ZipArchiveMode.Create, leaveOpen: true))

@@ -2,15 +2,20 @@ using Quorate.Shared.Pt;
 
 namespace Quorate.Unit.Pt;
 
-/// <summary>Files made by PyTorch (tests/fixtures/pt/make_fixtures.py), and files of our own in a folder that goes with the test.</summary>
+/// <summary>
+/// Files made by PyTorch (tests/fixtures/pt/make_fixtures.py), and files of our own in a folder that goes with the
+/// test.
+/// </summary>
 internal static class PtFixtures
 {
     /// <summary>The full path of a fixture, such as <c>net.pt</c>.</summary>
     public static string PathOf(string name)
     {
         string? folder = AppContext.BaseDirectory;
-        while (folder is not null && !File.Exists(Path.Combine(folder, "Cluster.sln"))) folder = Path.GetDirectoryName(folder);
-        return Path.Combine(folder ?? throw new DirectoryNotFoundException("No Cluster.sln above the tests."), "tests", "fixtures", "pt", name);
+        while (folder is not null && !File.Exists(Path.Combine(folder, "Cluster.sln")))
+            folder = Path.GetDirectoryName(folder);
+        return Path.Combine(folder ?? throw new DirectoryNotFoundException(
+            "No Cluster.sln above the tests."), "tests", "fixtures", "pt", name);
     }
 
     public static TensorInfo Info(string name, TensorType type, params long[] shape) => new(name, type, [.. shape]);

@@ -5,8 +5,8 @@ using static Quorate.Unit.Pt.PtFixtures;
 namespace Quorate.Unit.Pt;
 
 /// <summary>
-/// Thousands of damaged files, the same on every run: each is read or refused with a <see cref="PtFormatException"/>; anything else, a
-/// crash or a hang fails the test.
+/// Thousands of damaged files, the same on every run: each is read or refused with a <see cref="PtFormatException"/>;
+/// anything else, a crash or a hang fails the test.
 /// </summary>
 public sealed class PtFuzzTests(ITestOutputHelper output) : IDisposable
 {
@@ -25,7 +25,10 @@ public sealed class PtFuzzTests(ITestOutputHelper output) : IDisposable
         Fuzz(() => Damage(seeds[Below(seeds.Length)]));
     }
 
-    /// <summary>The pickle's checksum guards it from chance, not from intent: here the archive around each damaged pickle is sound.</summary>
+    /// <summary>
+    /// The pickle's checksum guards it from chance, not from intent: here the archive around each damaged pickle is
+    /// sound.
+    /// </summary>
     [Fact]
     public void Pickles_with_changed_bytes_in_sound_archives_are_read_or_refused()
     {
@@ -43,7 +46,8 @@ public sealed class PtFuzzTests(ITestOutputHelper output) : IDisposable
             try
             {
                 using PtFile file = PtFile.Open(path);
-                foreach (PtTensor tensor in file.Tensors.Where(tensor => tensor.IsContiguous)) file.Read(tensor, 0, new byte[tensor.Info.Bytes]);
+                foreach (PtTensor tensor in file.Tensors.Where(tensor => tensor.IsContiguous))
+                    file.Read(tensor, 0, new byte[tensor.Info.Bytes]);
                 file.FirstNonFinite();
                 file.VerifyStorages();
                 read++;

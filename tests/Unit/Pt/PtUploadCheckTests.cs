@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Quorate.Shared.Pt;
 using static Quorate.Unit.Pt.PtFixtures;
 
@@ -7,7 +6,8 @@ namespace Quorate.Unit.Pt;
 /// <summary>What an update is asked before it is accepted: the model's tensors, and finite numbers.</summary>
 public sealed class PtUploadCheckTests : IDisposable
 {
-    private static readonly TensorInfo Weight = Info("w", TensorType.Float32, 2, 3), Mask = Info("m", TensorType.Bool, 2);
+    private static readonly TensorInfo Weight = Info("w", TensorType.Float32, 2, 3);
+    private static readonly TensorInfo Mask = Info("m", TensorType.Bool, 2);
     private readonly TestFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -25,7 +25,8 @@ public sealed class PtUploadCheckTests : IDisposable
         Assert.Equal("Tensor 'm' is missing.", Mismatch(Weight));
         Assert.Equal("Tensor 'x' is not part of the model.", Mismatch(Weight, Mask, Info("x", TensorType.Int8)));
         Assert.Equal("Tensor 'w' is Float64, expected Float32.", Mismatch(Info("w", TensorType.Float64, 2, 3), Mask));
-        Assert.Equal("Tensor 'w' has shape [3, 2], expected [2, 3].", Mismatch(Info("w", TensorType.Float32, 3, 2), Mask));
+        Assert.Equal(
+            "Tensor 'w' has shape [3, 2], expected [2, 3].", Mismatch(Info("w", TensorType.Float32, 3, 2), Mask));
         Assert.Equal("Tensor 'w' has shape [6], expected [2, 3].", Mismatch(Info("w", TensorType.Float32, 6), Mask));
     }
 
@@ -66,7 +67,8 @@ public sealed class PtUploadCheckTests : IDisposable
         {
             byte[] content = new byte[length * type.Size()];
             Element(type, bad).CopyTo(content, place * type.Size());
-            using PtFile file = Open((Info("first", type, length), new byte[content.Length]), (Info("bad", type, length), content));
+            using PtFile file = Open(
+                (Info("first", type, length), new byte[content.Length]), (Info("bad", type, length), content));
             Assert.Equal("bad", file.FirstNonFinite());
         }
     }
@@ -75,9 +77,9 @@ public sealed class PtUploadCheckTests : IDisposable
     public void The_largest_numbers_and_every_integer_are_finite()
     {
         using PtFile file = Open(
-            (Info("f", TensorType.Float32, 2), MemoryMarshal.AsBytes<float>([float.MaxValue, float.MinValue]).ToArray()),
-            (Info("d", TensorType.Float64, 2), MemoryMarshal.AsBytes<double>([double.MaxValue, double.Epsilon]).ToArray()),
-            (Info("h", TensorType.Float16, 2), MemoryMarshal.AsBytes<Half>([Half.MaxValue, Half.MinValue]).ToArray()),
+            (Info("f", TensorType.Float32, 2), [0xff, 0xff, 0x7f, 0x7f, 0xff, 0xff, 0x7f, 0xff]),
+            (Info("d", TensorType.Float64, 2), [.. Element(TensorType.Float64, double.MaxValue), .. new byte[8]]),
+            (Info("h", TensorType.Float16, 2), [0xff, 0x7b, 0xff, 0xfb]),
             (Info("b", TensorType.BFloat16, 2), [0x7f, 0x7f, 0x7f, 0xff]),
             (Info("i", TensorType.Int32, 1), [0, 0, 0x80, 0x7f]));
         Assert.Null(file.FirstNonFinite());
@@ -97,5 +99,6 @@ public sealed class PtUploadCheckTests : IDisposable
         return PtSchema.FirstMismatch([Weight, Mask], file);
     }
 
-    private PtFile Open(params (TensorInfo, byte[])[] tensors) => PtFile.Open(_folder.Write($"{Guid.NewGuid():n}.pt", Write(tensors)));
+    private PtFile Open(params (TensorInfo, byte[])[] tensors) =>
+        PtFile.Open(_folder.Write($"{Guid.NewGuid():n}.pt", Write(tensors)));
 }

@@ -3,7 +3,10 @@ using Xunit.Abstractions;
 
 namespace Quorate.Unit.Pt;
 
-/// <summary>Our files as a real PyTorch sees them. Runs where a python3 can import torch (on Debian: apt-get install python3-torch).</summary>
+/// <summary>
+/// Our files as a real PyTorch sees them. Runs where a python3 can import torch (on Debian: apt-get install
+/// python3-torch).
+/// </summary>
 public sealed class PyTorchTests(ITestOutputHelper output)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
@@ -23,14 +26,16 @@ public sealed class PyTorchTests(ITestOutputHelper output)
         string? python = Pythons.FirstOrDefault(python => Run(python, "-c", "import torch") is not null);
         if (python is null)
         {
-            output.WriteLine("SKIPPED: no python3 here can import torch, so our .pt files were not held against PyTorch.");
+            output.WriteLine(
+                "SKIPPED: no python3 here can import torch, so our .pt files were not held against PyTorch.");
             return;
         }
 
         using var folder = new TestFolder();
         string path = folder.Write("ours.pt", PtFixtures.Write(PtWriterTests.Tensors));
         IEnumerable<string> expected = PtWriterTests.Tensors.Select(tensor =>
-            $"{tensor.Info.Name} torch.{tensor.Info.Type.ToString().ToLowerInvariant()} [{string.Join(", ", tensor.Info.Shape)}] "
+            $"{tensor.Info.Name} torch.{tensor.Info.Type.ToString().ToLowerInvariant()} "
+            + $"[{string.Join(", ", tensor.Info.Shape)}] "
             + Convert.ToHexStringLower(tensor.Bytes));
         Assert.Equal(string.Join('\n', expected), Run(python, "-c", Describe, path)?.TrimEnd('\n'));
     }
