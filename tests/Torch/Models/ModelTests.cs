@@ -4,6 +4,7 @@ using Quorate.Shared.Runs;
 using Quorate.Trainer;
 using Quorate.Trainer.Models;
 using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
 
 namespace Quorate.Torch.Models;
 
@@ -64,6 +65,33 @@ public sealed class ModelTests : IDisposable
         Assert.InRange(weight.abs().max().item<float>(), 0.98 * bound, bound);
         Assert.InRange(weight.mean().item<float>(), -0.05 * bound, 0.05 * bound);
         Assert.False(weight.eq(two.state_dict()["conv2.weight"]).any().item<bool>());
+    }
+
+    [Fact]
+    public void Lenets_first_convolution_and_pooling_in_one_product_are_the_usual_two()
+    {
+        using var scope = NewDisposeScope();
+        using var model = ModelFactory.Build(Architecture.Lenet5);
+        ModelFactory.Initialise(model, Architecture.Lenet5, seed: 1);
+        Tensor images = randn(3, 1, 28, 28, generator: new Generator(1));
+
+        Dictionary<string, Tensor> p = model.named_parameters().ToDictionary(entry => entry.name, Tensor (entry) => entry.parameter);
+        Tensor x = functional.max_pool2d(functional.conv2d(images, p["conv1.weight"], p["conv1.bias"], padding: [2, 2]), 2).relu();
+        x = functional.max_pool2d(functional.conv2d(x, p["conv2.weight"], p["conv2.bias"]), 2).relu();
+        x = functional.linear(x.flatten(1), p["fc1.weight"], p["fc1.bias"]).relu();
+        x = functional.linear(functional.linear(x, p["fc2.weight"], p["fc2.bias"]).relu(), p["fc3.weight"], p["fc3.bias"]);
+        Tensor usual = Gradient(x);
+
+        Tensor product = model.call(images);
+        Assert.True(product.allclose(x, 1e-4, 1e-5));
+        Assert.True(Gradient(product).allclose(usual, 1e-3, 1e-5));
+
+        Tensor Gradient(Tensor logits)
+        {
+            model.zero_grad();
+            functional.cross_entropy(logits, tensor(new long[] { 1, 2, 3 })).backward();
+            return cat([.. model.parameters().Select(parameter => parameter.grad!.flatten())]);
+        }
     }
 
     [Fact]
