@@ -1,0 +1,56 @@
+using System.Text.Json;
+using Quorate.Shared.Runs;
+using Quorate.Trainer.Models;
+using static TorchSharp.torch;
+
+namespace Quorate.Torch.Commands;
+
+public sealed class CommandTests : IDisposable
+{
+    private const string Run = "config/runs/mnist-logistic.json";
+
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task A_model_that_always_says_one_scores_as_often_as_there_are_ones()
+    {
+        using (var model = ModelFactory.Build(Architecture.Logistic))
+        {
+            using IDisposable noGrad = no_grad();
+            foreach (var parameter in model.parameters())
+                parameter.zero_();
+            model.get_parameter("linear.bias")![1] = 1f;
+            ModelFile.Save(model, folder["ones.pt"]);
+        }
+
+        TrainerProcess score = await TrainerProcess.RunAsync("score", "--run", Run, "--model", folder["ones.pt"], "--json");
+
+        Assert.Equal((0, ""), (score.ExitCode, score.Errors));
+        JsonElement json = JsonSerializer.Deserialize<JsonElement>(score.Output.Trim().Split('\n')[^1]);
+        Assert.Equal(10_000, json.GetProperty("images").GetInt32());
+        Assert.Equal(0.1135, json.GetProperty("accuracy").GetDouble()); // 1,135 of the 10,000 test images show a one
+        // Logits are 0 but for one 1: -log softmax is log(9 + e), less 1 for the ones.
+        Assert.Equal(Math.Log(9 + Math.E) - 0.1135, json.GetProperty("loss").GetDouble(), 5);
+    }
+
+    [Theory]
+    [InlineData("no/such/run.json is not a run file: ", "score", "--run", "no/such/run.json", "--model", "m.pt")]
+    [InlineData("no-such.pt cannot be read: ", "score", "--run", Run, "--model", "no-such.pt")]
+    [InlineData("global.json is no model file: ", "score", "--run", Run, "--model", "global.json")]
+    [InlineData("there is no shard 10: ", "train", "--run", Run, "--model", "m.pt", "--out", "u.pt", "--shard", "10")]
+    [InlineData("--device tpu names no device: ", "score", "--run", Run, "--model", "m.pt", "--device", "tpu")]
+    [InlineData("libtorch is missing: ", "init", "--run", Run, "--out", "m.pt", "--libtorch", "config")]
+    [InlineData("no/folder/m.pt cannot be written: ", "init", "--run", Run, "--out", "no/folder/m.pt")]
+    [InlineData("--images must be 1 or more.", "score", "--run", Run, "--model", "m.pt", "--images", "0")]
+    [InlineData("Option '--run' is required.", "init", "--out", "m.pt")]
+    public async Task Bad_input_gets_one_sentence_and_exit_code_2(string sentence, params string[] arguments)
+    {
+        TrainerProcess refused = await TrainerProcess.RunAsync(arguments);
+
+        Assert.Equal(2, refused.ExitCode);
+        Assert.StartsWith(sentence, refused.Errors);
+        Assert.Equal(1, refused.Errors.Trim().Count(c => c == '\n') + 1);
+    }
+}

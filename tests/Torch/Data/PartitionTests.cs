@@ -1,0 +1,47 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Quorate.Shared.Runs;
+using Quorate.Trainer;
+using Quorate.Trainer.Data;
+using Architecture = Quorate.Shared.Runs.Architecture;
+
+namespace Quorate.Torch.Data;
+
+public sealed class PartitionTests
+{
+    private static readonly DataPlan Plan = Plans.Of(Architecture.Logistic).Data;
+
+    [Fact]
+    public void Shards_are_disjoint_and_cover_the_training_set()
+    {
+        int[] dealt = [.. Enumerable.Range(0, 5).SelectMany(shard => Partition.Shard(Plan, 1, 60_000, shard))];
+        Assert.Equal(Enumerable.Range(0, 60_000), dealt.Order());
+    }
+
+    [Fact]
+    public void Another_seed_deals_otherwise() =>
+        Assert.NotEqual(Partition.Shard(Plan, 1, 60_000, 0), Partition.Shard(Plan, 2, 60_000, 0));
+
+    [Fact]
+    public void A_shard_is_the_same_for_ever()
+    {
+        byte[] places = MemoryMarshal.AsBytes<int>(Partition.Shard(Plan, 1, 60_000, 3)).ToArray();
+        Assert.Equal(
+            "0f8dac3928087b10b0fa639fedf014c7604b96ae76df05dba29e3e5c80efe4f5",
+            Convert.ToHexStringLower(SHA256.HashData(places)));
+    }
+
+    [Theory]
+    [InlineData(5)]
+    [InlineData(-1)]
+    public void A_shard_that_is_not_there_is_refused(int shard) =>
+        Assert.StartsWith(
+            $"there is no shard {shard}: the run has 5",
+            Assert.Throws<TrainerException>(() => Partition.Shard(Plan, 1, 60_000, shard)).Message);
+
+    [Fact]
+    public void Shards_that_the_training_set_cannot_fill_are_refused() =>
+        Assert.StartsWith(
+            "5 shards of 12000 examples are more than the 59999 of the training set",
+            Assert.Throws<TrainerException>(() => Partition.Shard(Plan, 1, 59_999, 0)).Message);
+}

@@ -1,0 +1,102 @@
+using Quorate.Shared.Runs;
+using Quorate.Trainer;
+using Quorate.Trainer.Learning;
+using Quorate.Trainer.Models;
+using static TorchSharp.torch;
+
+namespace Quorate.Torch.Learning;
+
+public sealed class LocalTrainingTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Theory]
+    [InlineData(Architecture.Lenet5, OptimiserKind.Sgd)]
+    [InlineData(Architecture.Lenet5, OptimiserKind.Adam)]
+    [InlineData(Architecture.Simplecnn, OptimiserKind.Sgd)] // dropout draws from libtorch's generator
+    [InlineData(Architecture.Logistic, OptimiserKind.Adam)]
+    public void Training_again_makes_the_same_bytes(Architecture model, OptimiserKind optimiser)
+    {
+        TrainingPlan plan = Plans.Of(model) with { Optimiser = new OptimiserPlan(optimiser, 0.001, 0, 0.01) };
+        using LocalTraining training = Start(plan);
+        training.Run(folder["model.pt"], 3, "anna", folder["a.pt"], null, default);
+        training.Run(folder["model.pt"], 4, "anna", folder["other-round.pt"], null, default);
+        training.Run(folder["model.pt"], 3, "bert", folder["other-trainer.pt"], null, default);
+        training.Run(folder["model.pt"], 3, "anna", folder["b.pt"], null, default);
+
+        byte[] update = File.ReadAllBytes(folder["a.pt"]);
+        Assert.Equal(update, File.ReadAllBytes(folder["b.pt"]));
+        Assert.NotEqual(update, File.ReadAllBytes(folder["model.pt"]));
+        Assert.NotEqual(update, File.ReadAllBytes(folder["other-round.pt"]));
+        Assert.NotEqual(update, File.ReadAllBytes(folder["other-trainer.pt"]));
+    }
+
+    [Fact]
+    public async Task Two_processes_make_the_same_bytes()
+    {
+        File.WriteAllText(folder["run.json"], $$"""
+            { "name": "two-processes", "rounds": 1, "minTrainers": 1, "seed": 7,
+              "training": { "model": "simplecnn",
+                "data": { "set": "mnist", "path": "{{TrainerOutput.Mnist}}", "shards": 5, "shardExamples": 12000 },
+                "local": { "steps": 4 }, "batch": 32, "optimiser": { "name": "sgd", "learningRate": 0.05, "momentum": 0.9 } } }
+            """);
+        TrainerProcess init = await TrainerProcess.RunAsync("init", "--run", folder["run.json"], "--out", folder["m.pt"]);
+        Assert.Equal((0, ""), (init.ExitCode, init.Errors));
+        foreach (string update in new[] { "a.pt", "b.pt" })
+        {
+            TrainerProcess train = await TrainerProcess.RunAsync(
+                "train", "--run", folder["run.json"], "--model", folder["m.pt"], "--shard", "2", "--out", folder[update]);
+            Assert.Equal((0, ""), (train.ExitCode, train.Errors));
+        }
+
+        Assert.Equal(File.ReadAllBytes(folder["a.pt"]), File.ReadAllBytes(folder["b.pt"]));
+    }
+
+    [Fact]
+    public void An_epoch_takes_every_example_and_the_loss_falls()
+    {
+        TrainingPlan plan = Plans.Of(Architecture.Logistic);
+        plan = plan with { Data = plan.Data with { ShardExamples = 1000 }, Local = new LocalWork.Epochs(2) };
+        using LocalTraining training = Start(plan);
+        var steps = new List<TrainingProgress>();
+        LocalResult first = training.Run(folder["model.pt"], 1, "anna", folder["a.pt"], steps.Add, default);
+        LocalResult second = training.Run(folder["a.pt"], 2, "anna", folder["b.pt"], null, default);
+
+        Assert.Equal(1000, first.Examples);
+        Assert.Equal(Enumerable.Range(1, 64).Select(step => new TrainingProgress(step, 64)), steps); // 2 x (31 batches of 32, 1 of 8)
+        Assert.InRange(second.MeanLoss, 0, 0.9 * first.MeanLoss);
+    }
+
+    [Fact]
+    public void A_cancelled_training_stops_between_steps_and_writes_nothing()
+    {
+        using LocalTraining training = Start(Plans.Of(Architecture.Logistic));
+        using var newerRound = new CancellationTokenSource();
+        int steps = 0;
+        Assert.Throws<OperationCanceledException>(() => training.Run(
+            folder["model.pt"], 1, "anna", folder["a.pt"], step => { steps = step.Step; newerRound.Cancel(); }, newerRound.Token));
+        Assert.Equal(1, steps);
+        Assert.False(File.Exists(folder["a.pt"]));
+    }
+
+    [Fact]
+    public void A_training_that_diverges_says_so_and_writes_nothing()
+    {
+        TrainingPlan plan = Plans.Of(Architecture.Lenet5) with { Optimiser = new OptimiserPlan(OptimiserKind.Sgd, 100, 0.9, 0) };
+        using LocalTraining training = Start(plan with { Local = new LocalWork.Steps(20) });
+        string message = Assert.Throws<TrainerException>(
+            () => training.Run(folder["model.pt"], 1, "anna", folder["a.pt"], null, default)).Message;
+        Assert.StartsWith("training diverged ", message);
+        Assert.False(File.Exists(folder["a.pt"]));
+    }
+
+    private LocalTraining Start(TrainingPlan plan)
+    {
+        using var model = ModelFactory.Build(plan.Model);
+        ModelFactory.Initialise(model, plan.Model, seed: 1);
+        ModelFile.Save(model, folder["model.pt"]);
+        return new LocalTraining(plan, 1, Trainer.Data.Mnist.Shard(plan.Data, TrainerOutput.Mnist, 1, 0, CPU), CPU);
+    }
+}
