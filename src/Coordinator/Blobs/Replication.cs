@@ -93,7 +93,7 @@ public sealed class Replication(
             }
             if (writer.Have < writer.Length) throw new InvalidDataException($"it ended at {writer.Have} of {writer.Length} bytes.");
         }
-        catch (OperationCanceledException) when (guard.Stalled)
+        catch (OperationCanceledException) when (guard.IsCut)
         {
             throw guard.Fault();
         }

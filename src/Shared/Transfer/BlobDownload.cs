@@ -77,7 +77,7 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
             }
             if (fetch.Offset < fetch.Length) throw new InvalidDataException($"The replica stopped at {fetch.Offset} of {fetch.Length} bytes.");
         }
-        catch (OperationCanceledException) when (guard.Stalled)
+        catch (OperationCanceledException) when (guard.IsCut)
         {
             if (fetch.Offset == before) throw guard.Fault();
         }

@@ -83,7 +83,7 @@ public sealed class BlobUpload(
             using var call = client.Upload(guard.Token);
             return await PartSending.SendAsync(call, upload.Header, upload.Source, offset, guard, rules.AnswerTimeout, upload.Progress);
         }
-        catch (OperationCanceledException) when (guard.Stalled)
+        catch (OperationCanceledException) when (guard.IsCut)
         {
             throw guard.Fault();
         }

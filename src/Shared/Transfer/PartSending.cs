@@ -21,17 +21,19 @@ public static class PartSending
         var answer = call.ResponseAsync;
         try
         {
-            await StreamAsync(call, header, source, offset, guard, progress);
+            try
+            {
+                await StreamAsync(call, header, source, offset, guard, progress);
+            }
+            catch (Exception e) when (
+                e is RpcException or InvalidOperationException or OperationCanceledException && !guard.Token.IsCancellationRequested)
+            {
+                // A write fails when the receiver has answered already: the answer says more than the failure.
+            }
             guard.Await(answerWithin);
             return await answer.WaitAsync(guard.Token);
         }
-        catch (Exception e) when (e is RpcException or InvalidOperationException && !guard.Token.IsCancellationRequested)
-        {
-            // A write fails when the receiver has answered already: the answer says more than the failure.
-            guard.Await(answerWithin);
-            return await answer.WaitAsync(guard.Token);
-        }
-        catch (OperationCanceledException) when (guard.Stalled)
+        catch (OperationCanceledException) when (guard.IsCut)
         {
             throw guard.Fault();
         }

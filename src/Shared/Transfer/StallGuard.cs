@@ -1,3 +1,5 @@
+using Grpc.Core;
+
 namespace Quorate.Shared.Transfer;
 
 /// <summary>
@@ -19,8 +21,8 @@ public sealed class StallGuard : IDisposable
 
     public CancellationToken Token => _either.Token;
 
-    /// <summary>Whether it was silence, and not the caller, that cancelled.</summary>
-    public bool Stalled => _silence.IsCancellationRequested && !_outer.IsCancellationRequested;
+    /// <summary>Whether something else than the caller ended what ran under the token: silence, or the other side.</summary>
+    public bool IsCut => !_outer.IsCancellationRequested;
 
     /// <summary>Something moved: the silence starts anew.</summary>
     public void Moved() => _silence.CancelAfter(_limit);
@@ -31,8 +33,10 @@ public sealed class StallGuard : IDisposable
     /// <summary>From here on the other side is not to blame for silence, until <see cref="Moved"/>.</summary>
     public void Pause() => _silence.CancelAfter(Timeout.InfiniteTimeSpan);
 
-    /// <summary>What a caller is told when <see cref="Stalled"/>.</summary>
-    public TimeoutException Fault() => new($"Nothing moved for a while (limit {_limit.TotalSeconds:0.#} s).");
+    /// <summary>What a caller is told when <see cref="IsCut"/>: worth another attempt.</summary>
+    public Exception Fault() => _silence.IsCancellationRequested
+        ? new TimeoutException($"Nothing moved for a while (limit {_limit.TotalSeconds:0.#} s).")
+        : new RpcException(new Status(StatusCode.Cancelled, "The other side ended the call."));
 
     public void Dispose()
     {

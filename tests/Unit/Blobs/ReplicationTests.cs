@@ -1,0 +1,244 @@
+using Google.Protobuf;
+using Grpc.Core;
+using Microsoft.Extensions.Logging.Abstractions;
+using Quorate.Coordinator.Blobs;
+using Quorate.Rounds;
+using Quorate.Shared.Protocol;
+using Quorate.Shared.Transfer;
+using static Quorate.Unit.Blobs.TestBlobs;
+using Part = Quorate.Shared.Transfer.Part;
+using Verdict = Quorate.Shared.Protocol.Verdict;
+
+namespace Quorate.Unit.Blobs;
+
+/// <summary>Three nodes, real sockets: uploads, relays, repair. Promises P1 (durable before told) and P8 (refusal changes nothing).</summary>
+public sealed class ReplicationTests
+{
+    private static readonly byte[] _content = Bytes(5 * Part.BytesUsual + 77);
+    private static readonly BlobHash _hash = BlobHash.Of(_content);
+    private static readonly RetryRules _rules = new() { Delay = TimeSpan.FromMilliseconds(1), DelayMax = TimeSpan.FromMilliseconds(5), Jitter = () => 0.5 };
+
+    [Fact]
+    public async Task An_upload_is_committed_only_with_two_durable_copies_and_takes_no_third()
+    {
+        await using var nodes = await TestNodes.StartAsync();
+        int copies = 0;
+        nodes[0].Commit = (_, path) =>
+        {
+            Assert.Equal(nodes[0].Store.PathOf(_hash), path);
+            copies = nodes.All.Count(node => node.Store.Exists(_hash));
+            return new VerdictReply { Verdict = Verdict.Accepted };
+        };
+        Assert.Equal(Verdict.Accepted, (await UploadAsync(nodes)).Verdict);
+        Assert.Equal(2, copies);
+        Assert.Equal(2, nodes.All.Count(node => node.Store.Exists(_hash)));
+    }
+
+    [Fact]
+    public async Task Both_followers_share_the_work()
+    {
+        await using var nodes = await TestNodes.StartAsync();
+        for (int seed = 0; seed < 16; seed++) Assert.Equal(Verdict.Accepted, (await UploadAsync(nodes, Bytes(100, seed))).Verdict);
+        Assert.Equal(16, nodes[0].Store.List().Count());
+        Assert.Equal(16, nodes[1].Store.List().Count() + nodes[2].Store.List().Count());
+        Assert.NotEmpty(nodes[1].Store.List());
+        Assert.NotEmpty(nodes[2].Store.List());
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_follower_that_fails_or_stalls_midway_is_replaced_by_another(bool stalls)
+    {
+        await using var nodes = await TestNodes.StartAsync();
+        TestNode? bad = null;
+        foreach (var node in nodes.All.Skip(1))
+        {
+            node.Received = async (count, token) =>
+            {
+                if (count < 3 || (Interlocked.CompareExchange(ref bad, node, null) ?? node) != node) return;
+                if (!stalls) throw new RpcException(new Status(StatusCode.Unavailable, "dying"));
+                await Task.Delay(Timeout.Infinite, token);
+            };
+        }
+        Assert.Equal(Verdict.Accepted, (await UploadAsync(nodes)).Verdict);
+        Assert.NotNull(bad);
+        Assert.False(bad.Store.Exists(_hash));
+        Assert.Equal(2, nodes.All.Count(node => node.Store.Exists(_hash)));
+    }
+
+    [Fact]
+    public async Task Nothing_is_accepted_without_a_second_copy_and_the_upload_goes_through_once_a_follower_is_back()
+    {
+        await using var nodes = await TestNodes.StartAsync();
+        bool down = true;
+        foreach (var node in nodes.All.Skip(1))
+            node.Received = (_, _) => down ? throw new RpcException(new Status(StatusCode.Unavailable, "down")) : Task.CompletedTask;
+        await Assert.ThrowsAsync<TransferException>(() => UploadAsync(nodes, rules: _rules with { Attempts = 2 }));
+        Assert.Empty(nodes[0].Committed);
+        down = false;
+        Assert.Equal(Verdict.Accepted, (await UploadAsync(nodes)).Verdict);
+        Assert.Single(nodes[0].Committed);
+    }
+
+    [Fact]
+    public async Task A_cut_upload_goes_on_at_the_last_good_byte()
+    {
+        await using var nodes = await TestNodes.StartAsync();
+        int received = 0;
+        nodes[0].Received = (count, _) => Interlocked.Increment(ref received) == 4 ? throw new IOException("cut") : Task.CompletedTask;
+        Assert.Equal(Verdict.Accepted, (await UploadAsync(nodes)).Verdict);
+        // Six parts, one of them twice: the part that the cut fell on.
+        Assert.Equal(7, received);
+    }
+
+    [Fact]
+    public async Task A_damaged_part_is_answered_with_where_to_go_on_and_a_part_out_of_order_too()
+    {
+        await using var nodes = await TestNodes.StartAsync();
+        var damaged = await SendAsync(nodes[0], Sealed(0, 1000, header: true), Sealed(1000, 1000, damage: true));
+        Assert.Equal((Verdict.Incomplete, 1000L), (damaged.Verdict, damaged.Have));
+        var gap = await SendAsync(nodes[0], Sealed(3000, 1000, header: true));
+        Assert.Equal((Verdict.Incomplete, 1000L), (gap.Verdict, gap.Have));
+    }
+
+    [Fact]
+    public async Task What_does_not_fit_its_header_is_rejected_and_leaves_nothing()
+    {
+        await using var nodes = await TestNodes.StartAsync();
+        var wrong = Header(_hash, 1000);
+        foreach (var parts in new Part[][]
+        {
+            [Sealed(0, 1000, wrong)],                                   // another hash
+            [Sealed(0, 900, wrong)],                                    // too short
+            [Sealed(0, 900, wrong), Sealed(900, 200)],                  // too long
+            [Sealed(0, 1000, wrong), Sealed(1000, 1)],                  // too long by a part
+        })
+        {
+            var reply = await SendAsync(nodes[0], parts);
+            Assert.Equal(Verdict.Rejected, reply.Verdict);
+            Assert.NotEmpty(reply.Reason);
+            Assert.Equal(0, nodes[0].Store.PartLength(_hash));
+        }
+        foreach (var header in new[] { Header(_hash, 0), Header(_hash, -1), Header(_hash, Limits.BlobBytes + 1), new UploadHeader { Length = 5 } })
+            Assert.Equal(Verdict.Rejected, (await SendAsync(nodes[0], Sealed(0, 5, header))).Verdict);
+        Assert.Equal(Verdict.Rejected, (await SendAsync(nodes[0], Sealed(0, 5))).Verdict);
+        Assert.Empty(nodes[0].Committed);
+    }
+
+    [Fact]
+    public async Task An_upload_that_is_not_admitted_is_answered_at_once_and_a_held_blob_is_not_sent_again()
+    {
+        await using var nodes = await TestNodes.StartAsync();
+        nodes[0].Admit = _ => new VerdictReply { Verdict = Verdict.Stale };
+        Assert.Equal(Verdict.Stale, (await UploadAsync(nodes)).Verdict);
+        Assert.Equal(0, nodes[0].Store.PartLength(_hash));
+
+        nodes[0].Admit = _ => null;
+        await nodes[0].Store.PutAsync(_content);
+        int received = 0;
+        nodes[0].Received = (_, _) => { received++; return Task.CompletedTask; };
+        Assert.Equal(Verdict.Accepted, (await UploadAsync(nodes)).Verdict);
+        Assert.Equal(1, received);
+        Assert.Equal(2, nodes.All.Count(node => node.Store.Exists(_hash)));
+    }
+
+    [Fact]
+    public async Task Ensure_brings_a_model_to_all_and_says_how_many_have_it()
+    {
+        await using var nodes = await TestNodes.StartAsync();
+        await nodes[1].Store.PutAsync(_content);
+        Assert.Equal(3, await nodes[0].Replication.EnsureAsync(_hash, _content.Length, copies: 3, required: 3, default));
+        await nodes[2].StopAsync();
+        var other = await nodes[0].Store.PutAsync(Bytes(1000));
+        Assert.Equal(2, await nodes[0].Replication.EnsureAsync(other, 1000, copies: 3, required: 2, default));
+        await nodes[1].StopAsync();
+        var third = await nodes[0].Store.PutAsync(Bytes(1000, 3));
+        Assert.Equal(1, await nodes[0].Replication.EnsureAsync(third, 1000, copies: 3, required: 2, default));
+    }
+
+    [Fact]
+    public async Task The_puller_brings_what_is_wanted_and_lacks()
+    {
+        await using var nodes = await TestNodes.StartAsync();
+        await nodes[1].Store.PutAsync(_content);
+        nodes[1].Sending = (count, part) => { if (count == 2) part.Room.Span[9] ^= 1; };
+        await nodes[2].Store.PutAsync(_content);
+        var puller = new Puller(
+            nodes[0].Store, nodes[0].Replication, () => [new WantedBlob(_hash, _content.Length)], TimeProvider.System, NullLogger<Puller>.Instance);
+        await puller.PassAsync(default);
+        Assert.True(await nodes[0].Store.HasAsync(_hash, default));
+        nodes[0].Store.DeleteIdle(_hash, DateTimeOffset.MaxValue);
+        await puller.StartAsync(default);
+        puller.Wake();
+        while (!nodes[0].Store.Exists(_hash)) await Task.Yield();
+        await puller.StopAsync(default);
+    }
+
+    [Fact]
+    public async Task The_scrub_repairs_a_flipped_bit_from_a_peer()
+    {
+        await using var nodes = await TestNodes.StartAsync();
+        byte[] small = Bytes(1000);
+        var hash = BlobHash.Of(small);
+        foreach (var node in nodes.All) await node.Store.PutAsync(small);
+        Flip(nodes[0].Store.PathOf(hash), 999);
+        var scrub = new Scrub(nodes[0].Store, nodes[0].Replication, TimeProvider.System, NullLogger<Scrub>.Instance);
+        Assert.Equal(1, await scrub.PassAsync(default));
+        Assert.Equal(small, File.ReadAllBytes(nodes[0].Store.PathOf(hash)));
+        Assert.Equal(0, await scrub.PassAsync(default));
+    }
+
+    [Fact]
+    public async Task Peers_say_what_they_hold()
+    {
+        await using var nodes = await TestNodes.StartAsync(1);
+        await nodes[0].Store.PutAsync(_content);
+        var request = new HoldsRequest { Blobs = { Name(_hash), Name(BlobHash.Of(Bytes(3))), ByteString.Empty } };
+        var reply = await nodes[0].PeersClient.Holds(request, default);
+        Assert.Equal([true, false, false], reply.Held);
+        Assert.Equal(0, (await nodes[0].PeersClient.Hello(new HelloRequest(), default)).Node);
+    }
+
+    private static async Task<VerdictReply> UploadAsync(TestNodes nodes, byte[]? content = null, RetryRules? rules = null)
+    {
+        content ??= _content;
+        var upload = new BlobUpload((_, _) => ValueTask.FromResult(nodes[0].Client), rules ?? _rules, TimeProvider.System);
+        return await upload.SendAsync(Header(BlobHash.Of(content), content.Length), nodes.File(content), null, default);
+    }
+
+    private static async Task<VerdictReply> SendAsync(TestNode node, params Part[] parts)
+    {
+        using var call = node.Client.Upload(default);
+        try
+        {
+            foreach (var part in parts) await call.RequestStream.WriteAsync(part);
+            await call.RequestStream.CompleteAsync();
+        }
+        catch (Exception e) when (e is RpcException or InvalidOperationException)
+        {
+            // Answered early.
+        }
+        return await call.ResponseAsync;
+    }
+
+    private static Part Sealed(long offset, int length, bool header = false, bool damage = false)
+    {
+        var part = Sealed(offset, length, header ? Header(_hash, _content.Length) : null);
+        if (damage) part.Room.Span[0] ^= 1;
+        return part;
+    }
+
+    private static Part Sealed(long offset, int length, UploadHeader? header)
+    {
+        var part = Part.Rent(length);
+        _content.AsSpan((int)offset, length).CopyTo(part.Room.Span);
+        part.Fill(offset, length);
+        part.Header = header;
+        return part;
+    }
+
+    private static UploadHeader Header(BlobHash hash, long length) => new() { Blob = Name(hash), Length = length };
+
+    private static ByteString Name(BlobHash hash) => ByteString.CopyFrom(hash.ToArray());
+}

@@ -1,0 +1,181 @@
+using System.Net;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Quorate.Coordinator.Blobs;
+using Quorate.Coordinator.Intake;
+using Quorate.Shared.Protocol;
+using Quorate.Shared.Transfer;
+using Part = Quorate.Shared.Transfer.Part;
+using Verdict = Quorate.Shared.Protocol.Verdict;
+
+namespace Quorate.Unit.Blobs;
+
+/// <summary>Coordinators' blob services in this process, over real sockets on free ports. Each can be made to misbehave.</summary>
+internal sealed class TestNodes : IAsyncDisposable
+{
+    private readonly TestDirectory _directory = new();
+
+    public List<TestNode> All { get; } = [];
+
+    public TestNode this[int id] => All[id];
+
+    public static async Task<TestNodes> StartAsync(int count = 3)
+    {
+        var nodes = new TestNodes();
+        for (int id = 0; id < count; id++) nodes.All.Add(await TestNode.StartAsync(id, nodes._directory));
+        foreach (var node in nodes.All)
+            node.Peers.AddRange(nodes.All.Where(other => other != node).Select(other => new Peer(other.Id, other.Channel.CreateCallInvoker())));
+        return nodes;
+    }
+
+    public string File(byte[] content) => _directory.File(content);
+
+    public string NewPath() => Path.Combine(_directory.Root, Guid.NewGuid().ToString("N"));
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var node in All) await node.DisposeAsync();
+        _directory.Dispose();
+    }
+}
+
+internal sealed class TestNode : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private TestNode(int id, TestDirectory directory)
+    {
+        Id = id;
+        Store = directory.Store($"node-{id}");
+        Replication = new Replication(Store, Peers, Options, TimeProvider.System, NullLogger<Replication>.Instance);
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            TransferServer.Apply(kestrel);
+            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2);
+        });
+        builder.Services.AddGrpc(TransferServer.Apply);
+        var rules = new UploadRules
+        {
+            Admit = header => Admit(header),
+            CommitAsync = (header, path, _) => Task.FromResult(Commit(header, path)),
+        };
+        builder.Services.AddSingleton(new FaultyTransfer(this, new TransferService(Store, Replication, rules, Options, TimeProvider.System)));
+        builder.Services.AddSingleton(new FaultyPeers(this, new PeersService(
+            Store, (_, _) => ValueTask.FromResult(new HelloReply { Node = id }), Options, TimeProvider.System)));
+        _app = builder.Build();
+        _app.MapGrpcService<FaultyTransfer>();
+        _app.MapGrpcService<FaultyPeers>();
+    }
+
+    public static ReplicationOptions Options { get; } = new()
+    {
+        StallTimeout = TimeSpan.FromSeconds(1), AnswerTimeout = TimeSpan.FromSeconds(30), SenderTimeout = TimeSpan.FromSeconds(30),
+    };
+
+    public int Id { get; }
+    public BlobStore Store { get; }
+    public List<Peer> Peers { get; } = [];
+    public Replication Replication { get; }
+    public GrpcChannel Channel { get; private set; } = null!;
+    public TransferClient Client => new(Channel.CreateCallInvoker());
+    public PeersClient PeersClient => new(Channel.CreateCallInvoker());
+
+    /// <summary>Files given to the commit.</summary>
+    public List<string> Committed { get; } = [];
+
+    public Func<UploadHeader, VerdictReply?> Admit { get; set; } = _ => null;
+    public Func<UploadHeader, string, VerdictReply> Commit { get; set; } = null!;
+
+    /// <summary>Called for each part that this node is about to send in a download, with its number over all downloads. May throw.</summary>
+    public Action<int, Part> Sending { get; set; } = (_, _) => { };
+
+    /// <summary>Called for each part that this node received by PutBlob or Upload. May throw, or never complete.</summary>
+    public Func<int, CancellationToken, Task> Received { get; set; } = (_, _) => Task.CompletedTask;
+
+    /// <summary>Offset and length of every download asked for.</summary>
+    public List<(long Offset, long Length)> Downloads { get; } = [];
+
+    public static async Task<TestNode> StartAsync(int id, TestDirectory directory)
+    {
+        var node = new TestNode(id, directory);
+        node.Commit = (_, path) =>
+        {
+            node.Committed.Add(path);
+            return new VerdictReply { Verdict = Verdict.Accepted };
+        };
+        await node._app.StartAsync();
+        node.Channel = Channels.Create(node._app.Urls.Single());
+        return node;
+    }
+
+    public Task StopAsync() => _app.StopAsync(new CancellationToken(canceled: true));
+
+    public async ValueTask DisposeAsync()
+    {
+        Channel.Dispose();
+        await StopAsync();
+        await _app.DisposeAsync();
+        Store.Dispose();
+    }
+
+    private sealed class FaultyTransfer(TestNode node, TransferService inner) : TransferBase
+    {
+        private int _sent;
+
+        public override Task Download(DownloadRequest request, IServerStreamWriter<Part> parts, ServerCallContext context)
+        {
+            lock (node.Downloads) node.Downloads.Add((request.Offset, request.Length));
+            return inner.Download(request, new Writer(this, node, parts), context);
+        }
+
+        public override Task<VerdictReply> Offer(UploadHeader header, ServerCallContext context) => inner.Offer(header, context);
+
+        public override Task<VerdictReply> Upload(IAsyncStreamReader<Part> parts, ServerCallContext context) =>
+            inner.Upload(new Reader(node, parts), context);
+
+        private sealed class Writer(FaultyTransfer owner, TestNode node, IServerStreamWriter<Part> inner) : IServerStreamWriter<Part>
+        {
+            public WriteOptions? WriteOptions { get; set; }
+
+            public Task WriteAsync(Part message) => WriteAsync(message, default);
+
+            public Task WriteAsync(Part message, CancellationToken cancellationToken)
+            {
+                node.Sending(Interlocked.Increment(ref owner._sent), message);
+                return inner.WriteAsync(message, cancellationToken);
+            }
+        }
+    }
+
+    private sealed class FaultyPeers(TestNode node, PeersService inner) : PeersBase
+    {
+        public override Task<VerdictReply> PutBlob(IAsyncStreamReader<Part> parts, ServerCallContext context) =>
+            inner.PutBlob(new Reader(node, parts), context);
+
+        public override Task<HoldsReply> Holds(HoldsRequest request, ServerCallContext context) => inner.Holds(request, context);
+
+        public override Task<HelloReply> Hello(HelloRequest request, ServerCallContext context) => inner.Hello(request, context);
+    }
+
+    private sealed class Reader(TestNode node, IAsyncStreamReader<Part> inner) : IAsyncStreamReader<Part>
+    {
+        private int _received;
+
+        public Part Current => inner.Current;
+
+        public async Task<bool> MoveNext(CancellationToken cancellationToken)
+        {
+            if (!await inner.MoveNext(cancellationToken)) return false;
+            await node.Received(++_received, cancellationToken);
+            return true;
+        }
+    }
+}
