@@ -10,7 +10,6 @@ using Quorate.Coordinator.Intake;
 using Quorate.Coordinator.Peering;
 using Quorate.Coordinator.Settings;
 using Quorate.Shared.Hosts;
-using Quorate.Shared.Transfer;
 
 namespace Quorate.Coordinator;
 
@@ -23,24 +22,22 @@ namespace Quorate.Coordinator;
 /// without a state.
 /// </para>
 /// </summary>
-internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory data)
+internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory data, Action<ILoggingBuilder> logging)
 {
     /// <summary>Streams on one connection. Ten thousand trainers may attend through few connections.</summary>
     private const int StreamsMax = 20_000;
 
     private readonly TimeProvider _time = TimeProvider.System;
 
-    /// <summary>Runs until stopped; the exit code.</summary>
-    public async Task<int> RunAsync()
+    /// <summary>Runs until <paramref name="stopping"/>, or until the node stops itself; the exit code.</summary>
+    public async Task<int> RunAsync(CancellationToken stopping)
     {
-        using var stopping = new CancellationTokenSource();
-        using var signals = new StopSignals(stopping);
         var enrolment = Enrolment.Open(data.Path);
         using var peers = new PeerConnections(options);
         try
         {
-            if (data.Fresh) await EarnFirstVoteAsync(enrolment, peers, stopping.Token);
-            return await ServeAsync(enrolment, peers, stopping.Token);
+            if (data.Fresh) await EarnFirstVoteAsync(enrolment, peers, stopping);
+            return await ServeAsync(enrolment, peers, stopping);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
@@ -64,7 +61,7 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
     private async Task<int> ServeAsync(Enrolment enrolment, PeerConnections peers, CancellationToken token)
     {
         var builder = CreateBuilder();
-        using var loggers = LoggerFactory.Create(Logging);
+        using var loggers = LoggerFactory.Create(logging);
         EmergencyStop? emergency = null;
         await using var log = await OpenLogAsync(loggers, e => emergency?.Broken(e), token);
 
@@ -107,7 +104,7 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        Logging(builder.Logging);
+        logging(builder.Logging);
         builder.Services.AddSingleton(options).AddSingleton(_time);
         builder.Services.AddGrpc(TransferServer.Apply);
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -120,17 +117,6 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
         });
         return builder;
     }
-
-    private static void Logging(ILoggingBuilder logging) => logging
-        .AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.UseUtcTimestamp = true;
-            console.TimestampFormat = "HH:mm:ss.fff ";
-        })
-        .AddFilter("Microsoft", LogLevel.Warning)
-        .AddFilter("Grpc", LogLevel.Warning)
-        .AddFilter("System", LogLevel.Warning);
 
     private async Task StartAsync(WebApplication app, CancellationToken token)
     {

@@ -11,10 +11,23 @@ try
 {
     var options = CoordinatorOptions.Read(args, Environment.GetEnvironmentVariable);
     using var data = DataDirectory.Open(options.DataDirectory, options.Node);
-    return await new CoordinatorNode(options, data).RunAsync();
+    using var stopping = new CancellationTokenSource();
+    using var signals = new StopSignals(stopping);
+    return await new CoordinatorNode(options, data, ToConsole).RunAsync(stopping.Token);
 }
 catch (Exception e) when (ExitCode.Of(e) is { } code)
 {
     await Console.Error.WriteLineAsync(e.Message);
     return code;
 }
+
+static void ToConsole(ILoggingBuilder logging) => logging
+    .AddSimpleConsole(console =>
+    {
+        console.SingleLine = true;
+        console.UseUtcTimestamp = true;
+        console.TimestampFormat = "HH:mm:ss.fff ";
+    })
+    .AddFilter("Microsoft", LogLevel.Warning)
+    .AddFilter("Grpc", LogLevel.Warning)
+    .AddFilter("System", LogLevel.Warning);

@@ -19,8 +19,11 @@ public static class Limits
     /// <summary>Characters of a run's plan (JSON). The state machine keeps it and never looks inside.</summary>
     public const int PlanChars = 16 * 1024;
 
-    /// <summary>Characters of a reason written into the state.</summary>
+    /// <summary>Characters of a reason written into the state. See <see cref="CutReason"/>.</summary>
     public const int ReasonChars = 512;
+
+    /// <summary>A foreign text as a reason: its first <see cref="ReasonChars"/> characters.</summary>
+    public static string CutReason(string text) => text.Length <= ReasonChars ? text : text[..ReasonChars];
 
     /// <summary>
     /// Examples in one update. Below 2^29, examples times a float32 weight is exact in a double (24 + 29 bits),

@@ -108,7 +108,7 @@ internal sealed partial class RoundDriver(
         }
         catch (TrainerProgramException e) when (e.IsBadInput)
         {
-            string reason = e.Message.Length <= Limits.ReasonChars ? e.Message : e.Message[..Limits.ReasonChars];
+            string reason = Limits.CutReason(e.Message);
             await ProposeAsync(new Command.EndRun(run.Id, Failed: true, reason, Now), token);
         }
     }

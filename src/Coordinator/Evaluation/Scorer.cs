@@ -71,7 +71,7 @@ internal sealed partial class Scorer(
             }
             catch (TrainerProgramException e)
             {
-                string reason = e.Message.Length <= Limits.ReasonChars ? e.Message : e.Message[..Limits.ReasonChars];
+                string reason = Limits.CutReason(e.Message);
                 if (attempt == Attempts || e.IsBadInput) return (null, reason);
                 LogPostponed(reason);
             }

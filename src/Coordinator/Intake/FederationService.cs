@@ -96,7 +96,7 @@ internal sealed partial class FederationService(
     public override Task<VerdictReply> StopRun(StopRunRequest request, ServerCallContext context)
     {
         if (!RunId.TryParse(request.Run, out var run)) return Bad(() => RunId.Parse(request.Run));
-        string reason = request.Reason.Length <= Limits.ReasonChars ? request.Reason : request.Reason[..Limits.ReasonChars];
+        string reason = Limits.CutReason(request.Reason);
         long now = time.GetUtcNow().ToUnixTimeMilliseconds();
         return gate.LeadAsync(async () =>
             (await log.ProposeAsync(new Command.EndRun(run, Failed: false, reason, now), context.CancellationToken)).ToReply());

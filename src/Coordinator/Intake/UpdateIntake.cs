@@ -22,8 +22,6 @@ internal sealed partial class UpdateIntake(
     /// <summary>A file may differ from the model's in its names' padding and directory, never by more than this.</summary>
     private const long OverheadBytesMax = 1 << 20;
 
-    private (BlobHash Model, IReadOnlyList<TensorInfo> Tensors)? _schema;
-
     /// <summary>The answer where none of the bytes are needed for it; null: send them.</summary>
     /// <exception cref="Grpc.Core.RpcException">This node does not lead.</exception>
     public VerdictReply? Admit(UploadHeader header)
@@ -99,25 +97,20 @@ internal sealed partial class UpdateIntake(
         try
         {
             using var file = PtFile.Open(path);
-            if (header.Update is not null && PtSchema.FirstMismatch(ModelSchema(header.Update), file) is { } mismatch)
-                return mismatch;
+            file.VerifyStorages();
+            if (header.Update is { } update)
+            {
+                using var model = PtFile.Open(blobs.PathOf(log.State.Find(RunId.Parse(update.Run))!.Model!.Blob));
+                if (PtSchema.FirstMismatch(model.Schema, file) is { } mismatch) return mismatch;
+                if (PtSchema.FirstChangedBoolean(model, file) is { } mask)
+                    return $"Tensor '{mask}' is boolean and differs from the model's: booleans have no mean.";
+            }
             return file.FirstNonFinite() is { } name ? $"Tensor '{name}' holds NaN or Inf." : null;
         }
         catch (PtFormatException e)
         {
             return e.Message;
         }
-    }
-
-    /// <summary>The tensors of the model that the round trains from; read once a model.</summary>
-    private IReadOnlyList<TensorInfo> ModelSchema(UpdateFacts update)
-    {
-        var model = log.State.Find(RunId.Parse(update.Run))!.Model!.Blob;
-        if (_schema is { } known && known.Model == model) return known.Tensors;
-        using var file = PtFile.Open(blobs.PathOf(model));
-        IReadOnlyList<TensorInfo> tensors = [.. file.Tensors.Select(t => t.Info)];
-        _schema = (model, tensors);
-        return tensors;
     }
 
     [LoggerMessage(3020, LogLevel.Information, "Accepted: trainer {Trainer}, round {Round}, {Bytes} bytes, {Examples} examples.")]
