@@ -159,7 +159,8 @@ public sealed class PtFile : IDisposable
     /// <summary>PyTorch puts all entries of a file under one directory, named as it likes.</summary>
     private static string TopDirectory(Dictionary<string, ZipEntry> entries)
     {
-        string pickle = entries.Keys.FirstOrDefault(name => name.EndsWith("/data.pkl", StringComparison.Ordinal)) ?? "/";
+        const string Pickle = "/data.pkl";
+        string pickle = entries.Keys.FirstOrDefault(name => name.EndsWith(Pickle, StringComparison.Ordinal)) ?? Pickle;
         string top = pickle[..pickle.IndexOf('/', StringComparison.Ordinal)];
         if (top.Length == 0 || entries.Keys.Any(name => !name.StartsWith($"{top}/", StringComparison.Ordinal)))
             throw new PtFormatException(

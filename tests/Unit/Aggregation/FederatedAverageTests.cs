@@ -42,8 +42,8 @@ public sealed class FederatedAverageTests : IDisposable
             for (int i = 0; i < tensor.Elements; i++)
             {
                 int at = i * tensor.Type.Size();
-                IEnumerable<Memory<byte>> terms = updates.Select(update => update.AsMemory(offset + at, tensor.Type.Size()));
-                Mean(tensor.Type, [.. terms], examples).CopyTo(expected.AsSpan(at));
+                Range element = (offset + at)..(offset + at + tensor.Type.Size());
+                Mean(tensor.Type, [.. updates.Select(update => update.AsMemory(element))], examples).CopyTo(expected.AsSpan(at));
             }
 
             Assert.True(expected.AsSpan().SequenceEqual(mean.ReadBytes(tensor.Name)), tensor.Name);
@@ -125,7 +125,9 @@ public sealed class FederatedAverageTests : IDisposable
         AveragingException refused = await Assert.ThrowsAsync<AveragingException>(
             () => Average([(Content(Schema, 1), 1), (other, 1)]));
         Assert.EndsWith(
-            "Tensor 'mask' differs from the first update's, and booleans have no mean.", refused.Message, StringComparison.Ordinal);
+            "Tensor 'mask' differs from the first update's, and booleans have no mean.",
+            refused.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

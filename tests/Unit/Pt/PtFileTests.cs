@@ -45,7 +45,8 @@ public sealed class PtFileTests
         Assert.Equal([3f, 4, 5, 6, 7, 8, 9, 10, 11, 12], MemoryMarshal.Cast<byte, float>(file.ReadBytes("view")));
         Assert.Equal([-2f, -1, 0], MemoryMarshal.Cast<byte, float>(file.ReadBytes("parameter")));
         Assert.Equal(
-            Enumerable.Range(-2, 20).Select(i => (float)i), MemoryMarshal.Cast<byte, float>(file.ReadBytes("tied")).ToArray());
+            Enumerable.Range(-2, 20).Select(i => (float)i),
+            MemoryMarshal.Cast<byte, float>(file.ReadBytes("tied")).ToArray());
     }
 
     [Fact]
