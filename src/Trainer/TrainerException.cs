@@ -1,7 +1,7 @@
 namespace Quorate.Trainer;
 
 /// <summary>
-/// Something outside the program is wrong: a file, a setting, the machine. The message is one sentence for the user that names what,
-/// where, and how to mend it; nothing has been changed.
+/// Something outside the program is wrong: a file, a setting, the machine. The message is one sentence for the user
+/// that names what, where, and how to mend it; nothing has been changed.
 /// </summary>
 internal sealed class TrainerException(string message, Exception? inner = null) : Exception(message, inner);

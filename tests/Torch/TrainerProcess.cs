@@ -10,7 +10,8 @@ internal sealed record TrainerProcess(int ExitCode, string Output, string Errors
 
     public static async Task<TrainerProcess> RunAsync(params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(TrainerOutput.Folder, "Quorate.Trainer.dll"), .. arguments])
+        string program = Path.Combine(TrainerOutput.Folder, "Quorate.Trainer.dll");
+        var start = new ProcessStartInfo("dotnet", [program, .. arguments])
         {
             WorkingDirectory = TrainerOutput.Repository,
             RedirectStandardOutput = true,

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Quorate.Shared.Runs;
 
 /// <summary>
-/// One object of a JSON file, read key by key. A wrong value adds a sentence to the errors and yields a stand-in, so that reading goes on
-/// and finds the other errors too; whoever reads looks at the errors before using anything.
+/// One object of a JSON file, read key by key. A wrong value adds a sentence to the errors and yields a stand-in, so
+/// that reading goes on and finds the other errors too; whoever reads looks at the errors before using anything.
 /// </summary>
 internal sealed class JsonSection(JsonElement element, string path, List<string> errors)
 {
@@ -15,14 +15,16 @@ internal sealed class JsonSection(JsonElement element, string path, List<string>
     public bool Has(string key) => Find(key) is not null;
 
     /// <remarks>
-    /// <paramref name="absent"/> is what the key's absence means, null where it must be there; <paramref name="standIn"/> is what a wrong
-    /// value yields, the least one where none is given: one with which no comparison with another key fails as well.
+    /// <paramref name="absent"/> is what the key's absence means, null where it must be there; <paramref
+    /// name="standIn"/> is what a wrong value yields, the least one where none is given: one with which no comparison
+    /// with another key fails as well.
     /// </remarks>
     public int Int(string key, int min, int max, int? absent = null, int? standIn = null)
     {
         string rule = $"a whole number from {min} to {max}";
         return Find(key) is not { } value ? absent ?? Missing(key, rule, standIn ?? min)
-            : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number >= min && number <= max ? number
+            : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number)
+                && number >= min && number <= max ? number
             : Wrong(key, rule, value, standIn ?? min);
     }
 
@@ -40,7 +42,8 @@ internal sealed class JsonSection(JsonElement element, string path, List<string>
         : Wrong(key, rule, value, 0.0);
 
     public TimeSpan Seconds(string key, double min, double max, double absent) =>
-        TimeSpan.FromSeconds(Number(key, s => s >= min && s <= max, $"a number of seconds from {min} to {max}", absent));
+        TimeSpan.FromSeconds(
+            Number(key, s => s >= min && s <= max, $"a number of seconds from {min} to {max}", absent));
 
     public string Text(string key, Func<string, bool> allowed, string rule) =>
         Find(key) is not { } value ? Missing(key, rule, "")

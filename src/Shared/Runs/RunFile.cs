@@ -4,9 +4,9 @@ using Quorate.Rounds;
 namespace Quorate.Shared.Runs;
 
 /// <summary>
-/// What a run is: a file under config/runs. The coordinators replicate it as <see cref="Json"/>, so that each of them, and each trainer,
-/// works by the same text. Made by <see cref="Parse"/> and <see cref="Load"/>, which check the ranges given here; a copy changed with
-/// <c>with</c> is checked by parsing its <see cref="Json"/>.
+/// What a run is: a file under config/runs. The coordinators replicate it as <see cref="Json"/>, so that each of them,
+/// and each trainer, works by the same text. Made by <see cref="Parse"/> and <see cref="Load"/>, which check the ranges
+/// given here; a copy changed with <c>with</c> is checked by parsing its <see cref="Json"/>.
 /// </summary>
 public sealed record RunFile
 {
@@ -20,21 +20,24 @@ public sealed record RunFile
     public required RunId Name { get; init; }
 
     /// <summary>
-    /// Keys <c>rounds</c>, <c>minTrainers</c>, <c>minResults</c> (absent: minTrainers), <c>deadlineSeconds</c> (absent: 600),
-    /// <c>graceSeconds</c> (absent: 0), <c>keepUpdateRounds</c> (absent: 2), <c>keepModels</c> (absent: 10), in the ranges given there.
+    /// Keys <c>rounds</c>, <c>minTrainers</c>, <c>minResults</c> (absent: minTrainers), <c>deadlineSeconds</c> (absent:
+    /// 600), <c>graceSeconds</c> (absent: 0), <c>keepUpdateRounds</c> (absent: 2), <c>keepModels</c> (absent: 10), in
+    /// the ranges given there.
     /// </summary>
     public required RunRules Rules { get; init; }
 
     /// <summary>What every random choice of the run derives from.</summary>
     public required ulong Seed { get; init; }
 
-    /// <summary>Null: the coordinators only coordinate; somebody uploads a seed model and trains with a framework of their own.</summary>
+    /// <summary>Null: the coordinators only coordinate; somebody uploads a seed model and trains with a framework of
+    /// their own.</summary>
     public required TrainingPlan? Training { get; init; }
 
     /// <summary>Null: models are not scored.</summary>
     public required ScoringPlan? Scoring { get; init; }
 
-    /// <summary>The whole file on one line: no comments, every key in one order, what was absent written out. Equal runs, equal text.</summary>
+    /// <summary>The whole file on one line: no comments, every key in one order, what was absent written out. Equal
+    /// runs, equal text.</summary>
     public string Json => RunFileWriter.Write(this);
 
     /// <param name="json">The text of a run file; comments are allowed.</param>

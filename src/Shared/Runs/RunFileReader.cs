@@ -62,11 +62,12 @@ internal static class RunFileReader
         {
             file.Refuse(
                 "training.data.shards",
-                $"must not be below minTrainers ({minTrainers}), and is {plan.Data.Shards}: a trainer has a shard of its own");
+                $"must not be below minTrainers ({minTrainers}), and is {plan.Data.Shards}: "
+                + "a trainer has a shard of its own");
         }
 
         if (run.Scoring is not null && run.Training is null)
-            file.Refuse("scoring", "needs the section training, which names the model and the data set; remove it, or add that");
+            file.Refuse("scoring", "needs the section training, which names model and data; remove it, or add that");
         file.RefuseUnknownKeys();
         return run;
     }
@@ -91,7 +92,10 @@ internal static class RunFileReader
     {
         var plan = new DataPlan(
             data.Word<DataSet>("set"),
-            data.Text("path", text => text.Length is >= 1 and <= 1024 && !text.Contains('\0'), "a folder, up to 1024 characters long"),
+            data.Text(
+                "path",
+                text => text.Length is >= 1 and <= 1024 && !text.Contains('\0'),
+                "a folder, up to 1024 characters long"),
             data.Int("shards", 1, Limits.Trainers, standIn: Limits.Trainers),
             data.Int("shardExamples", 1, 1_000_000),
             data.Word<Partitioning>("partition", Partitioning.Iid),
@@ -136,7 +140,10 @@ internal static class RunFileReader
     private static RunId ReadName(JsonSection file)
     {
         RunId name = default;
-        file.Text("name", text => RunId.TryParse(text, out name), "1 to 63 characters of a-z 0-9 . _ -, the first a letter or a digit");
+        file.Text(
+            "name",
+            text => RunId.TryParse(text, out name),
+            "1 to 63 characters of a-z 0-9 . _ -, the first a letter or a digit");
         return name;
     }
 }

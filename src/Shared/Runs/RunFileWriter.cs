@@ -3,7 +3,8 @@ using System.Text.Json;
 
 namespace Quorate.Shared.Runs;
 
-/// <summary><see cref="RunFile"/> to its one text: what <see cref="RunFileReader"/> reads, every key in one order.</summary>
+/// <summary><see cref="RunFile"/> to its one text: what <see cref="RunFileReader"/> reads, every key in one
+/// order.</summary>
 internal static class RunFileWriter
 {
     public static string Write(RunFile run)

@@ -63,7 +63,8 @@ public abstract record LocalWork
 
 /// <summary>What the trainers train on.</summary>
 /// <param name="Set">Which data set.</param>
-/// <param name="Path">Folder of the data set's files, 1..1,024 characters; relative to where the trainer was started.</param>
+/// <param name="Path">Folder of the data set's files, 1..1,024 characters; relative to where the trainer was
+/// started.</param>
 /// <param name="Shards">1..20,000 disjoint pieces; trainer N trains on piece N.</param>
 /// <param name="ShardExamples">Examples in each piece, 1..1,000,000.</param>
 /// <param name="Partition">How the pieces are cut. IID when absent.</param>
@@ -84,8 +85,10 @@ public sealed record OptimiserPlan(OptimiserKind Name, double LearningRate, doub
 /// <param name="Local">How much of that in a round.</param>
 /// <param name="Batch">Examples in a local step, 1..65,536.</param>
 /// <param name="Optimiser">How a step moves the weights.</param>
-public sealed record TrainingPlan(Architecture Model, DataPlan Data, LocalWork Local, int Batch, OptimiserPlan Optimiser);
+public sealed record TrainingPlan(
+    Architecture Model, DataPlan Data, LocalWork Local, int Batch, OptimiserPlan Optimiser);
 
 /// <summary>How models are scored.</summary>
-/// <param name="Images">How many of the test images each round's model is scored on, 1..1,000,000; the last model sees them all.</param>
+/// <param name="Images">How many of the test images each round's model is scored on, 1..1,000,000; the last model sees
+/// them all.</param>
 public sealed record ScoringPlan(int Images);

@@ -49,7 +49,8 @@ internal sealed class RunOptions
     {
         string path = line.GetRequiredValue(run);
         RunFile file = RunFile.Load(path);
-        return (file, file.Training ?? throw new TrainerException($"{path} has no section training, so there is nothing to do here."));
+        return (file, file.Training ?? throw new TrainerException(
+            $"{path} has no section training, so there is nothing to do here."));
     }
 
     public string DataFolder(ParseResult line, TrainingPlan plan) => DataFolder(line) ?? plan.Data.Path;

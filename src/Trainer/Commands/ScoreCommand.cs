@@ -15,7 +15,7 @@ internal static class ScoreCommand
     {
         var options = new RunOptions();
         var modelPath = new Option<string>("--model") { Description = "The model (.pt).", Required = true };
-        var count = new Option<int?>("--images") { Description = "Score on the first N test images; otherwise on all." };
+        var count = new Option<int?>("--images") { Description = "Score on the first N test images, not on all." };
         count.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int?>() < 1)

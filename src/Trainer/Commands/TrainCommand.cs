@@ -6,7 +6,8 @@ using Quorate.Trainer.Learning;
 
 namespace Quorate.Trainer.Commands;
 
-/// <summary><c>train</c>: one trainer's one round, without a cluster: what an attending trainer does, repeated by hand, to the byte.</summary>
+/// <summary><c>train</c>: one trainer's one round, without a cluster: what an attending trainer does, repeated by hand,
+/// to the byte.</summary>
 internal static class TrainCommand
 {
     public static Command Create()
@@ -16,16 +17,19 @@ internal static class TrainCommand
         var output = new Option<string>("--out") { Description = "Where the update goes (.pt).", Required = true };
         var shard = new Option<int>("--shard") { Description = "Which shard of the training images.", Required = true };
         var round = new Option<int>("--round") { Description = "The round, from 1.", DefaultValueFactory = _ => 1 };
-        var trainer = new Option<string?>("--trainer") { Description = "The trainer's id; otherwise the shard's number." };
-        var command = new Command("train", "Trains for one round, without a cluster.") { modelPath, output, shard, round, trainer };
+        var trainer = new Option<string?>("--trainer") { Description = "The trainer's id, if not the shard's number." };
+        var command = new Command("train", "Trains for one round, without a cluster.")
+        {
+            modelPath, output, shard, round, trainer,
+        };
         options.AddTo(command);
         command.SetAction((line, cancellation) =>
         {
             (RunFile run, TrainingPlan plan) = options.Load(line);
             var device = options.LoadTorch(line);
             int number = line.GetValue(shard);
-            using var training = new LocalTraining(
-                plan, run.Seed, Mnist.Shard(plan.Data, options.DataFolder(line, plan), run.Seed, number, device), device);
+            ImageSet images = Mnist.Shard(plan.Data, options.DataFolder(line, plan), run.Seed, number, device);
+            using var training = new LocalTraining(plan, run.Seed, images, device);
             LocalResult result = training.Run(
                 line.GetRequiredValue(modelPath),
                 line.GetValue(round),

@@ -4,8 +4,9 @@ using System.IO.Compression;
 namespace Quorate.Trainer.Data;
 
 /// <summary>
-/// An IDX file of unsigned bytes (http://yann.lecun.com/exdb/mnist), plain or gzipped, read item by item from start to end: big-endian,
-/// two zero bytes, the element type (8: unsigned byte), the number of dimensions, each dimension's size, then the items.
+/// An IDX file of unsigned bytes (http://yann.lecun.com/exdb/mnist), plain or gzipped, read item by item from start to
+/// end: big-endian, two zero bytes, the element type (8: unsigned byte), the number of dimensions, each dimension's
+/// size, then the items.
 /// </summary>
 internal sealed class IdxFile : IDisposable
 {
@@ -46,7 +47,8 @@ internal sealed class IdxFile : IDisposable
     {
         string plain = Path.Combine(folder, name);
         string path = new[] { plain, plain + ".gz" }.FirstOrDefault(File.Exists) ?? throw new TrainerException(
-            $"{plain}.gz is missing: put the data set there, or name its folder in the run file (training.data.path) or with --data.");
+            $"{plain}.gz is missing: put the data set there, or name its folder with --data or, in the run file, "
+            + "training.data.path.");
         Stream? stream = null;
         try
         {

@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace Quorate.Trainer.Data;
 
 /// <summary>
-/// Images and labels as two tensors on one device, and batches of them. The pixels stay bytes, a quarter of what floats take, until a
-/// batch is drawn.
+/// Images and labels as two tensors on one device, and batches of them. The pixels stay bytes, a quarter of what floats
+/// take, until a batch is drawn.
 /// </summary>
 internal sealed class ImageSet : IDisposable
 {
@@ -12,7 +12,8 @@ internal sealed class ImageSet : IDisposable
     private readonly Tensor labels;
     private readonly Scaling scaling;
 
-    /// <summary>Takes over <paramref name="pixels"/>, bytes of shape [n, 1, 28, 28], and <paramref name="labels"/>, int64 of shape [n].</summary>
+    /// <summary>Takes over <paramref name="pixels"/>, bytes of shape [n, 1, 28, 28], and <paramref name="labels"/>,
+    /// int64 of shape [n].</summary>
     public ImageSet(Tensor pixels, Tensor labels, Scaling scaling, Device device)
     {
         this.pixels = pixels.to(device, disposeAfter: true);

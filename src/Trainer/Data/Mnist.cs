@@ -14,15 +14,15 @@ internal static class Mnist
     /// <summary>One shard of the training images.</summary>
     /// <exception cref="TrainerException">A file is missing or damaged, or there is no such shard.</exception>
     public static ImageSet Shard(DataPlan data, string folder, ulong runSeed, int shard, Device device) =>
-        Read(folder, "train", available => Partition.Shard(data, runSeed, available, shard), Scaling.Of(data.Normalise), device);
+        Read(data, folder, "train", available => Partition.Shard(data, runSeed, available, shard), device);
 
     /// <summary>The first <paramref name="count"/> test images; all, for null or more than there are.</summary>
     /// <exception cref="TrainerException">A file is missing or damaged.</exception>
     public static ImageSet Test(DataPlan data, string folder, int? count, Device device) =>
-        Read(folder, "t10k", available => [.. Enumerable.Range(0, Math.Min(count ?? available, available))], Scaling.Of(data.Normalise), device);
+        Read(data, folder, "t10k", available => [.. Enumerable.Range(0, Math.Min(count ?? available, available))], device);
 
     /// <summary>Reads the images that <paramref name="choose"/> names when told how many there are.</summary>
-    private static ImageSet Read(string folder, string split, Func<int, int[]> choose, Scaling scaling, Device device)
+    private static ImageSet Read(DataPlan data, string folder, string split, Func<int, int[]> choose, Device device)
     {
         using IdxFile images = IdxFile.Open(folder, $"{split}-images-idx3-ubyte", Side, Side);
         using IdxFile labels = IdxFile.Open(folder, $"{split}-labels-idx1-ubyte");
@@ -35,7 +35,7 @@ internal static class Mnist
         try
         {
             Fill(images, labels, chosen, pixels.bytes, MemoryMarshal.Cast<byte, long>(classes.bytes));
-            return new ImageSet(pixels, classes, scaling, device);
+            return new ImageSet(pixels, classes, Scaling.Of(data.Normalise), device);
         }
         catch (TrainerException)
         {

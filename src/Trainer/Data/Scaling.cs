@@ -6,7 +6,8 @@ namespace Quorate.Trainer.Data;
 /// <summary>What a pixel of 0..255 becomes: pixel x <see cref="Factor"/> + <see cref="Offset"/>.</summary>
 internal readonly record struct Scaling(float Factor, float Offset)
 {
-    /// <summary>Mean of MNIST's 60,000 training images, of pixels scaled to 0..1; a test computes it from the files.</summary>
+    /// <summary>Mean of MNIST's 60,000 training images, of pixels scaled to 0..1; a test computes it from the
+    /// files.</summary>
     public const double MnistMean = 0.1307;
 
     /// <summary>Their standard deviation.</summary>

@@ -10,16 +10,17 @@ namespace Quorate.Trainer.Learning;
 
 /// <summary>What one local training made.</summary>
 /// <param name="Examples">Examples of the shard: the update's weight in the average.</param>
-/// <param name="MeanLoss">Mean cross-entropy over the examples trained on, each as the model was when its batch came.</param>
+/// <param name="MeanLoss">Mean cross-entropy over the examples trained on, each as the model was when its batch
+/// came.</param>
 internal sealed record LocalResult(long Examples, double MeanLoss);
 
 /// <summary>How far a local training is, after each step.</summary>
 internal readonly record struct TrainingProgress(int Step, int Steps);
 
 /// <summary>
-/// One trainer's share of a round: the round's model in, an update (the whole model, trained on) out. Holds network and shard from round
-/// to round. Invariant: on one CPU model, the same model file, shard, plan, run seed, round and trainer make the same update, bit for
-/// bit, in any process: a trainer that comes back has nothing new to say.
+/// One trainer's share of a round: the round's model in, an update (the whole model, trained on) out. Holds network and
+/// shard from round to round. Invariant: on one CPU model, the same model file, shard, plan, run seed, round and
+/// trainer make the same update, bit for bit, in any process: a trainer that comes back has nothing new to say.
 /// </summary>
 /// <remarks>Takes over the shard. For one caller at a time.</remarks>
 internal sealed class LocalTraining(TrainingPlan plan, ulong runSeed, ImageSet shard, Device device) : IDisposable
@@ -32,7 +33,8 @@ internal sealed class LocalTraining(TrainingPlan plan, ulong runSeed, ImageSet s
     /// <param name="updatePath">Where the update goes.</param>
     /// <param name="progress">Called on this thread after each step; null where nobody looks.</param>
     /// <param name="cancellation">Heard between two steps.</param>
-    /// <exception cref="TrainerException">The model is of another shape, a file cannot be read or written, or training diverged.</exception>
+    /// <exception cref="TrainerException">The model is of another shape, a file cannot be read or written, or training
+    /// diverged.</exception>
     /// <exception cref="OperationCanceledException">Nothing was written.</exception>
     public LocalResult Run(
         string modelPath,
@@ -47,7 +49,12 @@ internal sealed class LocalTraining(TrainingPlan plan, ulong runSeed, ImageSet s
         manual_seed((long)Randomness.For("dropout", runSeed, round, trainer).Next());
         double meanLoss = Train(Randomness.For("shuffling", runSeed, round, trainer), progress, cancellation);
         if (!double.IsFinite(meanLoss))
-            throw new TrainerException("training diverged (the loss is no number): lower training.optimiser.learningRate in the run file.");
+        {
+            throw new TrainerException(
+                "training diverged (the loss is no number): lower training.optimiser.learningRate in the run file.");
+        }
+
+
         ModelFile.Save(model, updatePath);
         return new LocalResult(shard.Count, meanLoss);
     }
@@ -106,7 +113,8 @@ internal sealed class LocalTraining(TrainingPlan plan, ulong runSeed, ImageSet s
         {
             OptimiserKind.Sgd => optim.SGD(
                 model.parameters(), optimiser.LearningRate, optimiser.Momentum, weight_decay: optimiser.WeightDecay),
-            OptimiserKind.Adam => optim.Adam(model.parameters(), optimiser.LearningRate, weight_decay: optimiser.WeightDecay),
+            OptimiserKind.Adam => optim.Adam(
+                model.parameters(), optimiser.LearningRate, weight_decay: optimiser.WeightDecay),
             _ => throw new UnreachableException($"No optimiser is called {optimiser.Name}."),
         };
     }

@@ -5,23 +5,25 @@ using System.Text;
 namespace Quorate.Trainer.Learning;
 
 /// <summary>
-/// The random choices of a run: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). Of our
-/// own because the same seed must give the same numbers in every version of .NET and of libtorch.
+/// The random choices of a run: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
+/// OOPSLA 2014). Of our own because the same seed must give the same numbers in every version of .NET and of libtorch.
 /// </summary>
 internal sealed class Randomness(ulong seed)
 {
     private ulong state = seed;
 
     /// <summary>
-    /// The generator of one purpose, such as the shuffling of one trainer's one round. Purposes never share numbers: the seed is the
-    /// first 8 bytes (little-endian) of the SHA-256 of purpose, run seed and particulars, joined by line feeds.
+    /// The generator of one purpose, such as the shuffling of one trainer's one round. Purposes never share numbers:
+    /// the seed is the first 8 bytes (little-endian) of the SHA-256 of purpose, run seed and particulars, joined by
+    /// line feeds.
     /// </summary>
     public static Randomness For(string purpose, ulong runSeed, params ReadOnlySpan<object> particulars)
     {
         var text = new StringBuilder(FormattableString.Invariant($"quorate\n{purpose}\n{runSeed}"));
         foreach (object particular in particulars)
             text.Append(FormattableString.Invariant($"\n{particular}"));
-        return new Randomness(BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString()))));
+        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString()));
+        return new Randomness(BinaryPrimitives.ReadUInt64LittleEndian(hash));
     }
 
     /// <summary>Any 64 bits.</summary>
@@ -33,7 +35,8 @@ internal sealed class Randomness(ulong seed)
         return z ^ (z >> 31);
     }
 
-    /// <summary>0..<paramref name="bound"/>-1. The bias, below bound / 2^64, is nothing beside a data set's own noise.</summary>
+    /// <summary>0..<paramref name="bound"/>-1. The bias, below bound / 2^64, is nothing beside a data set's own
+    /// noise.</summary>
     public int Below(int bound) => (int)Math.BigMul(Next(), (ulong)bound, out _);
 
     /// <summary>At least -1, below 1, in steps of 2^-23 and so exact in a float.</summary>

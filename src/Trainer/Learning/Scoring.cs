@@ -12,7 +12,8 @@ internal sealed record Score(double Loss, double Accuracy, int Images);
 
 internal static class Scoring
 {
-    /// <summary>Images at a time: enough that a call's overhead is nothing, few enough that the activations stay in the caches.</summary>
+    /// <summary>Images at a time: enough that a call's overhead is nothing, few enough that the activations stay in the
+    /// caches.</summary>
     private const int Batch = 100;
 
     /// <summary>Scores a model on a whole image set, in one order, on this thread.</summary>

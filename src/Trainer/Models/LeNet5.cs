@@ -5,9 +5,9 @@ using static TorchSharp.torch.nn;
 namespace Quorate.Trainer.Models;
 
 /// <summary>
-/// LeNet-5 (LeCun et al., 1998) as it is usually built today: 61,706 parameters in the original's layers, with rectified units and maximum
-/// pooling for its scaled tangents and trainable subsampling, and every feature map of the second convolution seeing all of the first's.
-/// Images of shape [n, 1, 28, 28] to logits of shape [n, 10].
+/// LeNet-5 (LeCun et al., 1998) as it is usually built today: 61,706 parameters in the original's layers, with
+/// rectified units and maximum pooling for its scaled tangents and trainable subsampling, and every feature map of the
+/// second convolution seeing all of the first's. Images of shape [n, 1, 28, 28] to logits of shape [n, 10].
 /// </summary>
 internal sealed class LeNet5 : Module<Tensor, Tensor>
 {
@@ -32,18 +32,19 @@ internal sealed class LeNet5 : Module<Tensor, Tensor>
     }
 
     /// <summary>
-    /// <c>max_pool2d(conv1(images), 2)</c> as one matrix product, in less than half the time (libtorch is slow at convolving one channel, above
-    /// all backwards, and at pooling). The four places that one pooling cell compares see four 5 x 5 windows inside one 6 x 6 patch;
-    /// patches lie 2 apart. So each kernel is laid into 6 x 6 in four ways, all are multiplied with every patch, and the greatest of the
-    /// four products is kept.
+    /// <c>max_pool2d(conv1(images), 2)</c> as one matrix product, in less than half the time (libtorch is slow at
+    /// convolving one channel, above all backwards, and at pooling). The four places that one pooling cell compares see
+    /// four 5 x 5 windows inside one 6 x 6 patch; patches lie 2 apart. So each kernel is laid into 6 x 6 in four ways,
+    /// all are multiplied with every patch, and the greatest of the four products is kept.
     /// </summary>
     private Tensor Pooled1(Tensor images)
     {
         long n = images.shape[0];
         Tensor padded = functional.pad(images, (2, 2, 2, 2));
         Tensor patches = padded.as_strided([6, 6, n, 14, 14], [32, 1, 32 * 32, 2 * 32, 2]).reshape(36, n * 14 * 14);
-        Tensor kernels = cat([.. Corners.Select(at => functional.pad(conv1.weight!, (at.X, 1 - at.X, at.Y, 1 - at.Y)))]).view(4 * 6, 36);
-        Tensor greatest = kernels.matmul(patches).view(4, 6, -1).amax([0]) + conv1.bias!.unsqueeze(1);
+        Tensor kernels = cat([.. Corners.Select(at =>
+            functional.pad(conv1.weight!, (at.X, 1 - at.X, at.Y, 1 - at.Y)))]);
+        Tensor greatest = kernels.view(4 * 6, 36).matmul(patches).view(4, 6, -1).amax([0]) + conv1.bias!.unsqueeze(1);
         return greatest.view(6, n, 14, 14).transpose(0, 1);
     }
 }

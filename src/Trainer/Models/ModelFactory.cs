@@ -20,9 +20,9 @@ internal static class ModelFactory
     };
 
     /// <summary>
-    /// PyTorch's own initialisation of convolutions and linear layers, weights and biases uniform within 1 / sqrt(inputs of a unit), but
-    /// drawn from <see cref="Randomness"/>: the same architecture and seed give the same bytes on any machine, which libtorch's
-    /// vectorised generators do not promise.
+    /// PyTorch's own initialisation of convolutions and linear layers, weights and biases uniform within 1 /
+    /// sqrt(inputs of a unit), but drawn from <see cref="Randomness"/>: the same architecture and seed give the same
+    /// bytes on any machine, which libtorch's vectorised generators do not promise.
     /// </summary>
     public static void Initialise(Module<Tensor, Tensor> model, Architecture architecture, ulong seed)
     {

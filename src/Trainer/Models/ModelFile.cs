@@ -7,8 +7,8 @@ using static TorchSharp.torch.nn;
 namespace Quorate.Trainer.Models;
 
 /// <summary>
-/// A model's state dict as a .pt file, both ways, straight between the file and the parameters' memory. The names are PyTorch's, so the
-/// same class there loads the file with <c>load_state_dict(..., strict=True)</c>.
+/// A model's state dict as a .pt file, both ways, straight between the file and the parameters' memory. The names are
+/// PyTorch's, so the same class there loads the file with <c>load_state_dict(..., strict=True)</c>.
 /// </summary>
 internal static class ModelFile
 {
@@ -17,7 +17,8 @@ internal static class ModelFile
         [.. model.state_dict().Select(entry => new TensorInfo(entry.Key, TypeOf(entry.Value), [.. entry.Value.shape]))];
 
     /// <summary>Fills the model from a file that has exactly its tensors.</summary>
-    /// <exception cref="TrainerException">The file is damaged, or is another model's: the model may be half filled then.</exception>
+    /// <exception cref="TrainerException">The file is damaged, or is another model's: the model may be half filled
+    /// then.</exception>
     public static void Load(Module<Tensor, Tensor> model, string path)
     {
         try
@@ -45,7 +46,8 @@ internal static class ModelFile
         }
     }
 
-    /// <summary>Writes the model. The file appears whole or not at all: it is written beside its place and renamed.</summary>
+    /// <summary>Writes the model. The file appears whole or not at all: it is written beside its place and
+    /// renamed.</summary>
     /// <exception cref="TrainerException">The file cannot be written.</exception>
     public static void Save(Module<Tensor, Tensor> model, string path)
     {

@@ -4,8 +4,8 @@ using static TorchSharp.torch.nn;
 namespace Quorate.Trainer.Models;
 
 /// <summary>
-/// Two convolutions and two linear layers with dropout, 1,199,882 parameters: the network of PyTorch's own MNIST example, with its names.
-/// Images of shape [n, 1, 28, 28] to logits of shape [n, 10].
+/// Two convolutions and two linear layers with dropout, 1,199,882 parameters: the network of PyTorch's own MNIST
+/// example, with its names. Images of shape [n, 1, 28, 28] to logits of shape [n, 10].
 /// </summary>
 internal sealed class SimpleCnn : Module<Tensor, Tensor>
 {

@@ -9,8 +9,9 @@ internal static class Devices
     public const string Auto = "auto";
 
     /// <summary>
-    /// auto: the first CUDA device where there is one, else the CPU. cpu. cuda, cuda:N: that device or none. Call it once, right after
-    /// <see cref="TorchLibrary.Load"/>: libtorch remembers "no CUDA" if something asks before its CUDA half is loaded.
+    /// auto: the first CUDA device where there is one, else the CPU. cpu. cuda, cuda:N: that device or none. Call it
+    /// once, right after <see cref="TorchLibrary.Load"/>: libtorch remembers "no CUDA" if something asks before its
+    /// CUDA half is loaded.
     /// </summary>
     /// <exception cref="TrainerException">The word names no device, or one that is not here.</exception>
     public static Device Choose(string word)
@@ -18,7 +19,8 @@ internal static class Devices
         if (word == "cpu")
             return CPU;
         int index = 0;
-        bool cuda = word == "cuda" || (word.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(word.AsSpan(5), out index) && index >= 0);
+        bool cuda = word == "cuda"
+            || (word.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(word.AsSpan(5), out index) && index >= 0);
         if (!cuda && word != Auto)
             throw new TrainerException($"--device {word} names no device: use auto, cpu, cuda or cuda:N.");
 
@@ -26,8 +28,8 @@ internal static class Devices
         if (index < found)
             return new Device(DeviceType.CUDA, index);
         return !cuda ? CPU : throw new TrainerException(
-            $"--device {word} is not here: "
-            + (TorchLibrary.HasCuda ? $"CUDA sees {found} device(s)" : "this libtorch has no CUDA half (build with -p:TorchBackend=cuda)")
-            + "; use --device cpu or another device.");
+            TorchLibrary.HasCuda
+                ? $"--device {word} is not here: CUDA sees {found} device(s); use another, or --device cpu."
+                : $"--device {word} needs CUDA, which this libtorch lacks: build with -p:TorchBackend=cuda, or use --device cpu.");
     }
 }

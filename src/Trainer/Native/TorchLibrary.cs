@@ -5,13 +5,14 @@ using TorchSharp;
 namespace Quorate.Trainer.Native;
 
 /// <summary>
-/// Loads libtorch from a folder. <see cref="Load"/> comes before anything else of TorchSharp: TorchSharp asks the runtime for
-/// "LibTorchSharp", the runtime finds none beside the program (the build keeps libtorch in a folder of its own, so that it stands on
-/// the disk once, see eng/Libtorch.targets), and asks here.
+/// Loads libtorch from a folder. <see cref="Load"/> comes before anything else of TorchSharp: TorchSharp asks the
+/// runtime for "LibTorchSharp", the runtime finds none beside the program (the build keeps libtorch in a folder of its
+/// own, so that it stands on the disk once, see eng/Libtorch.targets), and asks here.
 /// </summary>
 internal static partial class TorchLibrary
 {
-    /// <summary>The environment variable that names a folder with libtorch 2.10: the way of <c>-p:TorchBackend=external</c>.</summary>
+    /// <summary>The environment variable that names a folder with libtorch 2.10: the way of
+    /// <c>-p:TorchBackend=external</c>.</summary>
     public const string FolderVariable = "QUORATE_LIBTORCH";
 
     /// <summary>The folder, beside the program, of a build's or a publish's own libtorch.</summary>
@@ -30,10 +31,12 @@ internal static partial class TorchLibrary
     public static bool HasCuda { get; private set; }
 
     /// <summary>
-    /// Loads libtorch and sets it to one thread: beside other processes two OpenMP threads ran six times slower than one, and one thread
-    /// adds in one order, which is what makes training on a CPU reproducible bit by bit. Later calls do nothing.
+    /// Loads libtorch and sets it to one thread: beside other processes two OpenMP threads ran six times slower than
+    /// one, and one thread adds in one order, which is what makes training on a CPU reproducible bit by bit. Later
+    /// calls do nothing.
     /// </summary>
-    /// <param name="folder">Where libtorch lies; null for <see cref="FolderVariable"/>, and without that the build's own.</param>
+    /// <param name="folder">Where libtorch lies; null for <see cref="FolderVariable"/>, and without that the build's
+    /// own.</param>
     /// <exception cref="TrainerException">libtorch is not there, or is of another version.</exception>
     public static void Load(string? folder = null)
     {
@@ -44,7 +47,8 @@ internal static partial class TorchLibrary
             string built = Path.Combine(AppContext.BaseDirectory, BuiltFolder);
             string chosen = Choose(folder ?? Environment.GetEnvironmentVariable(FolderVariable), built);
             string shim = new[] { chosen, built }.Select(f => Path.Combine(f, Shim)).FirstOrDefault(File.Exists)
-                ?? throw new TrainerException($"{Shim} is neither in {chosen} nor in {built}: build the Trainer again.");
+                ?? throw new TrainerException(
+                    $"{Shim} is neither in {chosen} nor in {built}: build the Trainer again.");
             Open(chosen, shim);
             HasCuda = File.Exists(Path.Combine(chosen, "libtorch_cuda.so"));
             torch.set_num_threads(1);
@@ -59,8 +63,8 @@ internal static partial class TorchLibrary
             ? [built, AppContext.BaseDirectory]
             : [Path.GetFullPath(named), Path.Combine(Path.GetFullPath(named), "lib")];
         return candidates.FirstOrDefault(f => File.Exists(Path.Combine(f, Core))) ?? throw new TrainerException(
-            $"libtorch is missing: there is no {Core} in {candidates[0]}; set {FolderVariable} (or --libtorch) to the folder of a "
-            + "libtorch 2.10, or build the Trainer with -p:TorchBackend=cpu.");
+            $"libtorch is missing: there is no {Core} in {candidates[0]}; set {FolderVariable} (or --libtorch) to the "
+            + "folder of a libtorch 2.10, or build the Trainer with -p:TorchBackend=cpu.");
     }
 
     private static void Open(string folder, string shim)

@@ -25,7 +25,8 @@ public sealed class CommandTests : IDisposable
             ModelFile.Save(model, folder["ones.pt"]);
         }
 
-        TrainerProcess score = await TrainerProcess.RunAsync("score", "--run", Run, "--model", folder["ones.pt"], "--json");
+        TrainerProcess score = await TrainerProcess.RunAsync(
+            "score", "--run", Run, "--model", folder["ones.pt"], "--json");
 
         Assert.Equal((0, ""), (score.ExitCode, score.Errors));
         JsonElement json = JsonSerializer.Deserialize<JsonElement>(score.Output.Trim().Split('\n')[^1]);

@@ -40,7 +40,8 @@ public sealed class MnistTests : IDisposable
         (Tensor images, Tensor labels) = set.Slice(0, 2);
         Assert.Equal([7L, 0L], labels.data<long>().ToArray());
         Assert.Equal([2, 1, 28, 28], images.shape);
-        Assert.Equal(Pixels(2).Select(pixel => pixel / 255f), images.data<float>().ToArray(), (a, b) => Math.Abs(a - b) < 1e-6);
+        Assert.Equal(
+            Pixels(2).Select(pixel => pixel / 255f), images.data<float>().ToArray(), (a, b) => Math.Abs(a - b) < 1e-6);
     }
 
     [Fact]

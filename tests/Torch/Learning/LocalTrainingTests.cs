@@ -40,14 +40,16 @@ public sealed class LocalTrainingTests : IDisposable
             { "name": "two-processes", "rounds": 1, "minTrainers": 1, "seed": 7,
               "training": { "model": "simplecnn",
                 "data": { "set": "mnist", "path": "{{TrainerOutput.Mnist}}", "shards": 5, "shardExamples": 12000 },
-                "local": { "steps": 4 }, "batch": 32, "optimiser": { "name": "sgd", "learningRate": 0.05, "momentum": 0.9 } } }
+                "local": { "steps": 4 }, "batch": 32,
+                "optimiser": { "name": "sgd", "learningRate": 0.05, "momentum": 0.9 } } }
             """);
-        TrainerProcess init = await TrainerProcess.RunAsync("init", "--run", folder["run.json"], "--out", folder["m.pt"]);
+        TrainerProcess init = await TrainerProcess.RunAsync(
+            "init", "--run", folder["run.json"], "--out", folder["m.pt"]);
         Assert.Equal((0, ""), (init.ExitCode, init.Errors));
         foreach (string update in new[] { "a.pt", "b.pt" })
         {
             TrainerProcess train = await TrainerProcess.RunAsync(
-                "train", "--run", folder["run.json"], "--model", folder["m.pt"], "--shard", "2", "--out", folder[update]);
+                "train", "--run", folder["run.json"], "--model", folder["m.pt"], "--out", folder[update], "--shard", "2");
             Assert.Equal((0, ""), (train.ExitCode, train.Errors));
         }
 
@@ -65,7 +67,8 @@ public sealed class LocalTrainingTests : IDisposable
         LocalResult second = training.Run(folder["a.pt"], 2, "anna", folder["b.pt"], null, default);
 
         Assert.Equal(1000, first.Examples);
-        Assert.Equal(Enumerable.Range(1, 64).Select(step => new TrainingProgress(step, 64)), steps); // 2 x (31 batches of 32, 1 of 8)
+        // Two passes, each of 31 batches of 32 and one of 8.
+        Assert.Equal(Enumerable.Range(1, 64).Select(step => new TrainingProgress(step, 64)), steps);
         Assert.InRange(second.MeanLoss, 0, 0.9 * first.MeanLoss);
     }
 
@@ -74,18 +77,26 @@ public sealed class LocalTrainingTests : IDisposable
     {
         using LocalTraining training = Start(Plans.Of(Architecture.Logistic));
         using var newerRound = new CancellationTokenSource();
-        int steps = 0;
-        Assert.Throws<OperationCanceledException>(() => training.Run(
-            folder["model.pt"], 1, "anna", folder["a.pt"], step => { steps = step.Step; newerRound.Cancel(); }, newerRound.Token));
-        Assert.Equal(1, steps);
+        var steps = new List<TrainingProgress>();
+        Action<TrainingProgress> cancel = step =>
+        {
+            steps.Add(step);
+            newerRound.Cancel();
+        };
+        Assert.Throws<OperationCanceledException>(
+            () => training.Run(folder["model.pt"], 1, "anna", folder["a.pt"], cancel, newerRound.Token));
+        Assert.Equal([new TrainingProgress(1, 4)], steps);
         Assert.False(File.Exists(folder["a.pt"]));
     }
 
     [Fact]
     public void A_training_that_diverges_says_so_and_writes_nothing()
     {
-        TrainingPlan plan = Plans.Of(Architecture.Lenet5) with { Optimiser = new OptimiserPlan(OptimiserKind.Sgd, 100, 0.9, 0) };
-        using LocalTraining training = Start(plan with { Local = new LocalWork.Steps(20) });
+        using LocalTraining training = Start(Plans.Of(Architecture.Lenet5) with
+        {
+            Local = new LocalWork.Steps(20),
+            Optimiser = new OptimiserPlan(OptimiserKind.Sgd, 100, 0.9, 0),
+        });
         string message = Assert.Throws<TrainerException>(
             () => training.Run(folder["model.pt"], 1, "anna", folder["a.pt"], null, default)).Message;
         Assert.StartsWith("training diverged ", message);

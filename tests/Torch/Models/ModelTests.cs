@@ -30,8 +30,10 @@ public sealed class ModelTests : IDisposable
         using var model = ModelFactory.Build(Architecture.Lenet5);
         Assert.Equal(
             [
-                "conv1.weight Float32[6, 1, 5, 5]", "conv1.bias Float32[6]", "conv2.weight Float32[16, 6, 5, 5]", "conv2.bias Float32[16]",
-                "fc1.weight Float32[120, 400]", "fc1.bias Float32[120]", "fc2.weight Float32[84, 120]", "fc2.bias Float32[84]",
+                "conv1.weight Float32[6, 1, 5, 5]", "conv1.bias Float32[6]",
+                "conv2.weight Float32[16, 6, 5, 5]", "conv2.bias Float32[16]",
+                "fc1.weight Float32[120, 400]", "fc1.bias Float32[120]",
+                "fc2.weight Float32[84, 120]", "fc2.bias Float32[84]",
                 "fc3.weight Float32[10, 84]", "fc3.bias Float32[10]",
             ],
             ModelFile.Schema(model).Select(tensor => tensor.ToString()));
@@ -75,11 +77,11 @@ public sealed class ModelTests : IDisposable
         ModelFactory.Initialise(model, Architecture.Lenet5, seed: 1);
         Tensor images = randn(3, 1, 28, 28, generator: new Generator(1));
 
-        Dictionary<string, Tensor> p = model.named_parameters().ToDictionary(entry => entry.name, Tensor (entry) => entry.parameter);
-        Tensor x = functional.max_pool2d(functional.conv2d(images, p["conv1.weight"], p["conv1.bias"], padding: [2, 2]), 2).relu();
-        x = functional.max_pool2d(functional.conv2d(x, p["conv2.weight"], p["conv2.bias"]), 2).relu();
-        x = functional.linear(x.flatten(1), p["fc1.weight"], p["fc1.bias"]).relu();
-        x = functional.linear(functional.linear(x, p["fc2.weight"], p["fc2.bias"]).relu(), p["fc3.weight"], p["fc3.bias"]);
+        Tensor[] p = [.. model.parameters()];
+        Tensor x = functional.max_pool2d(functional.conv2d(images, p[0], p[1], padding: [2, 2]), 2).relu();
+        x = functional.max_pool2d(functional.conv2d(x, p[2], p[3]), 2).relu();
+        x = functional.linear(x.flatten(1), p[4], p[5]).relu();
+        x = functional.linear(functional.linear(x, p[6], p[7]).relu(), p[8], p[9]);
         Tensor usual = Gradient(x);
 
         Tensor product = model.call(images);
@@ -98,7 +100,11 @@ public sealed class ModelTests : IDisposable
     public async Task Init_writes_the_same_bytes_in_two_processes()
     {
         foreach (string name in new[] { "a.pt", "b.pt" })
-            Assert.Equal(0, (await TrainerProcess.RunAsync("init", "--run", "config/runs/mnist.json", "--out", folder[name])).ExitCode);
+        {
+            TrainerProcess init = await TrainerProcess.RunAsync("init", "--run", "config/runs/mnist.json", "--out", folder[name]);
+            Assert.Equal((0, ""), (init.ExitCode, init.Errors));
+        }
+
         Assert.Equal(File.ReadAllBytes(folder["a.pt"]), File.ReadAllBytes(folder["b.pt"]));
     }
 
@@ -132,7 +138,11 @@ public sealed class ModelTests : IDisposable
     {
         List<TensorInfo> schema = [new(weight, TensorType.Float32, [10, 784])];
         foreach (string other in others.Split(','))
-            schema.Add(new TensorInfo(other.Split(':')[0], other.EndsWith(":f64") ? TensorType.Float64 : TensorType.Float32, [10]));
+        {
+            string[] nameAndType = other.Split(':');
+            schema.Add(new TensorInfo(nameAndType[0], nameAndType.Length == 1 ? TensorType.Float32 : TensorType.Float64, [10]));
+        }
+
         using (FileStream stream = File.Create(folder["m.pt"]))
         using (var writer = new PtWriter(stream, schema))
         {

@@ -1,3 +1,4 @@
+using Quorate.Rounds;
 using Quorate.Shared.Runs;
 
 namespace Quorate.Unit.Runs;
@@ -11,7 +12,8 @@ public sealed class RunFileTests
           "keepUpdateRounds": 3, "keepModels": 7, "seed": 18446744073709551615,
           "training": {
             "model": "lenet5",
-            "data": { "set": "mnist", "path": "data/mnist", "shards": 6, "shardExamples": 10000, "partition": "iid", "normalise": "mean-std" },
+            "data": { "set": "mnist", "path": "data/mnist", "shards": 6, "shardExamples": 10000,
+                      "partition": "iid", "normalise": "mean-std" },
             "local": { "epochs": 2 },
             "batch": 32,
             "optimiser": { "name": "sgd", "learningRate": 0.05, "momentum": 0.9, "weightDecay": 0.0001 }
@@ -27,9 +29,18 @@ public sealed class RunFileTests
 
         Assert.Equal("mnist", run.Name.ToString());
         Assert.Equal(ulong.MaxValue, run.Seed);
-        Assert.Equal((5, 5, 4, 3, 7), (
-            run.Rules.Rounds, run.Rules.MinTrainers, run.Rules.MinResults, run.Rules.KeepUpdateRounds, run.Rules.KeepModels));
-        Assert.Equal((TimeSpan.FromSeconds(90.5), TimeSpan.FromSeconds(2)), (run.Rules.Deadline, run.Rules.Grace));
+        Assert.Equal(
+            new RunRules
+            {
+                Rounds = 5,
+                MinTrainers = 5,
+                MinResults = 4,
+                Deadline = TimeSpan.FromSeconds(90.5),
+                Grace = TimeSpan.FromSeconds(2),
+                KeepUpdateRounds = 3,
+                KeepModels = 7,
+            },
+            run.Rules);
         Assert.Equal(
             new TrainingPlan(
                 Architecture.Lenet5,
@@ -68,7 +79,8 @@ public sealed class RunFileTests
     {
         var refusal = Assert.Throws<RunFileException>(() => RunFile.Parse("""
             {
-              "name": "Mnist!", "rounds": 0, "minTrainers": 5, "minResults": 6, "deadlineSeconds": "long", "seed": -1, "colour": "red",
+              "name": "Mnist!", "rounds": 0, "minTrainers": 5, "minResults": 6, "deadlineSeconds": "long", "seed": -1,
+              "colour": "red",
               "training": {
                 "model": "lenet6",
                 "data": { "set": "mnist", "shards": 4, "shardExamples": 1.5, "partition": "iid", "scale": 1 },
@@ -82,12 +94,13 @@ public sealed class RunFileTests
         string[] keys = [.. refusal.Errors.Select(error => error[..error.IndexOf(' ', StringComparison.Ordinal)])];
         Assert.Equal(
             [
-                "colour", "deadlineSeconds", "minResults", "name", "rounds", "scoring", "seed", "training.batch", "training.data.path",
-                "training.data.scale", "training.data.shardExamples", "training.data.shards", "training.local.epochs", "training.model",
-                "training.optimiser.learningRate", "training.optimiser.momentum",
+                "colour", "deadlineSeconds", "minResults", "name", "rounds", "scoring", "seed", "training.batch",
+                "training.data.path", "training.data.scale", "training.data.shardExamples", "training.data.shards",
+                "training.local.epochs", "training.model", "training.optimiser.learningRate", "training.optimiser.momentum",
             ],
             keys.Order(StringComparer.Ordinal));
-        Assert.Contains("""training.model must be one of "lenet5", "simplecnn", "logistic", and is "lenet6".""", refusal.Errors);
+        Assert.Contains(
+            """training.model must be one of "lenet5", "simplecnn", "logistic", and is "lenet6".""", refusal.Errors);
         Assert.Contains("training.batch is missing; it must be a whole number from 1 to 65536.", refusal.Errors);
     }
 
@@ -107,10 +120,15 @@ public sealed class RunFileTests
     [InlineData("training", "[]")]
     public void A_wrong_value_is_the_only_error(string key, string value)
     {
-        string json = $$"""{ "name": "a", "rounds": 1, "minTrainers": 1, "seed": 1, "{{key}}": {{value}} }""";
-        json = key is "name" or "rounds" or "minTrainers" or "seed"
-            ? System.Text.RegularExpressions.Regex.Replace(json, $"\"{key}\": [^,]*, ", "", default, TimeSpan.FromSeconds(1))
-            : json;
+        var keys = new Dictionary<string, string>
+        {
+            ["name"] = "\"a\"",
+            ["rounds"] = "1",
+            ["minTrainers"] = "1",
+            ["seed"] = "1",
+            [key] = value,
+        };
+        string json = $"{{ {string.Join(", ", keys.Select(pair => $"\"{pair.Key}\": {pair.Value}"))} }}";
 
         string error = Assert.Single(Assert.Throws<RunFileException>(() => RunFile.Parse(json)).Errors);
         Assert.StartsWith($"{key} must be ", error, StringComparison.Ordinal);
@@ -122,13 +140,17 @@ public sealed class RunFileTests
     [InlineData("[]")]
     [InlineData("""{ "name": "a", "name": "b" }""")]
     [InlineData("""{ "name": "a" } { }""")]
-    public void What_is_no_json_object_is_refused_in_one_sentence(string json) =>
-        Assert.StartsWith("It ", Assert.Single(Assert.Throws<RunFileException>(() => RunFile.Parse(json)).Errors), StringComparison.Ordinal);
+    public void What_is_no_json_object_is_refused_in_one_sentence(string json)
+    {
+        var refusal = Assert.Throws<RunFileException>(() => RunFile.Parse(json));
+        Assert.StartsWith("It ", Assert.Single(refusal.Errors), StringComparison.Ordinal);
+    }
 
     [Fact]
     public void A_missing_file_is_refused_by_its_name()
     {
         var refusal = Assert.Throws<RunFileException>(() => RunFile.Load("no/such/run.json"));
-        Assert.StartsWith("no/such/run.json is not a run file: It cannot be read", refusal.Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "no/such/run.json is not a run file: It cannot be read", refusal.Message, StringComparison.Ordinal);
     }
 }
