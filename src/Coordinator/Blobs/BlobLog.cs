@@ -25,7 +25,8 @@ internal static partial class BlobLog
     [LoggerMessage(2006, LogLevel.Information, "Blob {Hash} is referenced by nothing and was deleted.")]
     public static partial void Collected(this ILogger log, BlobHash hash);
 
-    [LoggerMessage(2007, LogLevel.Warning, "Nothing was collected: what is still referenced could not be read ({Why}).")]
+    [LoggerMessage(2007, LogLevel.Warning,
+        "Nothing was collected: what is still referenced could not be read ({Why}).")]
     public static partial void NotCollected(this ILogger log, string why);
 
     [LoggerMessage(2008, LogLevel.Error, "A background pass over the blobs failed and is tried again later: {Why}")]

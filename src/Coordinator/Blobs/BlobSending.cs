@@ -6,21 +6,26 @@ using Part = Quorate.Shared.Transfer.Part;
 
 namespace Quorate.Coordinator.Blobs;
 
-/// <summary>The server's side of a download: a blob from the disk, part by part, as fast as the reader takes it.</summary>
+/// <summary>
+/// The server's side of a download: a blob from the disk, part by part, as fast as the reader takes it.
+/// </summary>
 public static class BlobSending
 {
-    /// <exception cref="RpcException">NOT_FOUND: not on this node. INVALID_ARGUMENT or OUT_OF_RANGE: no such blob or range can be.</exception>
+    /// <exception cref="RpcException">NOT_FOUND: not on this node. INVALID_ARGUMENT or OUT_OF_RANGE: no such blob or
+    /// range can be.</exception>
     public static async Task SendAsync(
         BlobStore store, DownloadRequest request, IServerStreamWriter<Part> parts, CancellationToken token)
     {
         if (request.Blob.Length != BlobHash.Size)
-            throw Refusal(StatusCode.InvalidArgument, $"The blob's name has {request.Blob.Length} bytes, a SHA-256 has {BlobHash.Size}.");
+            throw Refusal(StatusCode.InvalidArgument,
+                $"The blob's name has {request.Blob.Length} bytes, a SHA-256 has {BlobHash.Size}.");
         var hash = BlobHash.FromBytes(request.Blob.Span);
         using var file = await store.OpenAsync(hash, token)
             ?? throw Refusal(StatusCode.NotFound, $"Blob {hash} is not on this node; ask another, or later.");
         long length = RandomAccess.GetLength(file), from = request.Offset;
         if (from < 0 || from > length || request.Length < 0 || request.Length > length - from)
-            throw Refusal(StatusCode.OutOfRange, $"Blob {hash.Short} has {length} bytes, not {request.Length} from {from} on.");
+            throw Refusal(StatusCode.OutOfRange,
+                $"Blob {hash.Short} has {length} bytes, not {request.Length} from {from} on.");
         await SendAsync(file, from, request.Length == 0 ? length : from + request.Length, parts, token);
     }
 
@@ -32,7 +37,8 @@ public static class BlobSending
         {
             int wanted = (int)Math.Min(Part.BytesUsual, to - from);
             int count = RandomAccess.Read(file, part.Room.Span[..wanted], from);
-            if (count == 0) throw Refusal(StatusCode.DataLoss, "The blob's file was cut while it was being read; ask another node.");
+            if (count == 0) throw Refusal(StatusCode.DataLoss,
+                "The blob's file was cut while it was being read; ask another node.");
             part.Fill(from, count);
             await parts.WriteAsync(part, token);
             BlobMeter.Sent.Add(count);

@@ -15,11 +15,12 @@ namespace Quorate.Coordinator.Blobs;
 /// quarantine/          what was not what its name said, the newest few
 /// </code>
 /// A blob is written to parts/, fsynced, renamed into blobs/, the directory fsynced, and only then told to anyone.
-/// Invariant: a blob this class calls held was durable, and had the right hash, at some time in this process; since then neither its size, its
-/// inode nor its times have changed. What was found otherwise is hashed again before it is read, and quarantined when it is bad.
+/// Invariant: a blob this class calls held was durable, and had the right hash, at some time in this process; since
+/// then neither its size, its inode nor its times have changed. What was found otherwise is hashed again before it is
+/// read, and quarantined when it is bad.
 /// Invariant: one writer a hash.
 /// </summary>
-public sealed class BlobStore : IDisposable
+public sealed partial class BlobStore : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<BlobHash, Writing> _writing = [];
@@ -46,7 +47,9 @@ public sealed class BlobStore : IDisposable
         }
     }
 
-    /// <summary>Where a blob lies or would lie. Reading it by this path skips verification: ask <see cref="HasAsync"/> first.</summary>
+    /// <summary>
+    /// Where a blob lies or would lie. Reading it by this path skips verification: ask <see cref="HasAsync"/> first.
+    /// </summary>
     public string PathOf(BlobHash hash)
     {
         string name = hash.ToString();
@@ -59,14 +62,18 @@ public sealed class BlobStore : IDisposable
     /// <summary>Whether there is a file of this name, right or wrong: for those who only look for what lacks.</summary>
     public bool Exists(BlobHash hash) => File.Exists(PathOf(hash));
 
-    /// <summary>Whether this node holds the blob, verified and durable. Protects it from the collector for a grace period.</summary>
+    /// <summary>
+    /// Whether this node holds the blob, verified and durable. Protects it from the collector for a grace period.
+    /// </summary>
     public async Task<bool> HasAsync(BlobHash hash, CancellationToken token)
     {
         using var file = await OpenAsync(hash, token);
         return file is not null;
     }
 
-    /// <summary>Opens a blob for reading, verified; null: not held (any more: a bad one is quarantined by this call).</summary>
+    /// <summary>
+    /// Opens a blob for reading, verified; null: not held (any more: a bad one is quarantined by this call).
+    /// </summary>
     public async Task<SafeFileHandle?> OpenAsync(BlobHash hash, CancellationToken token)
     {
         if (TryOpen(hash) is not { } file) return null;
@@ -84,50 +91,23 @@ public sealed class BlobStore : IDisposable
         return null;
     }
 
-    /// <summary>Hashes a blob whatever is remembered of it: for the scrub. False: it was bad and is quarantined, or it is not here.</summary>
+    /// <summary>
+    /// Hashes a blob whatever is remembered of it: for the scrub. False: it was bad and is quarantined, or it is not
+    /// here.
+    /// </summary>
     public Task<bool> RehashAsync(BlobHash hash, CancellationToken token)
     {
         lock (_gate) _verified.Remove(hash);
         return HasAsync(hash, token);
     }
 
-    /// <summary>
-    /// Begins or resumes writing a blob of <paramref name="length"/> bytes; null: another writer is at it, and still was after a wait.
-    /// Look at <see cref="HasAsync"/> before, and again after when it took a while: another may have finished the blob.
-    /// </summary>
-    /// <exception cref="StoreFullException">No room.</exception>
-    public async Task<BlobWriter?> BeginAsync(BlobHash hash, long length, CancellationToken token)
-    {
-        long until = _time.GetTimestamp() + (long)(_options.WriterWait.TotalSeconds * _time.TimestampFrequency);
-        while (TryClaim(hash, length) is { } other)
-        {
-            var left = _time.GetElapsedTime(_time.GetTimestamp(), until);
-            if (left <= TimeSpan.Zero) return null;
-            try
-            {
-                await other.WaitAsync(left, _time, token);
-            }
-            catch (TimeoutException)
-            {
-                return null;
-            }
-        }
-        try
-        {
-            MakeRoom(hash, length);
-            return await Blocking.RunIf(PartLength(hash) > 0, () => BlobWriter.Open(this, hash, length, PartOf(hash)), token);
-        }
-        catch
-        {
-            Release(hash);
-            throw;
-        }
-    }
-
     /// <summary>A path for a file to be written here and then adopted. It does not outlive a restart.</summary>
     public string NewDraft() => Path.Combine(_parts, $"draft-{Interlocked.Increment(ref _drafts)}");
 
-    /// <summary>Makes a draft a blob, durably, and returns its name. The writer may say the hash when it computed it while writing.</summary>
+    /// <summary>
+    /// Makes a draft a blob, durably, and returns its name. The writer may say the hash when it computed it while
+    /// writing.
+    /// </summary>
     public Task<BlobHash> AdoptAsync(string draft, BlobHash? known, CancellationToken token) => Blocking.Run(
         () =>
         {
@@ -145,12 +125,16 @@ public sealed class BlobStore : IDisposable
     /// <summary>All unfinished blobs here.</summary>
     public IEnumerable<StoredBlob> ListParts() => Named(_parts);
 
-    /// <summary>Deletes a blob or what there is of it, unless it is being written or was asked for after <paramref name="before"/>.</summary>
+    /// <summary>
+    /// Deletes a blob or what there is of it, unless it is being written or was asked for after
+    /// <paramref name="before"/>.
+    /// </summary>
     public bool DeleteIdle(BlobHash hash, DateTimeOffset before)
     {
         lock (_gate)
         {
-            if (_writing.ContainsKey(hash) || _touched.TryGetValue(hash, out var touched) && touched > before) return false;
+            if (_writing.ContainsKey(hash) || _touched.TryGetValue(hash, out var touched)
+                && touched > before) return false;
             _touched.Remove(hash);
             _verified.Remove(hash);
             File.Delete(PartOf(hash));
@@ -179,24 +163,11 @@ public sealed class BlobStore : IDisposable
         string to = Path.Combine(_quarantine, $"{_time.GetUtcNow().UtcTicks:D19}-{hash}");
         lock (_gate) _verified.Remove(hash);
         File.Move(path, to, overwrite: true);
-        foreach (string old in Directory.GetFiles(_quarantine).OrderDescending(StringComparer.Ordinal).Skip(_options.QuarantinedMax))
+        foreach (string old in Directory.GetFiles(_quarantine).OrderDescending(StringComparer.Ordinal).Skip(
+            _options.QuarantinedMax))
             File.Delete(old);
         BlobMeter.Quarantined.Add(1);
         _log.Quarantined(hash, why, to);
-    }
-
-    internal void Release(BlobHash hash)
-    {
-        Writing? done;
-        lock (_gate) _writing.Remove(hash, out done);
-        done?.Ended.SetResult();
-    }
-
-    internal StoreFullException Full(BlobHash hash, long length, string part, Exception? inner = null)
-    {
-        File.Delete(part);
-        _log.DiskFull(_options.Root, hash);
-        return StoreFullException.Disk(_options.Root, hash, length, inner);
     }
 
     private string PartOf(BlobHash hash) => Path.Combine(_parts, hash.ToString());
@@ -268,36 +239,6 @@ public sealed class BlobStore : IDisposable
         }
     }
 
-    /// <summary>Null: claimed. Otherwise what to wait for.</summary>
-    private Task? TryClaim(BlobHash hash, long length)
-    {
-        lock (_gate)
-        {
-            if (_writing.TryGetValue(hash, out var other)) return other.Ended.Task;
-            _writing.Add(hash, new Writing(length, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)));
-            return null;
-        }
-    }
-
-    private void MakeRoom(BlobHash hash, long length)
-    {
-        if (new DriveInfo(_parts).AvailableFreeSpace - length < _options.FreeBytesKept) throw Full(hash, length, PartOf(hash));
-        lock (_gate)
-        {
-            long claimed = _writing.Values.Sum(w => w.Length);
-            var idle = ListParts().Where(p => !_writing.ContainsKey(p.Hash)).OrderBy(p => p.WrittenAt).ToList();
-            long total = claimed + idle.Sum(p => p.Length);
-            foreach (var part in idle.TakeWhile(_ => total > _options.PartsBytesMax))
-            {
-                File.Delete(PartOf(part.Hash));
-                total -= part.Length;
-            }
-            if (total <= _options.PartsBytesMax) return;
-        }
-        throw new StoreFullException(
-            $"Unfinished blobs may take {_options.PartsBytesMax} bytes together, and {length} more are too many; try again when some are done.");
-    }
-
     private static IEnumerable<StoredBlob> Named(string directory)
     {
         foreach (var file in new DirectoryInfo(directory).EnumerateFiles().OrderBy(f => f.Name, StringComparer.Ordinal))
@@ -306,9 +247,4 @@ public sealed class BlobStore : IDisposable
                 yield return new StoredBlob(hash, file.Length, file.LastWriteTimeUtc);
         }
     }
-
-    private sealed record Writing(long Length, TaskCompletionSource Ended);
 }
-
-/// <summary>A file of the store: its name, bytes, and when it was last written.</summary>
-public readonly record struct StoredBlob(BlobHash Hash, long Length, DateTimeOffset WrittenAt);

@@ -6,8 +6,8 @@ using Quorate.Shared.Transfer;
 namespace Quorate.Coordinator.Blobs;
 
 /// <summary>
-/// One blob on its way into the store. Bytes are hashed and written as they come, in one pass; Dispose before the end leaves them in
-/// parts/ for the next writer, whose start is <see cref="Have"/>.
+/// One blob on its way into the store. Bytes are hashed and written as they come, in one pass; Dispose before the end
+/// leaves them in parts/ for the next writer, whose start is <see cref="Have"/>.
 /// Invariant: the hash has seen exactly the first <see cref="Have"/> bytes of the file.
 /// </summary>
 public sealed class BlobWriter : IDisposable
@@ -51,7 +51,9 @@ public sealed class BlobWriter : IDisposable
         }
     }
 
-    /// <summary>Takes the next bytes; the caller has checked that no more come than <see cref="Length"/> says.</summary>
+    /// <summary>
+    /// Takes the next bytes; the caller has checked that no more come than <see cref="Length"/> says.
+    /// </summary>
     /// <exception cref="StoreFullException">The disk is full; the part is gone.</exception>
     public void Append(ReadOnlySpan<byte> data)
     {
@@ -71,8 +73,8 @@ public sealed class BlobWriter : IDisposable
     }
 
     /// <summary>
-    /// With all bytes here: checks the hash and makes the blob durable. False: the hash is wrong, and the bytes are in quarantine so that the next
-    /// attempt starts clean.
+    /// With all bytes here: checks the hash and makes the blob durable. False: the hash is wrong, and the bytes are in
+    /// quarantine so that the next attempt starts clean.
     /// </summary>
     /// <exception cref="IOException">The disk failed; nothing was kept.</exception>
     public Task<bool> CompleteAsync()

@@ -1,8 +1,8 @@
 namespace Quorate.Coordinator.Blobs;
 
 /// <summary>
-/// Work that blocks a thread for long: fsync, hashing a whole file. It gets a thread of its own (some 100 us to make), because the pool has
-/// two threads on two cores and Raft's heartbeats run on them.
+/// Work that blocks a thread for long: fsync, hashing a whole file. It gets a thread of its own (some 100 us to make),
+/// because the pool has two threads on two cores and Raft's heartbeats run on them.
 /// </summary>
 internal static class Blocking
 {

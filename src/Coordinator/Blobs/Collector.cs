@@ -3,16 +3,19 @@ using Quorate.Rounds;
 namespace Quorate.Coordinator.Blobs;
 
 /// <summary>
-/// Deletes what nothing references: blobs and unfinished parts older than a grace period. The grace covers the time between an upload's bytes and
-/// its fact, or between two attempts of an upload.
-/// Invariant: nothing is deleted when what is referenced could not be read, nor within the first grace period of a process, because the store's
-/// memory of what was asked for lately does not outlive it.
+/// Deletes what nothing references: blobs and unfinished parts older than a grace period. The grace covers the time
+/// between an upload's bytes and its fact, or between two attempts of an upload.
+/// Invariant: nothing is deleted when what is referenced could not be read, nor within the first grace period of a
+/// process, because the store's memory of what was asked for lately does not outlive it.
 /// </summary>
 public sealed class Collector(
-    BlobStore store, Func<CancellationToken, ValueTask<IReadOnlySet<BlobHash>?>> kept, TimeSpan grace, TimeProvider time,
+    BlobStore store, Func<CancellationToken, ValueTask<IReadOnlySet<BlobHash>?>> kept, TimeSpan grace,
+        TimeProvider time,
     ILogger<Collector> log) : BackgroundService
 {
-    /// <summary>Deletes once. <see langword="null"/> from the delegate means: could not be read. Returns how many files went.</summary>
+    /// <summary>
+    /// Deletes once. <see langword="null"/> from the delegate means: could not be read. Returns how many files went.
+    /// </summary>
     public async Task<int> PassAsync(CancellationToken token)
     {
         var before = time.GetUtcNow() - grace;

@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Quorate.Coordinator.Blobs;
 
 /// <summary>
-/// What changes when a file is written or replaced: size, inode, and the times of the last change of data and of anything.
-/// .NET tells no inode; statx does, with the same layout on every processor (Linux 4.11, glibc 2.28).
+/// What changes when a file is written or replaced: size, inode, and the times of the last change of data and of
+/// anything. .NET tells no inode; statx does, with the same layout on every processor (Linux 4.11, glibc 2.28).
 /// Elsewhere than on Linux the stamp is never equal to itself, so blobs are simply hashed each time.
 /// </summary>
 internal readonly partial record struct FileStamp(long Size, long Inode, long Modified, long Changed)
@@ -20,7 +20,8 @@ internal readonly partial record struct FileStamp(long Size, long Inode, long Mo
         if (!OperatingSystem.IsLinux()) return new FileStamp(0, 0, 0, Interlocked.Increment(ref _never));
         Span<byte> stat = stackalloc byte[256];
         if (StatX(file, "", EmptyPath, BasicStats, stat) < 0)
-            throw new IOException($"Cannot stat a blob: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}.");
+            throw new IOException(
+                $"Cannot stat a blob: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}.");
         return new FileStamp(Long(stat, 40), Long(stat, 32), Time(stat, 112), Time(stat, 96));
 
         static long Long(ReadOnlySpan<byte> stat, int at) => BitConverter.ToInt64(stat[at..]);

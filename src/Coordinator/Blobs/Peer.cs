@@ -14,7 +14,9 @@ public sealed class Peer(int id, CallInvoker invoker)
 
     public TransferClient Transfer { get; } = new(invoker);
 
-    /// <summary>It failed a moment ago: asked last, so that a dead or paused peer does not cost every upload its timeout.</summary>
+    /// <summary>
+    /// It failed a moment ago: asked last, so that a dead or paused peer does not cost every upload its timeout.
+    /// </summary>
     internal bool IsDoubtful(TimeProvider time, TimeSpan memory)
     {
         long failed = Interlocked.Read(ref _failedAt);

@@ -11,7 +11,8 @@ namespace Quorate.Coordinator.Blobs;
 public delegate ValueTask<HelloReply> Greeting(HelloRequest request, CancellationToken token);
 
 /// <summary>What other coordinators ask of this one.</summary>
-public sealed class PeersService(BlobStore store, Greeting greeting, ReplicationOptions options, TimeProvider time) : PeersBase
+public sealed class PeersService(BlobStore store, Greeting greeting, ReplicationOptions options, TimeProvider time)
+    : PeersBase
 {
     /// <summary>Blobs in one question (transfer.proto).</summary>
     private const int HoldsMax = 1000;
@@ -30,7 +31,8 @@ public sealed class PeersService(BlobStore store, Greeting greeting, Replication
             if (await store.HasAsync(hash, guard.Token)) return Held(first.Header.Length);
             if (writer is null) return Reception.Busy(store, hash);
             if (await Reception.ReceiveAsync(writer, first, parts, guard) is { } refusal) return refusal;
-            return await writer.CompleteAsync() ? Held(writer.Length) : Reception.Rejected($"The bytes are not blob {hash.Short}.");
+            return await writer.CompleteAsync() ? Held(writer.Length) : Reception.Rejected(
+                $"The bytes are not blob {hash.Short}.");
         }
         catch (StoreFullException e)
         {
@@ -49,10 +51,12 @@ public sealed class PeersService(BlobStore store, Greeting greeting, Replication
     public override async Task<HoldsReply> Holds(HoldsRequest request, ServerCallContext context)
     {
         if (request.Blobs.Count > HoldsMax)
-            throw new RpcException(new Status(StatusCode.InvalidArgument, $"At most {HoldsMax} blobs at once, not {request.Blobs.Count}."));
+            throw new RpcException(new Status(StatusCode.InvalidArgument,
+                $"At most {HoldsMax} blobs at once, not {request.Blobs.Count}."));
         var reply = new HoldsReply();
         foreach (var name in request.Blobs)
-            reply.Held.Add(name.Length == BlobHash.Size && await store.HasAsync(BlobHash.FromBytes(name.Span), context.CancellationToken));
+            reply.Held.Add(name.Length == BlobHash.Size && await store.HasAsync(
+                BlobHash.FromBytes(name.Span), context.CancellationToken));
         return reply;
     }
 

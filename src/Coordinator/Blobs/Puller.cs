@@ -6,17 +6,20 @@ namespace Quorate.Coordinator.Blobs;
 public readonly record struct WantedBlob(BlobHash Hash, long Length);
 
 /// <summary>
-/// Brings here what the state names and this node lacks. Looks when woken (a fact was applied, a blob turned out bad) and every few seconds; what
-/// no peer could give is asked for again at the next look.
+/// Brings here what the state names and this node lacks. Looks when woken (a fact was applied, a blob turned out bad)
+/// and every few seconds; what no peer could give is asked for again at the next look.
 /// </summary>
 public sealed class Puller(
-    BlobStore store, Replication replication, Func<IReadOnlyCollection<WantedBlob>> wanted, TimeProvider time, ILogger<Puller> log)
+    BlobStore store, Replication replication, Func<IReadOnlyCollection<WantedBlob>> wanted, TimeProvider time,
+        ILogger<Puller> log)
     : BackgroundService
 {
     /// <summary>How long a missing blob may go unnoticed without a wake-up.</summary>
     public static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
 
-    /// <summary>Blobs pulled at once: one that stalls does not hold up the next, and uploads keep most of the disk.</summary>
+    /// <summary>
+    /// Blobs pulled at once: one that stalls does not hold up the next, and uploads keep most of the disk.
+    /// </summary>
     private const int AtOnce = 2;
 
     private TaskCompletionSource _wake = NewWake();

@@ -14,14 +14,16 @@ internal static class Reception
     public static string? Check(UploadHeader? header) => header switch
     {
         null => "The first part carries no header; start with one that names the blob.",
-        { Blob.Length: not BlobHash.Size } => $"The blob's name has {header.Blob.Length} bytes, a SHA-256 has {BlobHash.Size}.",
-        { Length: < 1 or > Limits.BlobBytes } => $"The blob's length is {header.Length}, allowed are 1 to {Limits.BlobBytes} bytes.",
+        { Blob.Length: not BlobHash.Size } =>
+            $"The blob's name has {header.Blob.Length} bytes, a SHA-256 has {BlobHash.Size}.",
+        { Length: < 1 or > Limits.BlobBytes } =>
+            $"The blob's length is {header.Length}, allowed are 1 to {Limits.BlobBytes} bytes.",
         _ => null,
     };
 
     /// <summary>
-    /// Appends parts to the writer, beginning with <paramref name="first"/>. Null: all bytes are here, not yet checked as a whole. Otherwise the
-    /// answer: INCOMPLETE, go on at `have`; or REJECTED, the bytes do not fit the header.
+    /// Appends parts to the writer, beginning with <paramref name="first"/>. Null: all bytes are here, not yet checked
+    /// as a whole. Otherwise the answer: INCOMPLETE, go on at `have`; or REJECTED, the bytes do not fit the header.
     /// </summary>
     public static async Task<VerdictReply?> ReceiveAsync(
         BlobWriter writer, Part first, IAsyncStreamReader<Part> parts, StallGuard guard)
@@ -31,7 +33,8 @@ internal static class Reception
             using (part)
             {
                 guard.Moved();
-                if (part.Offset != writer.Have) return Incomplete(writer.Have, $"The part at {part.Offset} does not follow {writer.Have}.");
+                if (part.Offset != writer.Have) return Incomplete(
+                    writer.Have, $"The part at {part.Offset} does not follow {writer.Have}.");
                 if (part.Length > writer.Length - writer.Have)
                     return Refuse(writer, $"The blob is longer than the {writer.Length} bytes that its header says.");
                 if (!part.Intact) return Incomplete(writer.Have, $"The part at {part.Offset} is damaged (CRC-32).");

@@ -6,7 +6,9 @@ using Quorate.Shared.Transfer;
 
 namespace Quorate.Coordinator.Blobs;
 
-/// <summary>Copies of blobs on other nodes: relayed while they come, ensured before a fact names them, pulled where one lacks.</summary>
+/// <summary>
+/// Copies of blobs on other nodes: relayed while they come, ensured before a fact names them, pulled where one lacks.
+/// </summary>
 public sealed class Replication(
     BlobStore store, IReadOnlyList<Peer> peers, ReplicationOptions options, TimeProvider time, ILogger<Replication> log)
 {
@@ -17,16 +19,16 @@ public sealed class Replication(
     public int Nodes => peers.Count + 1;
 
     /// <summary>
-    /// Starts to bring a blob to <paramref name="copies"/> - 1 peers while it grows here. Which peers rotates with the hash, so that all share the
-    /// work; peers that failed a moment ago come last.
+    /// Starts to bring a blob to <paramref name="copies"/> - 1 peers while it grows here. Which peers rotates with the
+    /// hash, so that all share the work; peers that failed a moment ago come last.
     /// </summary>
     public Spread Relay(BlobSource source, int copies, CancellationToken token) =>
         new(source, Order(source.Hash), copies - 1, copies - 1, options, time, log, token);
 
     /// <summary>
-    /// Makes sure that nodes have the blob on their disks, this one included, and returns how many have. It tries for <paramref name="copies"/>,
-    /// and gives the slower ones only a moment once <paramref name="required"/> have it. Fewer than required: no more could be reached.
-    /// A blob that lacks here is pulled first; 0: it could not be had.
+    /// Makes sure that nodes have the blob on their disks, this one included, and returns how many have. It tries for
+    /// <paramref name="copies"/>, and gives the slower ones only a moment once <paramref name="required"/> have it.
+    /// Fewer than required: no more could be reached. A blob that lacks here is pulled first; 0: it could not be had.
     /// </summary>
     public async Task<int> EnsureAsync(BlobHash hash, long length, int copies, int required, CancellationToken token)
     {
@@ -37,7 +39,9 @@ public sealed class Replication(
         return 1 + await spread.FinishAsync();
     }
 
-    /// <summary>Makes sure that this node has the blob, from any peer that has. False: none could give it; the log says why.</summary>
+    /// <summary>
+    /// Makes sure that this node has the blob, from any peer that has. False: none could give it; the log says why.
+    /// </summary>
     /// <exception cref="StoreFullException">No room here.</exception>
     public async Task<bool> PullAsync(BlobHash hash, long length, CancellationToken token)
     {
@@ -74,13 +78,16 @@ public sealed class Replication(
         return false;
     }
 
-    /// <summary>Appends what the writer lacks. A damaged part ends it: the next peer goes on at the last good byte.</summary>
+    /// <summary>
+    /// Appends what the writer lacks. A damaged part ends it: the next peer goes on at the last good byte.
+    /// </summary>
     private async Task DownloadAsync(Peer peer, BlobWriter writer, CancellationToken token)
     {
         using var guard = new StallGuard(options.StallTimeout, time, token);
         try
         {
-            var request = new DownloadRequest { Blob = UnsafeByteOperations.UnsafeWrap(writer.Hash.ToArray()), Offset = writer.Have };
+            var request = new DownloadRequest { Blob = UnsafeByteOperations.UnsafeWrap(writer.Hash.ToArray()),
+                Offset = writer.Have };
             if (writer.Have == writer.Length) return;
             using var call = peer.Transfer.Download(request, guard.Token);
             while (writer.Have < writer.Length && await call.ResponseStream.MoveNext(guard.Token))
@@ -91,7 +98,8 @@ public sealed class Replication(
                     throw new InvalidDataException($"the part at {writer.Have} is damaged.");
                 writer.Append(part.Data.Span);
             }
-            if (writer.Have < writer.Length) throw new InvalidDataException($"it ended at {writer.Have} of {writer.Length} bytes.");
+            if (writer.Have < writer.Length) throw new InvalidDataException(
+                $"it ended at {writer.Have} of {writer.Length} bytes.");
         }
         catch (OperationCanceledException) when (guard.IsCut)
         {

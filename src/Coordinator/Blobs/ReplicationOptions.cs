@@ -3,7 +3,10 @@ namespace Quorate.Coordinator.Blobs;
 /// <summary>How blobs spread over the nodes.</summary>
 public sealed record ReplicationOptions
 {
-    /// <summary>A peer that takes nothing for this long is left, and another takes over. Well above a GC pause, well below a trainer's patience.</summary>
+    /// <summary>
+    /// A peer that takes nothing for this long is left, and another takes over. Well above a GC pause, well below a
+    /// trainer's patience.
+    /// </summary>
     public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>How long a peer may take to fsync what it has received. A busy disk writes some 100 MB/s.</summary>

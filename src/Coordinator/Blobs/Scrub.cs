@@ -1,9 +1,11 @@
 namespace Quorate.Coordinator.Blobs;
 
 /// <summary>
-/// Reads every blob again, slowly, for ever: disks forget bits without saying so. A bad blob is quarantined by the store and pulled from a peer.
+/// Reads every blob again, slowly, for ever: disks forget bits without saying so. A bad blob is quarantined by the
+/// store and pulled from a peer.
 /// </summary>
-public sealed class Scrub(BlobStore store, Replication replication, TimeProvider time, ILogger<Scrub> log) : BackgroundService
+public sealed class Scrub(BlobStore store, Replication replication, TimeProvider time, ILogger<Scrub> log)
+    : BackgroundService
 {
     /// <summary>Between passes.</summary>
     public static readonly TimeSpan Period = TimeSpan.FromHours(1);
@@ -17,7 +19,8 @@ public sealed class Scrub(BlobStore store, Replication replication, TimeProvider
         int repaired = 0;
         foreach (var blob in store.List())
         {
-            if (!await store.RehashAsync(blob.Hash, token) && await replication.PullAsync(blob.Hash, blob.Length, token))
+            if (!await store.RehashAsync(blob.Hash, token) && await replication.PullAsync(
+                blob.Hash, blob.Length, token))
             {
                 repaired++;
                 BlobMeter.Repaired.Add(1);

@@ -8,9 +8,10 @@ using Verdict = Quorate.Shared.Protocol.Verdict;
 namespace Quorate.Coordinator.Blobs;
 
 /// <summary>
-/// One blob on its way to some peers, from its file, complete or still growing. As many lanes as copies are wanted; each lane brings the blob to
-/// one peer, and takes the next peer when that one fails or stalls. Lanes read the file behind the writer (see <see cref="BlobSource"/>), so the
-/// upload never waits for a peer, and a peer that takes over late starts at its own offset.
+/// One blob on its way to some peers, from its file, complete or still growing. As many lanes as copies are wanted;
+/// each lane brings the blob to one peer, and takes the next peer when that one fails or stalls. Lanes read the file
+/// behind the writer (see <see cref="BlobSource"/>), so the upload never waits for a peer, and a peer that takes over
+/// late starts at its own offset.
 /// Invariant: a counted copy was answered ACCEPTED, so it is fsynced there.
 /// </summary>
 public sealed class Spread : IAsyncDisposable
@@ -28,9 +29,13 @@ public sealed class Spread : IAsyncDisposable
     private readonly Task _lanes;
     private int _copies;
 
-    /// <summary>Starts <paramref name="lanes"/> lanes; once <paramref name="required"/> peers have the blob, the rest may linger a moment.</summary>
+    /// <summary>
+    /// Starts <paramref name="lanes"/> lanes; once <paramref name="required"/> peers have the blob, the rest may linger
+    /// a moment.
+    /// </summary>
     internal Spread(
-        BlobSource source, IEnumerable<Peer> order, int lanes, int required, ReplicationOptions options, TimeProvider time, ILogger log,
+        BlobSource source, IEnumerable<Peer> order, int lanes, int required, ReplicationOptions options,
+            TimeProvider time, ILogger log,
         CancellationToken token)
     {
         (_source, _required, _options, _time, _log) = (source, required, options, time, log);
@@ -39,7 +44,10 @@ public sealed class Spread : IAsyncDisposable
         _lanes = Task.WhenAll(Enumerable.Range(0, Math.Min(lanes, _queue.Count)).Select(_ => RunLaneAsync()));
     }
 
-    /// <summary>Peers that have the blob on their disks, once all lanes have ended: as many as wanted, or all that could be reached.</summary>
+    /// <summary>
+    /// Peers that have the blob on their disks, once all lanes have ended: as many as wanted, or all that could be
+    /// reached.
+    /// </summary>
     public async Task<int> FinishAsync()
     {
         await _lanes;
@@ -92,7 +100,8 @@ public sealed class Spread : IAsyncDisposable
 
     private async Task<string?> PushAsync(Peer peer)
     {
-        var header = new UploadHeader { Blob = UnsafeByteOperations.UnsafeWrap(_source.Hash.ToArray()), Length = _source.Length };
+        var header = new UploadHeader { Blob = UnsafeByteOperations.UnsafeWrap(_source.Hash.ToArray()),
+            Length = _source.Length };
         string reason = "";
         long offset = 0;
         for (int idle = 0; idle < IdleTurnsMax;)

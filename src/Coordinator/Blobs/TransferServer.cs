@@ -4,14 +4,17 @@ using Quorate.Shared.Transfer;
 
 namespace Quorate.Coordinator.Blobs;
 
-/// <summary>What Kestrel and gRPC must be told so that fifty uploads at once stay far below 150 MB and slow ones are not cut.</summary>
+/// <summary>
+/// What Kestrel and gRPC must be told so that fifty uploads at once stay far below 150 MB and slow ones are not cut.
+/// </summary>
 public static class TransferServer
 {
     public static void Apply(KestrelServerOptions options)
     {
         var limits = options.Limits;
         limits.MaxRequestBodySize = null;
-        // A relay waits for its trainer and a heartbeat stream is mostly silent: silence is judged by StallGuard and leases, not by a rate.
+        // A relay waits for its trainer and a heartbeat stream is mostly silent: silence is judged by StallGuard and
+        // leases, not by a rate.
         limits.MinRequestBodyDataRate = null;
         limits.MinResponseDataRate = null;
         // Bytes that wait in memory for a service that does not read: these times the number of uploads.

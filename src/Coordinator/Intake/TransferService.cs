@@ -12,7 +12,10 @@ namespace Quorate.Coordinator.Intake;
 /// </summary>
 public sealed record UploadRules
 {
-    /// <summary>Non-null: the answer, nothing need be sent. Throws <see cref="RpcException"/> where this node cannot accept, as on a follower.</summary>
+    /// <summary>
+    /// Non-null: the answer, nothing need be sent. Throws <see cref="RpcException"/> where this node cannot accept, as
+    /// on a follower.
+    /// </summary>
     public required Func<UploadHeader, VerdictReply?> Admit { get; init; }
 
     /// <summary>Called with the file once its bytes are durable on a majority; checks and commits the fact.</summary>
@@ -20,13 +23,15 @@ public sealed record UploadRules
 }
 
 /// <summary>
-/// Weights in and out, for trainers. An upload is admitted, received and relayed in one go, made durable on a majority, and only then committed:
-/// ACCEPTED always means bytes on f + 1 disks and the fact in the log.
+/// Weights in and out, for trainers. An upload is admitted, received and relayed in one go, made durable on a majority,
+/// and only then committed: ACCEPTED always means bytes on f + 1 disks and the fact in the log.
 /// </summary>
 public sealed class TransferService(
-    BlobStore store, Replication replication, UploadRules rules, ReplicationOptions options, TimeProvider time) : TransferBase
+    BlobStore store, Replication replication, UploadRules rules, ReplicationOptions options, TimeProvider time)
+        : TransferBase
 {
-    public override Task Download(DownloadRequest request, IServerStreamWriter<Part> parts, ServerCallContext context) =>
+    public override Task Download(DownloadRequest request, IServerStreamWriter<Part> parts,
+        ServerCallContext context) =>
         BlobSending.SendAsync(store, request, parts, context.CancellationToken);
 
     public override async Task<VerdictReply> Offer(UploadHeader header, ServerCallContext context)
@@ -49,7 +54,8 @@ public sealed class TransferService(
             if (rules.Admit(header) is { } answer) return answer;
             if (await StoreAsync(header, first, parts, guard) is { } refusal) return refusal;
             guard.Pause();
-            return await rules.CommitAsync(header, store.PathOf(BlobHash.FromBytes(header.Blob.Span)), context.CancellationToken);
+            return await rules.CommitAsync(header, store.PathOf(BlobHash.FromBytes(header.Blob.Span)),
+                context.CancellationToken);
         }
         catch (StoreFullException e)
         {
@@ -57,16 +63,19 @@ public sealed class TransferService(
         }
         catch (Exception e) when (Reception.IsCut(e, context))
         {
-            throw new RpcException(new Status(StatusCode.Aborted, $"The upload was cut ({e.Message}); go on where Offer says."));
+            throw new RpcException(new Status(StatusCode.Aborted,
+                $"The upload was cut ({e.Message}); go on where Offer says."));
         }
     }
 
     /// <summary>Null: a majority has the bytes on disk. Otherwise the answer.</summary>
-    private async Task<VerdictReply?> StoreAsync(UploadHeader header, Part first, IAsyncStreamReader<Part> parts, StallGuard guard)
+    private async Task<VerdictReply?> StoreAsync(
+        UploadHeader header, Part first, IAsyncStreamReader<Part> parts, StallGuard guard)
     {
         var hash = BlobHash.FromBytes(header.Blob.Span);
         int copies = replication.Majority, there;
-        using var writer = await store.HasAsync(hash, guard.Token) ? null : await store.BeginAsync(hash, header.Length, guard.Token);
+        using var writer = await store.HasAsync(hash, guard.Token) ? null : await store.BeginAsync(
+            hash, header.Length, guard.Token);
         if (await store.HasAsync(hash, guard.Token))
         {
             guard.Pause();
@@ -78,10 +87,13 @@ public sealed class TransferService(
             await using var relay = replication.Relay(writer.Source, copies, guard.Token);
             if (await Reception.ReceiveAsync(writer, first, parts, guard) is { } refusal) return refusal;
             guard.Pause();
-            if (!await writer.CompleteAsync()) return Reception.Rejected($"The bytes are not those of blob {hash.Short} (wrong SHA-256).");
+            if (!await writer.CompleteAsync()) return Reception.Rejected(
+                $"The bytes are not those of blob {hash.Short} (wrong SHA-256).");
             there = 1 + await relay.FinishAsync();
         }
         return there >= copies ? null : throw new RpcException(new Status(
-            StatusCode.Unavailable, $"Blob {hash.Short} lies on {there} of the {copies} disks it needs; too few peers answer. Send it again."));
+            StatusCode.Unavailable,
+                $"Blob {hash.Short} lies on {there} of the {copies} disks it needs; "
+                + "too few peers answer. Send it again."));
     }
 }

@@ -8,25 +8,28 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Shared.Transfer;
 
 /// <summary>
-/// Brings a blob from any of several replicas into a file. The bytes grow in PATH.part, which survives a cut, a restart and a change of
-/// replica; a damaged part is asked for again by itself; the file gets its name only when the whole has the right SHA-256.
-/// It is not fsynced: whoever needs that (a coordinator) has a store of its own. The <paramref name="replicas"/> (at least one) are
-/// asked in turn, starting with the first.
+/// Brings a blob from any of several replicas into a file. The bytes grow in PATH.part, which survives a cut, a restart
+/// and a change of replica; a damaged part is asked for again by itself; the file gets its name only when the whole has
+/// the right SHA-256. It is not fsynced: whoever needs that (a coordinator) has a store of its own. The
+/// <paramref name="replicas"/> (at least one) are asked in turn, starting with the first.
 /// </summary>
 public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRules rules, TimeProvider time)
 {
     /// <summary>Damaged parts asked for again within one attempt, before the replica counts as bad.</summary>
     private const int RefetchesMax = 16;
 
-    /// <summary>Whole blobs that came with a wrong hash before giving up: one may have begun with an old, bad PATH.part.</summary>
+    /// <summary>
+    /// Whole blobs that came with a wrong hash before giving up: one may have begun with an old, bad PATH.part.
+    /// </summary>
     private const int WrongWholesMax = 2;
 
     /// <summary>
-    /// Fetches the blob of <paramref name="length"/> bytes to <paramref name="path"/>. <paramref name="progress"/> is called with the bytes
-    /// in place so far, from any thread.
+    /// Fetches the blob of <paramref name="length"/> bytes to <paramref name="path"/>. <paramref name="progress"/> is
+    /// called with the bytes in place so far, from any thread.
     /// </summary>
     /// <exception cref="TransferException">Given up; PATH.part keeps what arrived.</exception>
-    public async Task FetchAsync(BlobHash hash, long length, string path, Action<long>? progress, CancellationToken token)
+    public async Task FetchAsync(BlobHash hash, long length, string path, Action<long>? progress,
+        CancellationToken token)
     {
         string partial = path + ".part";
         using var fetch = new State(hash, length, partial, progress);
@@ -50,9 +53,11 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
         catch (Exception e) when (RetryRules.IsPassing(e) || e is RpcException)
         {
             throw new TransferException(
-                $"Blob {hash.Short} could not be downloaded, {fetch.Offset} of {length} bytes are here: {BlobUpload.Say(e)}", e);
+                $"Blob {hash.Short} could not be downloaded, {fetch.Offset} of {length} bytes are here: "
+                + BlobUpload.Say(e), e);
         }
-        throw new TransferException($"Blob {hash.Short} arrived {WrongWholesMax} times with a wrong SHA-256; nothing was kept.");
+        throw new TransferException(
+            $"Blob {hash.Short} arrived {WrongWholesMax} times with a wrong SHA-256; nothing was kept.");
     }
 
     /// <summary>One attempt at one replica. Returns when it made progress, throws when it made none.</summary>
@@ -72,10 +77,12 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
                 if (part.Offset != fetch.Offset || part.Length == 0 || part.Length > fetch.Length - fetch.Offset)
                     throw new InvalidDataException($"The part at {part.Offset} does not follow {fetch.Offset}.");
                 if (part.Intact) fetch.Append(part);
-                else if (++refetches > RefetchesMax) throw new InvalidDataException($"More than {RefetchesMax} parts were damaged.");
+                else if (++refetches > RefetchesMax) throw new InvalidDataException(
+                    $"More than {RefetchesMax} parts were damaged.");
                 else await RefetchAsync(replica, fetch, part.Length, guard);
             }
-            if (fetch.Offset < fetch.Length) throw new InvalidDataException($"The replica stopped at {fetch.Offset} of {fetch.Length} bytes.");
+            if (fetch.Offset < fetch.Length) throw new InvalidDataException(
+                $"The replica stopped at {fetch.Offset} of {fetch.Length} bytes.");
         }
         catch (OperationCanceledException) when (guard.IsCut)
         {
@@ -90,7 +97,8 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
     private static async Task RefetchAsync(TransferClient replica, State fetch, int length, StallGuard guard)
     {
         using var call = replica.Download(fetch.Ask(length), guard.Token);
-        if (!await call.ResponseStream.MoveNext(guard.Token)) throw new InvalidDataException("A damaged part did not come again.");
+        if (!await call.ResponseStream.MoveNext(guard.Token)) throw new InvalidDataException(
+            "A damaged part did not come again.");
         using var part = call.ResponseStream.Current;
         guard.Moved();
         if (!part.Intact || part.Offset != fetch.Offset || part.Length != length)
@@ -129,7 +137,8 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
         public DownloadRequest Ask(long length)
         {
             var name = _hash.ToArray();
-            return new DownloadRequest { Blob = UnsafeByteOperations.UnsafeWrap(name), Offset = Offset, Length = length };
+            return new DownloadRequest { Blob = UnsafeByteOperations.UnsafeWrap(name), Offset = Offset,
+                Length = length };
         }
 
         public void Append(Part part)

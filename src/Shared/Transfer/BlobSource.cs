@@ -4,8 +4,9 @@ using Quorate.Rounds;
 namespace Quorate.Shared.Transfer;
 
 /// <summary>
-/// The bytes of a blob in a file, complete or still being written. Readers of a growing blob follow the writer through the page
-/// cache: the file is the queue, so a slow reader holds up nobody, costs no memory, and may start at any offset.
+/// The bytes of a blob in a file, complete or still being written. Readers of a growing blob follow the writer through
+/// the page cache: the file is the queue, so a slow reader holds up nobody, costs no memory, and may start at any
+/// offset.
 /// Invariant: bytes below <see cref="Available"/> are in the file and do not change.
 /// </summary>
 public sealed class BlobSource : IDisposable
@@ -35,7 +36,9 @@ public sealed class BlobSource : IDisposable
         return new BlobSource(hash, length, file, length);
     }
 
-    /// <summary>A blob of which the first <paramref name="available"/> bytes are there. Takes over the handle.</summary>
+    /// <summary>
+    /// A blob of which the first <paramref name="available"/> bytes are there. Takes over the handle.
+    /// </summary>
     public static BlobSource Growing(BlobHash hash, long length, SafeFileHandle file, long available) =>
         new(hash, length, file, available);
 
@@ -62,7 +65,8 @@ public sealed class BlobSource : IDisposable
             Task grown;
             lock (_gate)
             {
-                if (_ended) throw new EndOfStreamException($"Blob {Hash.Short} stopped at {Available} of {Length} bytes.");
+                if (_ended) throw new EndOfStreamException(
+                    $"Blob {Hash.Short} stopped at {Available} of {Length} bytes.");
                 if (Available > offset) return;
                 _grown ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 grown = _grown.Task;
@@ -79,7 +83,8 @@ public sealed class BlobSource : IDisposable
         for (int count = 0; count < wanted;)
         {
             int read = RandomAccess.Read(_file, buffer[count..wanted], offset + count);
-            if (read == 0) throw new EndOfStreamException($"The file of blob {Hash.Short} was cut to {offset + count} bytes.");
+            if (read == 0) throw new EndOfStreamException(
+                $"The file of blob {Hash.Short} was cut to {offset + count} bytes.");
             count += read;
         }
         return wanted;

@@ -5,19 +5,20 @@ using BlobHash = Quorate.Rounds.BlobHash;
 namespace Quorate.Shared.Transfer;
 
 /// <summary>
-/// Brings a file to the leader and returns its verdict. What the cluster already has is not sent again; a cut upload goes on where the
-/// receiver says, at whoever leads by then: <paramref name="leader"/> is called before each attempt with the last failure (null at
-/// first), whose trailers may name another leader, and gives whom to ask.
+/// Brings a file to the leader and returns its verdict. What the cluster already has is not sent again; a cut upload
+/// goes on where the receiver says, at whoever leads by then: <paramref name="leader"/> is called before each attempt
+/// with the last failure (null at first), whose trailers may name another leader, and gives whom to ask.
 /// </summary>
 public sealed class BlobUpload(
     Func<RpcException?, CancellationToken, ValueTask<TransferClient>> leader, RetryRules rules, TimeProvider time)
 {
     /// <summary>
-    /// Sends the file at <paramref name="path"/>, whose hash and length the header states. <paramref name="progress"/> is called with the
-    /// bytes sent so far, from any thread; it goes back when bytes are sent again.
+    /// Sends the file at <paramref name="path"/>, whose hash and length the header states. <paramref name="progress"/>
+    /// is called with the bytes sent so far, from any thread; it goes back when bytes are sent again.
     /// </summary>
     /// <returns>Accepted, Duplicate, Stale or Rejected. Never Incomplete.</returns>
-    /// <exception cref="TransferException">Given up: no attempt of the last few made progress, or the refusal is final.</exception>
+    /// <exception cref="TransferException">Given up: no attempt of the last few made progress, or the refusal is
+    /// final.</exception>
     public async Task<VerdictReply> SendAsync(
         UploadHeader header, string path, Action<long>? progress, CancellationToken token)
     {
@@ -31,21 +32,26 @@ public sealed class BlobUpload(
         {
             while (true)
             {
-                // One turn of this loop is one stretch of progress, so it ends: offsets only rise between turns (see TryAsync).
-                var reply = await pipeline.ExecuteAsync((state, t) => new ValueTask<VerdictReply>(TryAsync(state, t)), upload, token);
+                // One turn of this loop is one stretch of progress, so it ends: offsets only rise between turns (see
+                // TryAsync).
+                var reply = await pipeline.ExecuteAsync(
+                    (state, t) => new ValueTask<VerdictReply>(TryAsync(state, t)), upload, token);
                 if (reply.Verdict != Verdict.Incomplete) return reply;
             }
         }
         catch (Exception e) when (RetryRules.IsPassing(e) || e is RpcException)
         {
             throw new TransferException(
-                $"Blob {hash.Short} could not be uploaded, {upload.Reached} of {header.Length} bytes arrived: {Say(e)}", e);
+                $"Blob {hash.Short} could not be uploaded, {upload.Reached} of {header.Length} bytes arrived: "
+                + Say(e), e);
         }
     }
 
     internal static string Say(Exception fault) => fault is RpcException rpc ? rpc.Status.Detail : fault.Message;
 
-    /// <summary>One attempt. Incomplete means progress; an attempt without any throws, so that the pipeline counts it.</summary>
+    /// <summary>
+    /// One attempt. Incomplete means progress; an attempt without any throws, so that the pipeline counts it.
+    /// </summary>
     private async Task<VerdictReply> TryAsync(State upload, CancellationToken token)
     {
         try
@@ -61,7 +67,8 @@ public sealed class BlobUpload(
         {
             upload.Refusal = e as RpcException;
             // The offer that opened this attempt showed what the one before it had brought.
-            if (upload.Advance(upload.Offered)) return new VerdictReply { Verdict = Verdict.Incomplete, Have = upload.Offered };
+            if (upload.Advance(upload.Offered)) return new VerdictReply { Verdict = Verdict.Incomplete,
+                Have = upload.Offered };
             throw;
         }
     }
@@ -81,7 +88,8 @@ public sealed class BlobUpload(
             }
             guard.Moved();
             using var call = client.Upload(guard.Token);
-            return await PartSending.SendAsync(call, upload.Header, upload.Source, offset, guard, rules.AnswerTimeout, upload.Progress);
+            return await PartSending.SendAsync(
+                call, upload.Header, upload.Source, offset, guard, rules.AnswerTimeout, upload.Progress);
         }
         catch (OperationCanceledException) when (guard.IsCut)
         {

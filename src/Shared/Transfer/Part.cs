@@ -5,8 +5,8 @@ using Crc = System.IO.Hashing.Crc32;
 namespace Quorate.Shared.Transfer;
 
 /// <summary>
-/// A piece of a blob on its way, with its bytes in a pooled buffer. Dispose gives the buffer back; the data must not be touched after.
-/// The same message as <see cref="Protocol.Part"/>, without its allocations.
+/// A piece of a blob on its way, with its bytes in a pooled buffer. Dispose gives the buffer back; the data must not be
+/// touched after. The same message as <see cref="Protocol.Part"/>, without its allocations.
 /// </summary>
 public sealed class Part : IDisposable
 {
@@ -14,10 +14,11 @@ public sealed class Part : IDisposable
     public const int BytesMax = 1 << 20;
 
     /// <summary>
-    /// The data our own programs put in a part: 63 pages, so that part, header and gRPC prefix fit the pool's 256 KiB buffers and
-    /// the second-level cache, and fifty transfers at once hold a quarter of the memory that 1 MiB parts would.
+    /// The data our own programs put in a part: 31 pages, so that part, header and gRPC prefix fit the pool's 128 KiB
+    /// buffers and the second-level cache, and fifty transfers at once hold an eighth of the memory that 1 MiB parts
+    /// would.
     /// </summary>
-    public const int BytesUsual = 252 * 1024;
+    public const int BytesUsual = 124 * 1024;
 
     private byte[]? _buffer;
 
@@ -51,7 +52,10 @@ public sealed class Part : IDisposable
         return new Part(ArrayPool<byte>.Shared.Rent(capacity));
     }
 
-    /// <summary>Declares the first <paramref name="length"/> bytes of the room to be the blob's bytes at <paramref name="offset"/>.</summary>
+    /// <summary>
+    /// Declares the first <paramref name="length"/> bytes of the room to be the blob's bytes at
+    /// <paramref name="offset"/>.
+    /// </summary>
     public void Fill(long offset, int length)
     {
         Describe(offset, length, Crc.HashToUInt32(Buffer.AsSpan(0, length)));

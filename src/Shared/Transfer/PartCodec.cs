@@ -7,16 +7,19 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Shared.Transfer;
 
 /// <summary>
-/// The bytes of a <see cref="Part"/>: those of the protobuf message quorate.v1.Part, read into a pooled buffer and written with one copy.
-/// Stricter than protobuf where that costs nothing: no repeated field, no wrong wire type, no negative offset, and every size is
-/// bounded before anything is allocated from it. Unknown fields are skipped, up to <see cref="UnknownFieldsMax"/>.
+/// The bytes of a <see cref="Part"/>: those of the protobuf message quorate.v1.Part, read into a pooled buffer and
+/// written with one copy. Stricter than protobuf where that costs nothing: no repeated field, no wrong wire type, no
+/// negative offset, and every size is bounded before anything is allocated from it. Unknown fields are skipped, up to
+/// <see cref="UnknownFieldsMax"/>.
 /// </summary>
 public static class PartCodec
 {
     /// <summary>Bytes of the header: two slugs, a hash and numbers stay below 300.</summary>
     public const int HeaderBytesMax = 4096;
 
-    /// <summary>The most bytes of a message on the wire: data, header, and room for fields of a later version.</summary>
+    /// <summary>
+    /// The most bytes of a message on the wire: data, header, and room for fields of a later version.
+    /// </summary>
     public const int MessageBytesMax = Part.BytesMax + 16 * 1024;
 
     /// <summary>Fields of a later version that are skipped before the message counts as damaged.</summary>

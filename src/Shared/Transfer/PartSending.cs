@@ -7,9 +7,10 @@ namespace Quorate.Shared.Transfer;
 public static class PartSending
 {
     /// <summary>
-    /// Sends from <paramref name="offset"/> on, at least one part (the header may travel alone). The receiver may answer before the end,
-    /// for example INCOMPLETE with another offset; sending stops then. Only the receiver's silence counts for the guard,
-    /// not that of a source which is still being written. After the last part the receiver has <paramref name="answerWithin"/>.
+    /// Sends from <paramref name="offset"/> on, at least one part (the header may travel alone). The receiver may
+    /// answer before the end, for example INCOMPLETE with another offset; sending stops then. Only the receiver's
+    /// silence counts for the guard, not that of a source which is still being written. After the last part the
+    /// receiver has <paramref name="answerWithin"/>.
     /// </summary>
     /// <exception cref="TimeoutException">The receiver took or said nothing for the guard's limit.</exception>
     /// <exception cref="RpcException">The call failed.</exception>
@@ -26,7 +27,8 @@ public static class PartSending
                 await StreamAsync(call, header, source, offset, guard, progress);
             }
             catch (Exception e) when (
-                e is RpcException or InvalidOperationException or OperationCanceledException && !guard.Token.IsCancellationRequested)
+                e is RpcException or InvalidOperationException or OperationCanceledException
+                    && !guard.Token.IsCancellationRequested)
             {
                 // A write fails when the receiver has answered already: the answer says more than the failure.
             }
@@ -43,8 +45,7 @@ public static class PartSending
         AsyncClientStreamingCall<Part, VerdictReply> call, UploadHeader header, BlobSource source, long offset,
         StallGuard guard, Action<long>? progress)
     {
-        using var part = Part.Rent(Part.BytesUsual);
-        part.Header = header;
+        UploadHeader? first = header;
         do
         {
             if (source.Available <= offset)
@@ -54,11 +55,14 @@ public static class PartSending
                 if (await Task.WhenAny(more, call.ResponseAsync) != more) return;
                 await more;
             }
+            // Rented anew for each part: a lane that waits for its source holds no buffer.
+            using var part = Part.Rent(Part.BytesUsual);
             int count = source.Read(offset, part.Room.Span[..Part.BytesUsual]);
             part.Fill(offset, count);
+            part.Header = first;
             guard.Moved();
             await call.RequestStream.WriteAsync(part, guard.Token);
-            part.Header = null;
+            first = null;
             offset += count;
             progress?.Invoke(offset);
         }

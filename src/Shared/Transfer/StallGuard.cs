@@ -3,7 +3,8 @@ using Grpc.Core;
 namespace Quorate.Shared.Transfer;
 
 /// <summary>
-/// A token that is cancelled when nothing moved for a while: a limit on silence, not on the whole, so that it fits 30 kB and 30 GB alike.
+/// A token that is cancelled when nothing moved for a while: a limit on silence, not on the whole, so that it fits 30
+/// kB and 30 GB alike.
 /// </summary>
 public sealed class StallGuard : IDisposable
 {
@@ -21,7 +22,9 @@ public sealed class StallGuard : IDisposable
 
     public CancellationToken Token => _either.Token;
 
-    /// <summary>Whether something else than the caller ended what ran under the token: silence, or the other side.</summary>
+    /// <summary>
+    /// Whether something else than the caller ended what ran under the token: silence, or the other side.
+    /// </summary>
     public bool IsCut => !_outer.IsCancellationRequested;
 
     /// <summary>Something moved: the silence starts anew.</summary>

@@ -5,8 +5,8 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Shared.Transfer;
 
 /// <summary>
-/// The services Transfer and Peers of transfer.proto, bound by hand so that <see cref="Part"/> uses <see cref="PartCodec"/>. The names
-/// on the wire are those that any protobuf tool generates.
+/// The services Transfer and Peers of transfer.proto, bound by hand so that <see cref="Part"/> uses
+/// <see cref="PartCodec"/>. The names on the wire are those that any protobuf tool generates.
 /// </summary>
 public static class TransferContract
 {
@@ -16,7 +16,8 @@ public static class TransferContract
     private static readonly Marshaller<UploadHeader> _header = MessageMarshaller(UploadHeader.Parser);
 
     internal static readonly Method<DownloadRequest, Part> Download = new(
-        MethodType.ServerStreaming, TransferName, "Download", MessageMarshaller(DownloadRequest.Parser), PartCodec.Marshaller);
+        MethodType.ServerStreaming, TransferName, "Download", MessageMarshaller(DownloadRequest.Parser),
+            PartCodec.Marshaller);
 
     internal static readonly Method<UploadHeader, VerdictReply> Offer = new(
         MethodType.Unary, TransferName, "Offer", _header, _verdict);
@@ -28,28 +29,39 @@ public static class TransferContract
         MethodType.ClientStreaming, PeersName, "PutBlob", PartCodec.Marshaller, _verdict);
 
     internal static readonly Method<HoldsRequest, HoldsReply> Holds = new(
-        MethodType.Unary, PeersName, "Holds", MessageMarshaller(HoldsRequest.Parser), MessageMarshaller(HoldsReply.Parser));
+        MethodType.Unary, PeersName, "Holds", MessageMarshaller(HoldsRequest.Parser), MessageMarshaller(
+            HoldsReply.Parser));
 
     internal static readonly Method<HelloRequest, HelloReply> Hello = new(
-        MethodType.Unary, PeersName, "Hello", MessageMarshaller(HelloRequest.Parser), MessageMarshaller(HelloReply.Parser));
+        MethodType.Unary, PeersName, "Hello", MessageMarshaller(HelloRequest.Parser), MessageMarshaller(
+            HelloReply.Parser));
 
-    /// <summary>Called by gRPC's server with a null service (it only wants the methods) or with the service itself.</summary>
+    /// <summary>
+    /// Called by gRPC's server with a null service (it only wants the methods) or with the service itself.
+    /// </summary>
     public static void BindService(ServiceBinderBase binder, TransferBase? service)
     {
-        binder.AddMethod(Download, service is null ? null : new ServerStreamingServerMethod<DownloadRequest, Part>(service.Download));
-        binder.AddMethod(Offer, service is null ? null : new UnaryServerMethod<UploadHeader, VerdictReply>(service.Offer));
-        binder.AddMethod(Upload, service is null ? null : new ClientStreamingServerMethod<Part, VerdictReply>(service.Upload));
+        binder.AddMethod(Download, service is null ? null : new ServerStreamingServerMethod<DownloadRequest, Part>(
+            service.Download));
+        binder.AddMethod(Offer, service is null ? null : new UnaryServerMethod<UploadHeader, VerdictReply>(
+            service.Offer));
+        binder.AddMethod(Upload, service is null ? null : new ClientStreamingServerMethod<Part, VerdictReply>(
+            service.Upload));
     }
 
     /// <inheritdoc cref="BindService(ServiceBinderBase, TransferBase)"/>
     public static void BindService(ServiceBinderBase binder, PeersBase? service)
     {
-        binder.AddMethod(PutBlob, service is null ? null : new ClientStreamingServerMethod<Part, VerdictReply>(service.PutBlob));
-        binder.AddMethod(Holds, service is null ? null : new UnaryServerMethod<HoldsRequest, HoldsReply>(service.Holds));
-        binder.AddMethod(Hello, service is null ? null : new UnaryServerMethod<HelloRequest, HelloReply>(service.Hello));
+        binder.AddMethod(PutBlob, service is null ? null : new ClientStreamingServerMethod<Part, VerdictReply>(
+            service.PutBlob));
+        binder.AddMethod(Holds, service is null ? null : new UnaryServerMethod<HoldsRequest, HoldsReply>(
+            service.Holds));
+        binder.AddMethod(Hello, service is null ? null : new UnaryServerMethod<HelloRequest, HelloReply>(
+            service.Hello));
     }
 
-    private static Marshaller<T> MessageMarshaller<T>(MessageParser<T> parser) where T : class, IMessage<T>, IBufferMessage =>
+    private static Marshaller<T> MessageMarshaller<T>(MessageParser<T> parser) where T : class, IMessage<T>,
+        IBufferMessage =>
         Marshallers.Create<T>(
             (message, context) =>
             {
@@ -88,7 +100,8 @@ public abstract class PeersBase
 public sealed class TransferClient(CallInvoker invoker)
 {
     public AsyncServerStreamingCall<Part> Download(DownloadRequest request, CancellationToken token) =>
-        invoker.AsyncServerStreamingCall(TransferContract.Download, null, new CallOptions(cancellationToken: token), request);
+        invoker.AsyncServerStreamingCall(TransferContract.Download, null, new CallOptions(cancellationToken: token),
+            request);
 
     public AsyncUnaryCall<VerdictReply> Offer(UploadHeader header, CancellationToken token) =>
         invoker.AsyncUnaryCall(TransferContract.Offer, null, new CallOptions(cancellationToken: token), header);

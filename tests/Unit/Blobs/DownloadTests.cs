@@ -21,7 +21,8 @@ public sealed class DownloadTests
     public async Task A_cut_download_goes_on_at_another_replica_where_it_was()
     {
         await using var nodes = await StartAsync(2);
-        nodes[0].Sending = (count, _) => { if (count == 4) throw new RpcException(new Status(StatusCode.Unavailable, "cut")); };
+        nodes[0].Sending = (count, _) => { if (count == 4) throw new RpcException(new Status(StatusCode.Unavailable,
+            "cut")); };
         string path = nodes.NewPath();
         long progress = 0;
         await Download(nodes).FetchAsync(_hash, _content.Length, path, at => progress = at, default);
@@ -86,7 +87,8 @@ public sealed class DownloadTests
             part.Fill(part.Offset, part.Length);
         };
         string path = nodes.NewPath();
-        await Assert.ThrowsAsync<TransferException>(() => Download(nodes).FetchAsync(_hash, _content.Length, path, null, default));
+        await Assert.ThrowsAsync<TransferException>(
+            () => Download(nodes).FetchAsync(_hash, _content.Length, path, null, default));
         Assert.False(File.Exists(path));
     }
 
@@ -94,9 +96,11 @@ public sealed class DownloadTests
     public async Task A_range_that_cannot_be_is_refused()
     {
         await using var nodes = await StartAsync(1);
-        foreach (var (offset, length) in new[] { (-1L, 0L), (_content.Length + 1L, 0L), (5L, -1L), (5L, (long)_content.Length), (1L, long.MaxValue) })
+        foreach (var (offset, length) in new[] { (-1L, 0L), (_content.Length + 1L, 0L), (5L, -1L), (
+            5L, (long)_content.Length), (1L, long.MaxValue) })
         {
-            var request = new DownloadRequest { Blob = Google.Protobuf.ByteString.CopyFrom(_hash.ToArray()), Offset = offset, Length = length };
+            var request = new DownloadRequest { Blob = Google.Protobuf.ByteString.CopyFrom(_hash.ToArray()),
+                Offset = offset, Length = length };
             using var call = nodes[0].Client.Download(request, default);
             var fault = await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(default));
             Assert.Equal(StatusCode.OutOfRange, fault.StatusCode);
@@ -121,5 +125,6 @@ public sealed class DownloadTests
         return nodes;
     }
 
-    private static BlobDownload Download(TestNodes nodes) => new([.. nodes.All.Select(node => node.Client)], _rules, TimeProvider.System);
+    private static BlobDownload Download(TestNodes nodes) =>
+        new([.. nodes.All.Select(node => node.Client)], _rules, TimeProvider.System);
 }

@@ -11,12 +11,16 @@ using Verdict = Quorate.Shared.Protocol.Verdict;
 
 namespace Quorate.Unit.Blobs;
 
-/// <summary>Three nodes, real sockets: uploads, relays, repair. Promises P1 (durable before told) and P8 (refusal changes nothing).</summary>
+/// <summary>
+/// Three nodes, real sockets: uploads, relays, repair. Promises P1 (durable before told) and P8 (refusal changes
+/// nothing).
+/// </summary>
 public sealed class ReplicationTests
 {
     private static readonly byte[] _content = Bytes(5 * Part.BytesUsual + 77);
     private static readonly BlobHash _hash = BlobHash.Of(_content);
-    private static readonly RetryRules _rules = new() { Delay = TimeSpan.FromMilliseconds(1), DelayMax = TimeSpan.FromMilliseconds(5), Jitter = () => 0.5 };
+    private static readonly RetryRules _rules = new() { Delay = TimeSpan.FromMilliseconds(1),
+        DelayMax = TimeSpan.FromMilliseconds(5), Jitter = () => 0.5 };
 
     [Fact]
     public async Task An_upload_is_committed_only_with_two_durable_copies_and_takes_no_third()
@@ -38,7 +42,8 @@ public sealed class ReplicationTests
     public async Task Both_followers_share_the_work()
     {
         await using var nodes = await TestNodes.StartAsync();
-        for (int seed = 0; seed < 16; seed++) Assert.Equal(Verdict.Accepted, (await UploadAsync(nodes, Bytes(100, seed))).Verdict);
+        for (int seed = 0; seed < 16; seed++) Assert.Equal(
+            Verdict.Accepted, (await UploadAsync(nodes, Bytes(100, seed))).Verdict);
         Assert.Equal(16, nodes[0].Store.List().Count());
         Assert.Equal(16, nodes[1].Store.List().Count() + nodes[2].Store.List().Count());
         Assert.NotEmpty(nodes[1].Store.List());
@@ -73,7 +78,8 @@ public sealed class ReplicationTests
         await using var nodes = await TestNodes.StartAsync();
         bool down = true;
         foreach (var node in nodes.All.Skip(1))
-            node.Received = (_, _) => down ? throw new RpcException(new Status(StatusCode.Unavailable, "down")) : Task.CompletedTask;
+            node.Received = (_, _) => down ? throw new RpcException(new Status(StatusCode.Unavailable, "down"))
+                : Task.CompletedTask;
         await Assert.ThrowsAsync<TransferException>(() => UploadAsync(nodes, rules: _rules with { Attempts = 2 }));
         Assert.Empty(nodes[0].Committed);
         down = false;
@@ -86,7 +92,8 @@ public sealed class ReplicationTests
     {
         await using var nodes = await TestNodes.StartAsync();
         int received = 0;
-        nodes[0].Received = (count, _) => Interlocked.Increment(ref received) == 4 ? throw new IOException("cut") : Task.CompletedTask;
+        nodes[0].Received = (count, _) => Interlocked.Increment(ref received) == 4 ? throw new IOException("cut")
+            : Task.CompletedTask;
         Assert.Equal(Verdict.Accepted, (await UploadAsync(nodes)).Verdict);
         // Six parts, one of them twice: the part that the cut fell on.
         Assert.Equal(7, received);
@@ -120,7 +127,8 @@ public sealed class ReplicationTests
             Assert.NotEmpty(reply.Reason);
             Assert.Equal(0, nodes[0].Store.PartLength(_hash));
         }
-        foreach (var header in new[] { Header(_hash, 0), Header(_hash, -1), Header(_hash, Limits.BlobBytes + 1), new UploadHeader { Length = 5 } })
+        foreach (var header in new[] { Header(_hash, 0), Header(_hash, -1), Header(_hash, Limits.BlobBytes + 1),
+            new UploadHeader { Length = 5 } })
             Assert.Equal(Verdict.Rejected, (await SendAsync(nodes[0], Sealed(0, 5, header))).Verdict);
         Assert.Equal(Verdict.Rejected, (await SendAsync(nodes[0], Sealed(0, 5))).Verdict);
         Assert.Empty(nodes[0].Committed);
@@ -148,7 +156,8 @@ public sealed class ReplicationTests
     {
         await using var nodes = await TestNodes.StartAsync();
         await nodes[1].Store.PutAsync(_content);
-        Assert.Equal(3, await nodes[0].Replication.EnsureAsync(_hash, _content.Length, copies: 3, required: 3, default));
+        Assert.Equal(3, await nodes[0].Replication.EnsureAsync(
+            _hash, _content.Length, copies: 3, required: 3, default));
         await nodes[2].StopAsync();
         var other = await nodes[0].Store.PutAsync(Bytes(1000));
         Assert.Equal(2, await nodes[0].Replication.EnsureAsync(other, 1000, copies: 3, required: 2, default));
@@ -165,7 +174,8 @@ public sealed class ReplicationTests
         nodes[1].Sending = (count, part) => { if (count == 2) part.Room.Span[9] ^= 1; };
         await nodes[2].Store.PutAsync(_content);
         var puller = new Puller(
-            nodes[0].Store, nodes[0].Replication, () => [new WantedBlob(_hash, _content.Length)], TimeProvider.System, NullLogger<Puller>.Instance);
+            nodes[0].Store, nodes[0].Replication, () =>
+                [new WantedBlob(_hash, _content.Length)], TimeProvider.System, NullLogger<Puller>.Instance);
         await puller.PassAsync(default);
         Assert.True(await nodes[0].Store.HasAsync(_hash, default));
         nodes[0].Store.DeleteIdle(_hash, DateTimeOffset.MaxValue);
@@ -200,10 +210,12 @@ public sealed class ReplicationTests
         Assert.Equal(0, (await nodes[0].PeersClient.Hello(new HelloRequest(), default)).Node);
     }
 
-    private static async Task<VerdictReply> UploadAsync(TestNodes nodes, byte[]? content = null, RetryRules? rules = null)
+    private static async Task<VerdictReply> UploadAsync(
+        TestNodes nodes, byte[]? content = null, RetryRules? rules = null)
     {
         content ??= _content;
-        var upload = new BlobUpload((_, _) => ValueTask.FromResult(nodes[0].Client), rules ?? _rules, TimeProvider.System);
+        var upload = new BlobUpload((_, _) => ValueTask.FromResult(nodes[0].Client), rules ?? _rules,
+            TimeProvider.System);
         return await upload.SendAsync(Header(BlobHash.Of(content), content.Length), nodes.File(content), null, default);
     }
 

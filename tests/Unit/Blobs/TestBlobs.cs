@@ -11,10 +11,13 @@ internal sealed class TestDirectory : IDisposable
 
     public void Dispose() => Directory.Delete(Root, recursive: true);
 
-    public BlobStore Store(string name = "node", Func<BlobStoreOptions, BlobStoreOptions>? change = null, TimeProvider? time = null)
+    public BlobStore Store(string name = "node", Func<BlobStoreOptions, BlobStoreOptions>? change = null,
+        TimeProvider? time = null)
     {
-        var options = new BlobStoreOptions { Root = Path.Combine(Root, name), WriterWait = TimeSpan.FromMilliseconds(50) };
-        return new BlobStore(change?.Invoke(options) ?? options, time ?? TimeProvider.System, NullLogger<BlobStore>.Instance);
+        var options = new BlobStoreOptions { Root = Path.Combine(Root, name), WriterWait = TimeSpan.FromMilliseconds(
+            50) };
+        return new BlobStore(change?.Invoke(options) ?? options, time ?? TimeProvider.System,
+            NullLogger<BlobStore>.Instance);
     }
 
     public string File(byte[] content)
@@ -43,7 +46,10 @@ internal static class TestBlobs
         return hash;
     }
 
-    /// <summary>Flips one bit on the disk, as a bad disk does (the time makes it visible even within one tick of the file system's clock).</summary>
+    /// <summary>
+    /// Flips one bit on the disk, as a bad disk does (the time makes it visible even within one tick of the file
+    /// system's clock).
+    /// </summary>
     public static void Flip(string path, int at = 0)
     {
         byte[] bytes = File.ReadAllBytes(path);

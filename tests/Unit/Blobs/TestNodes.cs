@@ -16,7 +16,9 @@ using Verdict = Quorate.Shared.Protocol.Verdict;
 
 namespace Quorate.Unit.Blobs;
 
-/// <summary>Coordinators' blob services in this process, over real sockets on free ports. Each can be made to misbehave.</summary>
+/// <summary>
+/// Coordinators' blob services in this process, over real sockets on free ports. Each can be made to misbehave.
+/// </summary>
 internal sealed class TestNodes : IAsyncDisposable
 {
     private readonly TestDirectory _directory = new();
@@ -30,7 +32,8 @@ internal sealed class TestNodes : IAsyncDisposable
         var nodes = new TestNodes();
         for (int id = 0; id < count; id++) nodes.All.Add(await TestNode.StartAsync(id, nodes._directory));
         foreach (var node in nodes.All)
-            node.Peers.AddRange(nodes.All.Where(other => other != node).Select(other => new Peer(other.Id, other.Channel.CreateCallInvoker())));
+            node.Peers.AddRange(nodes.All.Where(other => other != node).Select(
+                other => new Peer(other.Id, other.Channel.CreateCallInvoker())));
         return nodes;
     }
 
@@ -67,7 +70,8 @@ internal sealed class TestNode : IAsyncDisposable
             Admit = header => Admit(header),
             CommitAsync = (header, path, _) => Task.FromResult(Commit(header, path)),
         };
-        builder.Services.AddSingleton(new FaultyTransfer(this, new TransferService(Store, Replication, rules, Options, TimeProvider.System)));
+        builder.Services.AddSingleton(new FaultyTransfer(this, new TransferService(Store, Replication, rules, Options,
+            TimeProvider.System)));
         builder.Services.AddSingleton(new FaultyPeers(this, new PeersService(
             Store, (_, _) => ValueTask.FromResult(new HelloReply { Node = id }), Options, TimeProvider.System)));
         _app = builder.Build();
@@ -77,7 +81,8 @@ internal sealed class TestNode : IAsyncDisposable
 
     public static ReplicationOptions Options { get; } = new()
     {
-        StallTimeout = TimeSpan.FromSeconds(1), AnswerTimeout = TimeSpan.FromSeconds(30), SenderTimeout = TimeSpan.FromSeconds(30),
+        StallTimeout = TimeSpan.FromSeconds(1), AnswerTimeout = TimeSpan.FromSeconds(30),
+            SenderTimeout = TimeSpan.FromSeconds(30),
     };
 
     public int Id { get; }
@@ -94,10 +99,15 @@ internal sealed class TestNode : IAsyncDisposable
     public Func<UploadHeader, VerdictReply?> Admit { get; set; } = _ => null;
     public Func<UploadHeader, string, VerdictReply> Commit { get; set; } = null!;
 
-    /// <summary>Called for each part that this node is about to send in a download, with its number over all downloads. May throw.</summary>
+    /// <summary>
+    /// Called for each part that this node is about to send in a download, with its number over all downloads. May
+    /// throw.
+    /// </summary>
     public Action<int, Part> Sending { get; set; } = (_, _) => { };
 
-    /// <summary>Called for each part that this node received by PutBlob or Upload. May throw, or never complete.</summary>
+    /// <summary>
+    /// Called for each part that this node received by PutBlob or Upload. May throw, or never complete.
+    /// </summary>
     public Func<int, CancellationToken, Task> Received { get; set; } = (_, _) => Task.CompletedTask;
 
     /// <summary>Offset and length of every download asked for.</summary>
@@ -130,18 +140,21 @@ internal sealed class TestNode : IAsyncDisposable
     {
         private int _sent;
 
-        public override Task Download(DownloadRequest request, IServerStreamWriter<Part> parts, ServerCallContext context)
+        public override Task Download(DownloadRequest request, IServerStreamWriter<Part> parts,
+            ServerCallContext context)
         {
             lock (node.Downloads) node.Downloads.Add((request.Offset, request.Length));
             return inner.Download(request, new Writer(this, node, parts), context);
         }
 
-        public override Task<VerdictReply> Offer(UploadHeader header, ServerCallContext context) => inner.Offer(header, context);
+        public override Task<VerdictReply> Offer(UploadHeader header, ServerCallContext context) =>
+            inner.Offer(header, context);
 
         public override Task<VerdictReply> Upload(IAsyncStreamReader<Part> parts, ServerCallContext context) =>
             inner.Upload(new Reader(node, parts), context);
 
-        private sealed class Writer(FaultyTransfer owner, TestNode node, IServerStreamWriter<Part> inner) : IServerStreamWriter<Part>
+        private sealed class Writer(FaultyTransfer owner, TestNode node, IServerStreamWriter<Part> inner)
+            : IServerStreamWriter<Part>
         {
             public WriteOptions? WriteOptions { get; set; }
 
@@ -160,9 +173,11 @@ internal sealed class TestNode : IAsyncDisposable
         public override Task<VerdictReply> PutBlob(IAsyncStreamReader<Part> parts, ServerCallContext context) =>
             inner.PutBlob(new Reader(node, parts), context);
 
-        public override Task<HoldsReply> Holds(HoldsRequest request, ServerCallContext context) => inner.Holds(request, context);
+        public override Task<HoldsReply> Holds(HoldsRequest request, ServerCallContext context) =>
+            inner.Holds(request, context);
 
-        public override Task<HelloReply> Hello(HelloRequest request, ServerCallContext context) => inner.Hello(request, context);
+        public override Task<HelloReply> Hello(HelloRequest request, ServerCallContext context) =>
+            inner.Hello(request, context);
     }
 
     private sealed class Reader(TestNode node, IAsyncStreamReader<Part> inner) : IAsyncStreamReader<Part>

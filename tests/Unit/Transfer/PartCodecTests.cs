@@ -13,12 +13,14 @@ public sealed class PartCodecTests
     {
         Blob = ByteString.CopyFrom(new byte[32]),
         Length = 123_456_789,
-        Update = new UpdateFacts { Run = "mnist", Round = 7, Trainer = "t-1", Incarnation = 99, Examples = 12_000, Loss = double.NaN },
+        Update = new UpdateFacts { Run = "mnist", Round = 7, Trainer = "t-1", Incarnation = 99, Examples = 12_000,
+            Loss = double.NaN },
     };
 
     public static TheoryData<bool, long, int> Shapes() => new()
     {
-        { true, 0, 0 }, { true, 0, 1 }, { false, 1, 127 }, { false, 300, 128 }, { true, long.MaxValue, 1000 }, { false, 1 << 20, Part.BytesMax },
+        { true, 0, 0 }, { true, 0, 1 }, { false, 1, 127 }, { false, 300, 128 }, { true, long.MaxValue, 1000 },
+            { false, 1 << 20, Part.BytesMax },
     };
 
     [Theory]
@@ -64,7 +66,8 @@ public sealed class PartCodecTests
     [InlineData("data longer than the message", new byte[] { 0x22, 0x80, 0x80, 0x40 })]
     [InlineData("data of 2 GiB", new byte[] { 0x22, 0xFF, 0xFF, 0xFF, 0xFF, 0x07 })]
     [InlineData("a negative offset", new byte[] { 0x10, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01 })]
-    [InlineData("a varint of eleven bytes", new byte[] { 0x10, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01 })]
+    [InlineData("a varint of eleven bytes", new byte[] { 0x10, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+        0xFF, 0x01 })]
     [InlineData("a repeated offset", new byte[] { 0x10, 0x01, 0x10, 0x02 })]
     [InlineData("a truncated checksum", new byte[] { 0x1D, 0x01, 0x02 })]
     [InlineData("the wrong wire type", new byte[] { 0x20, 0x01 })]
@@ -97,7 +100,8 @@ public sealed class PartCodecTests
             byte[] bytes = good[..random.Next(good.Length + 1)];
             if (i % 3 == 0) bytes = [.. good];
             for (int flips = random.Next(4); flips > 0 && bytes.Length > 0; flips--)
-                bytes[random.Next(random.Next(2) == 0 ? bytes.Length : Math.Min(bytes.Length, 90))] = (byte)random.Next(256);
+                bytes[random.Next(random.Next(2) == 0 ? bytes.Length : Math.Min(bytes.Length, 90))] = (byte)random.Next(
+                    256);
             try
             {
                 using var part = PartCodec.Read(new ReadOnlySequence<byte>(bytes));
@@ -145,7 +149,8 @@ public sealed class PartCodecTests
     {
         var first = new Segment(bytes.AsMemory(0, Math.Min(size, bytes.Length)));
         var last = first;
-        for (int at = size; at < bytes.Length; at += size) last = last.Then(bytes.AsMemory(at, Math.Min(size, bytes.Length - at)));
+        for (int at = size; at < bytes.Length; at += size) last = last.Then(
+            bytes.AsMemory(at, Math.Min(size, bytes.Length - at)));
         return new ReadOnlySequence<byte>(first, 0, last, last.Memory.Length);
     }
 
