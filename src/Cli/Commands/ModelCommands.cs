@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Quorate.Cli.Demo;
 using Quorate.Cli.Show;
+using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 
@@ -18,7 +19,7 @@ internal static class ModelCommands
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
             async t =>
             {
-                using var client = new ClusterClient(HostsFile.Load(parsed.GetValue(hosts)!), TimeProvider.System);
+                using var client = new ClusterConnections(HostsFile.Load(parsed.GetValue(hosts)!), TimeProvider.System);
                 foreach (string line in StatusText.Trail(await RunAsync(client, parsed.GetValue(run)!, t))) Console.WriteLine(line);
                 return ExitCode.Ok;
             },
@@ -36,7 +37,7 @@ internal static class ModelCommands
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
             async t =>
             {
-                using var client = new ClusterClient(HostsFile.Load(parsed.GetValue(hosts)!), TimeProvider.System);
+                using var client = new ClusterConnections(HostsFile.Load(parsed.GetValue(hosts)!), TimeProvider.System);
                 var model = Choose(await RunAsync(client, parsed.GetValue(run)!, t), parsed.GetValue(round)!);
                 string hash = await FinalModel.FetchAsync(client, model, parsed.GetValue(output)!, TimeProvider.System, t);
                 Console.WriteLine($"round {model.Round}  {parsed.GetValue(output)}  sha256 {hash}");
@@ -60,9 +61,9 @@ internal static class ModelCommands
     private static Option<string> RunOption() =>
         new("--run") { Description = "The run's name (default: the active one, else the newest)", DefaultValueFactory = _ => "" };
 
-    private static async Task<RunStatus> RunAsync(ClusterClient client, string name, CancellationToken token)
+    private static async Task<RunStatus> RunAsync(ClusterConnections client, string name, CancellationToken token)
     {
-        var replies = await client.StatusAsync(new StatusRequest { Run = name }, StatusCommand.Patience, token);
+        var replies = await client.StatusAsync(new StatusRequest { Run = name }, token);
         if (replies.All(r => r is null)) throw new CommandException(ExitCode.TimedOut, "No node answers; see `quorate status`.");
         return ClusterText.Newest(replies)?.Run
             ?? throw new CommandException(ExitCode.BadInput, name.Length > 0 ? $"The cluster knows no run {name}." : "There is no run yet.");

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using Grpc.Core;
+using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Runs;
@@ -12,6 +14,9 @@ internal static class RunCommands
     private const int Attempts = 10;
 
     private static readonly TimeSpan _pause = TimeSpan.FromSeconds(1);
+
+    /// <summary>A commit takes milliseconds; a leader without its majority answers within an election.</summary>
+    private static readonly TimeSpan _answerTimeout = TimeSpan.FromSeconds(5);
 
     public static Command BuildRun()
     {
@@ -46,20 +51,43 @@ internal static class RunCommands
     }
 
     private static async Task<ExitCode> TellAsync(
-        HostsFile hosts, string done,
-        Func<Federation.FederationClient, Grpc.Core.CallOptions, Grpc.Core.AsyncUnaryCall<VerdictReply>> call, CancellationToken token)
+        HostsFile hosts, string done, Func<Federation.FederationClient, CallOptions, AsyncUnaryCall<VerdictReply>> call, CancellationToken token)
     {
-        using var client = new ClusterClient(hosts, TimeProvider.System);
+        using var cluster = new ClusterConnections(hosts, TimeProvider.System);
         // Asking again is safe: a write that was accepted without our hearing of it is answered as a duplicate.
         for (int attempt = 0; attempt < Attempts; attempt++)
         {
             if (attempt > 0) await Task.Delay(_pause, TimeProvider.System, token);
-            if (await client.TellLeaderAsync(call, StatusCommand.Patience, token) is not { } reply) continue;
+            if (await cluster.FindLeaderAsync(token) is not { } leader || await AskAsync(leader, call, token) is not { } reply) continue;
             if (reply.Verdict is not (Verdict.Accepted or Verdict.Duplicate))
                 throw new CommandException(ExitCode.BadInput, $"Refused: {reply.Reason}");
             Console.WriteLine(done);
             return ExitCode.Ok;
         }
         throw new CommandException(ExitCode.TimedOut, "No leader answered: no quorum, or wrong addresses in the hosts file. See `quorate status`.");
+    }
+
+    /// <summary>Null: no answer, or not from a leader any more.</summary>
+    private static async Task<VerdictReply?> AskAsync(
+        NodeConnection leader, Func<Federation.FederationClient, CallOptions, AsyncUnaryCall<VerdictReply>> call, CancellationToken token)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(token);
+        limit.CancelAfter(_answerTimeout);
+        try
+        {
+            return await call(leader.Federation, new CallOptions(cancellationToken: limit.Token));
+        }
+        catch (OperationCanceledException) when (!token.IsCancellationRequested)
+        {
+            return null;
+        }
+        catch (RpcException e) when (e.StatusCode is StatusCode.Unavailable or StatusCode.FailedPrecondition)
+        {
+            return null;
+        }
+        catch (RpcException e) when (e.StatusCode is not StatusCode.Cancelled)
+        {
+            throw new CommandException(ExitCode.BadInput, $"Refused: {e.Status.Detail}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Quorate.Cli.Show;
+using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 
@@ -8,8 +9,6 @@ namespace Quorate.Cli.Commands;
 /// <summary><c>quorate status</c>: who leads, what the run does, and why it does not where it does not.</summary>
 internal static class StatusCommand
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
-
     private static readonly TimeSpan _watchPause = TimeSpan.FromSeconds(1);
 
     public static Command Build()
@@ -28,15 +27,15 @@ internal static class StatusCommand
 
     private static async Task<ExitCode> ShowAsync(HostsFile hosts, bool json, bool watch, CancellationToken token)
     {
-        using var client = new ClusterClient(hosts, TimeProvider.System);
+        using var client = new ClusterConnections(hosts, TimeProvider.System);
         while (true)
         {
-            var replies = await client.StatusAsync(new StatusRequest { Trail = 10 }, Patience, token);
-            var nodes = client.Nodes.Select((node, at) => (node, replies[at])).ToList();
+            var replies = await client.StatusAsync(new StatusRequest { Trail = 10 }, token);
+            var nodes = hosts.Nodes.Zip(replies).ToList();
             if (watch && !json && !Console.IsOutputRedirected) Console.Clear();
             if (json) Console.WriteLine(StatusText.Json(nodes));
             else foreach (string line in StatusText.Lines(nodes)) Console.WriteLine(line);
-            if (!watch) return ClusterClient.Leader(replies) is { Quorum: true } ? ExitCode.Ok : ExitCode.TimedOut;
+            if (!watch) return ClusterText.Leading(replies) is { Quorum: true } ? ExitCode.Ok : ExitCode.TimedOut;
             await Task.Delay(_watchPause, TimeProvider.System, token);
         }
     }

@@ -1,5 +1,5 @@
 using Quorate.Cli.Show;
-using Quorate.Shared.Hosts;
+using Quorate.Shared.Cluster;
 using Quorate.Shared.Protocol;
 
 namespace Quorate.Cli.Demo;
@@ -28,7 +28,6 @@ internal sealed class DemoRun(
     /// <summary>While a kill is due or a failover goes on: the moment to kill is short, and its length is measured with this grain.</summary>
     private static readonly TimeSpan _watchfulPause = TimeSpan.FromMilliseconds(15);
 
-    private static readonly TimeSpan _patience = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan _downTime = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan _samplePause = TimeSpan.FromSeconds(1);
 
@@ -50,16 +49,16 @@ internal sealed class DemoRun(
     {
         long start = time.GetTimestamp();
         using var cluster = DemoCluster.Start(folder, trainers);
-        using var client = new ClusterClient(folder.Hosts, time);
+        using var client = new ClusterConnections(folder.Hosts, time);
         while (true)
         {
             cluster.ThrowIfDied();
-            var replies = await client.StatusAsync(new StatusRequest { Trail = TrailPolled }, _patience, token);
+            var replies = await client.StatusAsync(new StatusRequest { Trail = TrailPolled }, token);
             Observe(cluster, replies);
             view.Show(new Snapshot(title, [.. client.Nodes.Select((node, at) => (node.Id, replies[at]))], trainers));
             if (replies.FirstOrDefault(r => r?.Run?.Phase is RunPhase.Finished or RunPhase.Stopped or RunPhase.Failed) is { } ended)
                 return await EndAsync(cluster, client, ended, time.GetElapsedTime(start), token);
-            KillIfDue(cluster, client.Nodes, replies);
+            KillIfDue(cluster, replies);
             RestartIfDue(cluster);
             bool due = _kills.TryPeek(out var next) && replies.Any(r => r?.Run?.Round >= next.Round);
             await Task.Delay(due || Open is not null ? _watchfulPause : _calmPause, time, token);
@@ -70,7 +69,7 @@ internal sealed class DemoRun(
     {
         var fresh = replies.Where(r => r?.Run is not null).SelectMany(r => _accepted.Observe(r!.Run)).ToList();
         if (ClusterText.Newest(replies)?.Run is { } run) ShowRounds(run);
-        if (Open is { } failover) Follow(cluster, failover, ClusterClient.Leader(replies), fresh);
+        if (Open is { } failover) Follow(cluster, failover, ClusterText.Leading(replies), fresh);
         if (time.GetElapsedTime(_sampled) < _samplePause) return;
         _sampled = time.GetTimestamp();
         cluster.Sample();
@@ -97,13 +96,12 @@ internal sealed class DemoRun(
         if (failover.Over) view.Line(failover.Line(Retrained(cluster, failover.Round)), Tone.Loud);
     }
 
-    private void KillIfDue(DemoCluster cluster, IReadOnlyList<Node> nodes, StatusReply?[] replies)
+    private void KillIfDue(DemoCluster cluster, StatusReply?[] replies)
     {
         // One at a time: the killed node must be back and heard before the next dies.
         if (_rejoining && _restartFrom is null && replies.All(r => r is { Quorum: true, Run: not null })) _rejoining = false;
         if (_rejoining || Open is not null || !_kills.TryPeek(out var kill)) return;
-        if (ClusterClient.Leader(replies) is not { } leader || !kill.IsNow(leader, trainers)) return;
-        if (nodes.All(n => n.Id != leader.Node)) return;
+        if (ClusterText.Leading(replies) is not { } leader || !kill.IsNow(leader, trainers)) return;
         _kills.Dequeue();
         _failovers.Add(new Failover(
             leader.Node, leader.Run.Round, trainers, time.GetUtcNow().ToUnixTimeMilliseconds(), time.GetTimestamp()) { Term = leader.Term });
@@ -122,11 +120,11 @@ internal sealed class DemoRun(
     }
 
     private async Task<RunOutcome> EndAsync(
-        DemoCluster cluster, ClusterClient client, StatusReply ended, TimeSpan elapsed, CancellationToken token)
+        DemoCluster cluster, ClusterConnections client, StatusReply ended, TimeSpan elapsed, CancellationToken token)
     {
         if (ended.Run.Phase is not RunPhase.Finished)
             throw new CommandException(ExitCode.Differs, $"The run ended {ClusterText.Phase(ended.Run.Phase)}: {ended.Run.Reason}");
-        var whole = await client.StatusAsync(new StatusRequest { Run = ended.Run.Run }, 4 * _patience, token);
+        var whole = await client.StatusAsync(new StatusRequest { Run = ended.Run.Run }, token);
         var run = whole.FirstOrDefault(r => r?.Run?.Phase is RunPhase.Finished)?.Run ?? ended.Run;
         ShowRounds(run);
         string hash = await FinalModel.FetchAsync(client, run.Trail[^1], modelPath, time, token);

@@ -1,4 +1,3 @@
-using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 
 namespace Quorate.Cli.Show;
@@ -6,7 +5,11 @@ namespace Quorate.Cli.Show;
 /// <summary>The cluster's words, the same in every command.</summary>
 internal static class ClusterText
 {
-    public static string Leader(IEnumerable<StatusReply?> replies) => ClusterClient.Leader(replies) is { } leader
+    /// <summary>The reply of the node that leads: of those that say so, the one of the highest term. Null when none does.</summary>
+    public static StatusReply? Leading(IEnumerable<StatusReply?> replies) =>
+        replies.OfType<StatusReply>().Where(r => r.Leader).MaxBy(r => r.Term);
+
+    public static string Leader(IEnumerable<StatusReply?> replies) => Leading(replies) is { } leader
         ? $"leader node {leader.Node} · term {leader.Term}"
         : "no leader";
 
@@ -35,6 +38,6 @@ internal static class ClusterText
     public static StatusReply? Newest(IEnumerable<StatusReply?> replies)
     {
         var known = replies.OfType<StatusReply>().ToList();
-        return ClusterClient.Leader(known) ?? known.MaxBy(r => r.Index);
+        return Leading(known) ?? known.MaxBy(r => r.Index);
     }
 }

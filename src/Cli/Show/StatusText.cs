@@ -18,7 +18,7 @@ internal static class StatusText
     /// </summary>
     public static string Json(IReadOnlyList<(Node Node, StatusReply? Reply)> nodes) => new JsonObject
     {
-        ["leader"] = ClusterClient.Leader(nodes.Select(n => n.Reply))?.Node,
+        ["leader"] = ClusterText.Leading(nodes.Select(n => n.Reply))?.Node,
         ["nodes"] = new JsonArray([.. nodes.Select(n => new JsonObject
         {
             ["id"] = n.Node.Id,
@@ -35,7 +35,7 @@ internal static class StatusText
             yield return $"node {node.Id}  {node.Grpc,-21}  {ClusterText.Role(reply),-11}{known}";
         }
         int answering = nodes.Count(n => n.Reply is not null);
-        if (ClusterClient.Leader(nodes.Select(n => n.Reply)) is null)
+        if (ClusterText.Leading(nodes.Select(n => n.Reply)) is null)
         {
             yield return answering > nodes.Count / 2
                 ? "No leader: an election is going on, or the nodes do not reach each other."

@@ -35,8 +35,8 @@ public class StatusTests
     {
         var old = new StatusReply { Node = 0, Leader = true, Term = 2 };
         var fresh = new StatusReply { Node = 1, Leader = true, Term = 3 };
-        Assert.Same(fresh, ClusterClient.Leader([old, null, fresh]));
-        Assert.Null(ClusterClient.Leader([null, new StatusReply()]));
+        Assert.Same(fresh, ClusterText.Leading([old, null, fresh]));
+        Assert.Null(ClusterText.Leading([null, new StatusReply()]));
     }
 
     [Fact]
