@@ -47,9 +47,9 @@ public class DemoTests
         var result = new DemoResult(
             "mnist", 5, 0.987, "ab", null, "/tmp/m.pt", 41.25, [new FailoverResult(1, 2, 0.93, 3, 0)], new PeakRss([90.1], [310.5]));
         Assert.Equal(
-            """{"run":"mnist","rounds":5,"accuracy":0.987,"modelSha256":"ab","undisturbedSha256":null,"modelPath":"/tmp/m.pt","seconds":41.25,"""
-            + """"failovers":[{"killedNode":1,"newLeader":2,"secondsToNextAccept":0.93,"updatesSafe":3,"updatesRetrained":0}],"""
-            + """"peakRssMb":{"coordinators":[90.1],"trainers":[310.5]}}""",
+            ("{'run':'mnist','rounds':5,'accuracy':0.987,'modelSha256':'ab','undisturbedSha256':null,'modelPath':'/tmp/m.pt','seconds':41.25,"
+                + "'failovers':[{'killedNode':1,'newLeader':2,'secondsToNextAccept':0.93,'updatesSafe':3,'updatesRetrained':0}],"
+                + "'peakRssMb':{'coordinators':[90.1],'trainers':[310.5]}}").Replace('\'', '"'),
             result.Json);
     }
 
