@@ -1,1 +1,6 @@
-return 0;
+using Quorate.Cli;
+using Quorate.Cli.Commands;
+
+var line = QuorateCommand.Build().Parse(args);
+int code = await line.InvokeAsync();
+return line.Errors.Count == 0 ? code : (int)ExitCode.BadInput;

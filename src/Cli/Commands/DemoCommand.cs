@@ -1,0 +1,77 @@
+using System.CommandLine;
+using Quorate.Cli.Demo;
+using Limits = Quorate.Rounds.Limits;
+
+namespace Quorate.Cli.Commands;
+
+/// <summary><c>quorate demo</c>: a whole cluster on this machine, from nothing to a trained model.</summary>
+internal static class DemoCommand
+{
+    public static Command Build()
+    {
+        var run = new Option<string>("--run")
+        {
+            Description = "The run file",
+            HelpName = "FILE",
+            DefaultValueFactory = _ => Programs.Beside("config/runs/mnist.json"),
+        };
+        var rounds = Number("--rounds", "Rounds to run (default: the run file's)", 1, Limits.Rounds);
+        var trainers = Number("--trainers", "Trainer processes (default: the run file's minTrainers)", 1, 50);
+        var coordinators = new Option<int>("--coordinators") { Description = "Coordinators: 3 or 5", DefaultValueFactory = _ => 3 };
+        coordinators.AcceptOnlyFromAmong("3", "5");
+        var killLeader = new Option<bool>("--kill-leader")
+        {
+            Description = "Run undisturbed first; then again, and kill -9 the leader while updates of round 2 come in",
+        };
+        var kills = Number("--kills", "Like --kill-leader, but kill this many leaders at moments drawn from --seed", 1, 100);
+        var seed = new Option<ulong>("--seed") { Description = "Seed of --kills", DefaultValueFactory = _ => 1 };
+        var keep = new Option<string?>("--keep") { Description = "Keep data, logs and model in this new or empty folder", HelpName = "DIR" };
+        var json = new Option<bool>("--json") { Description = "One JSON object on the last line of stdout; the rest goes to stderr" };
+        var timeout = new Option<int>("--timeout")
+        {
+            Description = "Seconds after which the demo gives up",
+            DefaultValueFactory = _ => 600,
+        };
+        Range(timeout, 1, 86_400);
+
+        var command = new Command(
+            "demo", "Train a model on a cluster of this machine's own processes, live on the terminal; all of them are gone at the end.")
+        {
+            run, rounds, trainers, coordinators, killLeader, kills, seed, keep, json, timeout,
+        };
+        command.SetAction((parsed, token) =>
+        {
+            var options = new DemoOptions
+            {
+                RunFile = parsed.GetValue(run)!,
+                Rounds = parsed.GetValue(rounds),
+                Trainers = parsed.GetValue(trainers),
+                Coordinators = parsed.GetValue(coordinators),
+                Kills = parsed.GetValue(kills) ?? (parsed.GetValue(killLeader) ? 1 : 0),
+                KillSeed = parsed.GetValue(kills) is null ? null : parsed.GetValue(seed),
+                Keep = parsed.GetValue(keep) is { } dir ? Path.GetFullPath(dir) : null,
+                Json = parsed.GetValue(json),
+                Timeout = TimeSpan.FromSeconds(parsed.GetValue(timeout)),
+            };
+            return QuorateCommand.Guarded(t => new DemoShow(options, TimeProvider.System).PlayAsync(t), token);
+        });
+        return command;
+    }
+
+    private static Option<int?> Number(string name, string description, int min, int max)
+    {
+        var option = new Option<int?>(name) { Description = description, HelpName = "N" };
+        option.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int?>() is { } value && (value < min || value > max))
+                result.AddError($"{name} must be {min} to {max}, not {value}.");
+        });
+        return option;
+    }
+
+    private static void Range(Option<int> option, int min, int max) => option.Validators.Add(result =>
+    {
+        int value = result.GetValueOrDefault<int>();
+        if (value < min || value > max) result.AddError($"{option.Name} must be {min} to {max}, not {value}.");
+    });
+}

@@ -1,0 +1,66 @@
+using System.CommandLine;
+using Quorate.Shared.Hosts;
+using Quorate.Shared.Runs;
+using Quorate.Shared.Transfer;
+
+namespace Quorate.Cli.Commands;
+
+/// <summary>The root of the command line, and the one place where errors become sentences and exit codes.</summary>
+internal static class QuorateCommand
+{
+    private const string Codes =
+        "Exit codes: 0 ok; 1 the final hashes differ or something accepted was lost; 2 bad input; "
+        + "3 no leader, or time ran out; 4 a process of the demo died; 130 interrupted.";
+
+    public static RootCommand Build() => new($"Federated learning that outlives its servers.\n\n{Codes}")
+    {
+        DemoCommand.Build(),
+        StatusCommand.Build(),
+        RunCommands.BuildRun(),
+        RunCommands.BuildStop(),
+        ModelCommands.BuildModels(),
+        ModelCommands.BuildPull(),
+    };
+
+    public static Option<string> Hosts() => new("--hosts")
+    {
+        Description = "The hosts file: who the coordinators are",
+        HelpName = "FILE",
+        DefaultValueFactory = _ => Programs.Beside("config/hosts.json"),
+    };
+
+    /// <summary>Runs a command's work; what it throws for the user becomes a sentence on stderr and an exit code.</summary>
+    public static async Task<int> Guarded(Func<CancellationToken, Task<ExitCode>> work, CancellationToken token)
+    {
+        try
+        {
+            return (int)await work(token);
+        }
+        catch (CommandException e)
+        {
+            return await Refuse(e.Code, e.Message);
+        }
+        catch (RunFileException e)
+        {
+            return await Refuse(ExitCode.BadInput, e.Message);
+        }
+        catch (HostsFileException e)
+        {
+            return await Refuse(ExitCode.BadInput, e.Message);
+        }
+        catch (TransferException e)
+        {
+            return await Refuse(ExitCode.TimedOut, e.Message);
+        }
+        catch (OperationCanceledException) when (token.IsCancellationRequested)
+        {
+            return await Refuse(ExitCode.Interrupted, "Interrupted.");
+        }
+    }
+
+    private static async Task<int> Refuse(ExitCode code, string sentence)
+    {
+        await Console.Error.WriteLineAsync(sentence);
+        return (int)code;
+    }
+}

@@ -1,0 +1,142 @@
+using Quorate.Cli.Show;
+using Quorate.Shared.Cluster;
+using Quorate.Shared.Protocol;
+
+namespace Quorate.Cli.Demo;
+
+/// <summary>How a run of the demo ended.</summary>
+/// <param name="Run">The run with its whole trail.</param>
+/// <param name="Sha256">Of the final model's file, 64 hexadecimal digits, computed here.</param>
+/// <param name="Seconds">From the start of the processes to the last score.</param>
+/// <param name="Failovers">One for each killed leader.</param>
+/// <param name="Lost">What had been accepted and is missing; empty, or Quorate is broken.</param>
+internal sealed record RunOutcome(
+    RunStatus Run, string Sha256, double Seconds, IReadOnlyList<Failover> Failovers, IReadOnlyList<string> Lost, PeakRss Peak)
+{
+    public ModelStatus Model => Run.Trail[^1];
+}
+
+/// <summary>
+/// Plays one run: starts the processes, watches them by asking every node for its status, kills leaders when their time has come and
+/// starts them again, and fetches the final model. It sees only what any client sees.
+/// </summary>
+internal sealed class DemoRun(
+    DemoFolder folder, string title, int trainers, IReadOnlyList<Kill> kills, string modelPath, IDemoView view, TimeProvider time)
+{
+    private static readonly TimeSpan _calmPause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>While a kill is due or a failover goes on: the moment to kill is short, and its length is measured with this grain.</summary>
+    private static readonly TimeSpan _watchfulPause = TimeSpan.FromMilliseconds(15);
+
+    private static readonly TimeSpan _downTime = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan _samplePause = TimeSpan.FromSeconds(1);
+
+    /// <summary>Models listed with each poll: more rounds than pass between two polls.</summary>
+    private const int TrailPolled = 8;
+
+    private readonly AcceptedUpdates _accepted = new();
+    private readonly Queue<Kill> _kills = new(kills);
+    private readonly List<Failover> _failovers = [];
+    private long? _restartFrom;
+    private bool _rejoining;
+    private long _sampled;
+    private int _shownRounds;
+
+    private Failover? Open => _failovers is [.., { Over: false } last] ? last : null;
+
+    /// <exception cref="CommandException">The run failed, or a process died.</exception>
+    public async Task<RunOutcome> PlayAsync(CancellationToken token)
+    {
+        long start = time.GetTimestamp();
+        using var cluster = DemoCluster.Start(folder, trainers);
+        using var client = new ClusterConnections(folder.Hosts, time);
+        while (true)
+        {
+            cluster.ThrowIfDied();
+            var replies = await client.StatusAsync(new StatusRequest { Trail = TrailPolled }, token);
+            Observe(cluster, replies);
+            view.Show(new Snapshot(title, [.. client.Nodes.Select((node, at) => (node.Id, replies[at]))], trainers));
+            if (replies.FirstOrDefault(r => r?.Run?.Phase is RunPhase.Finished or RunPhase.Stopped or RunPhase.Failed) is { } ended)
+                return await EndAsync(cluster, client, ended, time.GetElapsedTime(start), token);
+            KillIfDue(cluster, replies);
+            RestartIfDue(cluster);
+            bool due = _kills.TryPeek(out var next) && replies.Any(r => r?.Run?.Round >= next.Round);
+            await Task.Delay(due || Open is not null ? _watchfulPause : _calmPause, time, token);
+        }
+    }
+
+    private void Observe(DemoCluster cluster, StatusReply?[] replies)
+    {
+        var fresh = replies.Where(r => r?.Run is not null).SelectMany(r => _accepted.Observe(r!.Run)).ToList();
+        if (ClusterText.Newest(replies)?.Run is { } run) ShowRounds(run);
+        if (Open is { } failover) Follow(cluster, failover, ClusterText.Leading(replies), fresh);
+        if (time.GetElapsedTime(_sampled) < _samplePause) return;
+        _sampled = time.GetTimestamp();
+        cluster.Sample();
+    }
+
+    private void ShowRounds(RunStatus run)
+    {
+        foreach (var model in run.Trail.Where(m => m.Round > _shownRounds).TakeWhile(RoundLine.IsJudged))
+        {
+            view.Line(RoundLine.Of(model, run.Rounds, trainers), Tone.Round);
+            _shownRounds = model.Round;
+        }
+    }
+
+    private void Follow(DemoCluster cluster, Failover failover, StatusReply? leader, List<UpdateStatus> fresh)
+    {
+        // A term above the old one: the killed node may be back and lead again.
+        if (leader is not null && leader.Term > failover.Term && failover.NewLeader < 0)
+            failover = failover with { NewLeader = leader.Node, Term = leader.Term };
+        if (failover.SecondsToNextAccept is null && fresh.Any(u => u.At > failover.KilledAt))
+            failover = failover with { SecondsToNextAccept = time.GetElapsedTime(failover.KilledStamp).TotalSeconds };
+        failover = failover with { UpdatesSafe = _accepted.CountUntil(failover.Round, failover.KilledAt) };
+        _failovers[^1] = failover;
+        if (failover.Over) view.Line(failover.Line(Retrained(cluster, failover.Round)), Tone.Loud);
+    }
+
+    private void KillIfDue(DemoCluster cluster, StatusReply?[] replies)
+    {
+        // One at a time: the killed node must be back and heard before the next dies.
+        if (_rejoining && _restartFrom is null && replies.All(r => r is { Quorum: true, Run: not null })) _rejoining = false;
+        if (_rejoining || Open is not null || !_kills.TryPeek(out var kill)) return;
+        if (ClusterText.Leading(replies) is not { } leader || !kill.IsNow(leader, trainers)) return;
+        _kills.Dequeue();
+        _failovers.Add(new Failover(
+            leader.Node, leader.Run.Round, trainers, time.GetUtcNow().ToUnixTimeMilliseconds(), time.GetTimestamp()) { Term = leader.Term });
+        cluster.KillNode(leader.Node);
+        _restartFrom = time.GetTimestamp();
+        _rejoining = true;
+        view.Line($"kill -9 node {leader.Node}, the leader, in round {leader.Run.Round} with {leader.Run.Updates.Count}/{trainers} updates in", Tone.Plain);
+    }
+
+    private void RestartIfDue(DemoCluster cluster)
+    {
+        if (_restartFrom is not { } killed || time.GetElapsedTime(killed) < _downTime) return;
+        _restartFrom = null;
+        cluster.StartNode(_failovers[^1].KilledNode);
+        view.Line($"node {_failovers[^1].KilledNode} starts again on its own data", Tone.Plain);
+    }
+
+    private async Task<RunOutcome> EndAsync(
+        DemoCluster cluster, ClusterConnections client, StatusReply ended, TimeSpan elapsed, CancellationToken token)
+    {
+        if (ended.Run.Phase is not RunPhase.Finished)
+            throw new CommandException(ExitCode.Differs, $"The run ended {ClusterText.Phase(ended.Run.Phase)}: {ended.Run.Reason}");
+        var whole = await client.StatusAsync(new StatusRequest { Run = ended.Run.Run }, token);
+        var run = whole.FirstOrDefault(r => r?.Run?.Phase is RunPhase.Finished)?.Run ?? ended.Run;
+        ShowRounds(run);
+        string hash = await FinalModel.FetchAsync(client, run.Trail[^1], modelPath, time, token);
+        cluster.Sample();
+        var failovers = _failovers.Select(f => f with { UpdatesRetrained = Retrained(cluster, f.Round) });
+        var peak = new PeakRss([.. cluster.CoordinatorPeaks.Select(Megabytes)], [.. cluster.Trainers.Select(t => Megabytes(t.PeakBytes))]);
+        return new RunOutcome(run, hash, elapsed.TotalSeconds, [.. failovers], _accepted.LostFrom(run), peak);
+    }
+
+    private static double Megabytes(long bytes) => Math.Round(bytes / 1e6, 1);
+
+    /// <summary>Trainers whose logs list the round more than once.</summary>
+    private static int Retrained(DemoCluster cluster, int round) =>
+        cluster.Trainers.Count(t => TrainedRounds.Twice(t.LastLines(int.MaxValue)).Contains(round));
+}

@@ -1,0 +1,123 @@
+using Quorate.Cli.Show;
+using Quorate.Shared.Protocol;
+using Quorate.Shared.Runs;
+using Spectre.Console;
+
+namespace Quorate.Cli.Demo;
+
+/// <summary>The whole demo: one run, or an undisturbed one and then one with kills, and what it all came to.</summary>
+internal sealed class DemoShow(DemoOptions options, TimeProvider time)
+{
+    /// <summary>Progress. With --json, stdout is left to the one object.</summary>
+    private readonly TextWriter _progress = options.Json ? Console.Error : Console.Out;
+
+    public async Task<ExitCode> PlayAsync(CancellationToken token)
+    {
+        var run = RunOverrides.Apply(RunFile.Load(options.RunFile), options.Rounds, options.Trainers);
+        if (run.Training is null)
+            throw new CommandException(ExitCode.BadInput, $"{options.RunFile} has no section training: the demo's trainers would have nothing to do.");
+        Programs.RequireBuilt();
+        string folder = Folder();
+        bool done = false;
+        using var limit = new CancellationTokenSource(options.Timeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(token, limit.Token);
+        try
+        {
+            var code = await WithView(view => PlayAsync(run, folder, view, either.Token));
+            done = true;
+            return code;
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested && !token.IsCancellationRequested)
+        {
+            throw new CommandException(
+                ExitCode.TimedOut, $"The demo was not through after {options.Timeout.TotalSeconds:0} s (--timeout); its logs are in {folder}.");
+        }
+        catch (OperationCanceledException)
+        {
+            done = true;
+            throw;
+        }
+        finally
+        {
+            if (done && options.Keep is null) Directory.Delete(folder, recursive: true);
+            else if (!done) await Console.Error.WriteLineAsync($"Data and logs are in {folder}.");
+        }
+    }
+
+    private async Task<ExitCode> PlayAsync(RunFile run, string folder, IDemoView view, CancellationToken token)
+    {
+        int trainers = run.Rules.MinTrainers, rounds = run.Rules.Rounds;
+        string modelPath = options.Keep is { } keep ? Path.Combine(keep, "model.pt") : Path.GetFullPath("run/demo/model.pt");
+        view.Line($"{run.Name}: {options.Coordinators} coordinators, {trainers} trainers, {rounds} rounds; logs in {folder}", Tone.Plain);
+        RunOutcome? undisturbed = null;
+        if (options.Kills > 0)
+        {
+            view.Line("First undisturbed:", Tone.Plain);
+            string apart = Path.Combine(folder, "undisturbed");
+            undisturbed = await new DemoRun(
+                DemoFolder.Create(apart, options.Coordinators, run), "undisturbed", trainers, [], Path.Combine(apart, "model.pt"), view, time)
+                .PlayAsync(token);
+            view.Line($"sha256 {undisturbed.Sha256} after {undisturbed.Seconds:0.0} s. Now the same run, and the leader dies:", Tone.Plain);
+        }
+        var kills = options.KillSeed is { } seed ? KillPlan.Drawn(options.Kills, seed, rounds, trainers)
+            : options.Kills > 0 ? KillPlan.Once(rounds, trainers) : [];
+        var outcome = await new DemoRun(
+            DemoFolder.Create(folder, options.Coordinators, run), $"{run.Name}", trainers, kills, modelPath, view, time).PlayAsync(token);
+        return Conclude(run, outcome, undisturbed, kills.Count, modelPath, view);
+    }
+
+    private ExitCode Conclude(RunFile run, RunOutcome outcome, RunOutcome? undisturbed, int kills, string modelPath, IDemoView view)
+    {
+        var score = outcome.Model.Score;
+        if (kills > 1) ShowTable(outcome.Failovers, view);
+        view.Line(
+            score is null ? $"The final model was not scored: {outcome.Model.Unscored}"
+            : FormattableString.Invariant($"accuracy {100 * score.Accuracy:0.00} % on {score.Images:#,0} test images after {outcome.Seconds:0.0} s"),
+            Tone.Good);
+        view.Line($"model {modelPath}\nsha256 {outcome.Sha256}", Tone.Good);
+        bool same = undisturbed is null || undisturbed.Sha256 == outcome.Sha256;
+        if (undisturbed is not null)
+        {
+            view.Line($"undisturbed {undisturbed.Sha256}", Tone.Good);
+            view.Line(same ? "The two final models are identical." : "The two final models are DIFFERENT.", same ? Tone.Good : Tone.Bad);
+        }
+        var failures = outcome.Lost.ToList();
+        if (outcome.Failovers.Count < kills) failures.Add($"Only {outcome.Failovers.Count} of {kills} leaders were killed before the run ended.");
+        foreach (string failure in failures) view.Line(failure, Tone.Bad);
+        if (options.Json) Console.Out.WriteLine(Result(run, outcome, undisturbed, score, modelPath).Json);
+        return same && failures.Count == 0 ? ExitCode.Ok : ExitCode.Differs;
+    }
+
+    private static DemoResult Result(RunFile run, RunOutcome outcome, RunOutcome? undisturbed, ScoreStatus? score, string modelPath) => new(
+        run.Name.ToString(), outcome.Run.Rounds, score?.Accuracy, outcome.Sha256, undisturbed?.Sha256, modelPath, Math.Round(outcome.Seconds, 2),
+        [.. outcome.Failovers.Select(f => new FailoverResult(
+            f.KilledNode, f.NewLeader, f.SecondsToNextAccept is { } s ? Math.Round(s, 3) : null, f.UpdatesSafe, f.UpdatesRetrained))],
+        outcome.Peak);
+
+    private static void ShowTable(IReadOnlyList<Failover> failovers, IDemoView view)
+    {
+        view.Line("round  killed  new leader  term  next accept  safe  retrained", Tone.Plain);
+        foreach (var f in failovers)
+        {
+            view.Line(FormattableString.Invariant(
+                $"{f.Round,5}  node {f.KilledNode}  node {f.NewLeader,-5}  {f.Term,4}  {f.SecondsToNextAccept,9:0.00} s  {f.UpdatesSafe,2}/{f.UpdatesExpected}  {f.UpdatesRetrained,9}"),
+                Tone.Plain);
+        }
+    }
+
+    private async Task<ExitCode> WithView(Func<IDemoView, Task<ExitCode>> play)
+    {
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(_progress) });
+        bool terminal = options.Json ? !Console.IsErrorRedirected : !Console.IsOutputRedirected;
+        if (!terminal || !console.Profile.Capabilities.Ansi) return await play(new PlainView(_progress));
+        return await console.Live(Text.Empty).AutoClear(true).StartAsync(live => play(new LiveView(console, live)));
+    }
+
+    private string Folder()
+    {
+        if (options.Keep is null) return Directory.CreateTempSubdirectory("quorate-demo-").FullName;
+        if (Directory.Exists(options.Keep) && Directory.EnumerateFileSystemEntries(options.Keep).Any())
+            throw new CommandException(ExitCode.BadInput, $"--keep {options.Keep} is not empty; name a new folder.");
+        return options.Keep;
+    }
+}

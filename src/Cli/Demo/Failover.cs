@@ -1,0 +1,31 @@
+namespace Quorate.Cli.Demo;
+
+/// <summary>A leader that was killed, and what became of it.</summary>
+/// <param name="KilledNode">The node that led.</param>
+/// <param name="Round">The round that was open.</param>
+/// <param name="UpdatesExpected">Updates a full round has.</param>
+/// <param name="KilledAt">Unix milliseconds.</param>
+/// <param name="KilledStamp">The same moment as a TimeProvider timestamp.</param>
+internal sealed record Failover(int KilledNode, int Round, int UpdatesExpected, long KilledAt, long KilledStamp)
+{
+    /// <summary>-1 while nobody leads.</summary>
+    public int NewLeader { get; init; } = -1;
+
+    public long Term { get; init; }
+
+    /// <summary>From the kill until an update that was accepted after it was seen on some node; null while there is none.</summary>
+    public double? SecondsToNextAccept { get; init; }
+
+    /// <summary>Updates of the round that were accepted before the kill: nobody trains them again.</summary>
+    public int UpdatesSafe { get; init; }
+
+    /// <summary>Trainers that trained the round more than once.</summary>
+    public int UpdatesRetrained { get; init; }
+
+    public bool Over => NewLeader >= 0 && SecondsToNextAccept is not null;
+
+    /// <summary>The loud line.</summary>
+    public string Line(int retrained) => FormattableString.Invariant(
+        $"LEADER node {KilledNode} KILLED → node {NewLeader} leads (term {Term}) · next accepted update after {SecondsToNextAccept:0.00} s · ")
+        + $"{UpdatesSafe}/{UpdatesExpected} updates were safe · {retrained} retrained";
+}

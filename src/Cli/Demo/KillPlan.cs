@@ -1,0 +1,38 @@
+using Quorate.Shared.Protocol;
+
+namespace Quorate.Cli.Demo;
+
+/// <summary>A moment to kill the leader: in <see cref="Round"/> or later, with at least <see cref="Accepted"/> updates in, but not all.</summary>
+internal sealed record Kill(int Round, int Accepted)
+{
+    /// <param name="leader">What the leader says of itself and of the run.</param>
+    /// <param name="trainers">Updates a full round has.</param>
+    public bool IsNow(StatusReply leader, int trainers) =>
+        leader.Run is { Phase: RunPhase.TrainingRound } run
+        && run.Round >= Round && run.Updates.Count >= Accepted && run.Updates.Count < trainers;
+}
+
+/// <summary>When leaders die.</summary>
+internal static class KillPlan
+{
+    /// <summary>Round 2 (1 if there is no other), with two updates in: some are safe, some are on their way.</summary>
+    public static IReadOnlyList<Kill> Once(int rounds, int trainers) => [new(Math.Min(2, rounds), Math.Min(2, trainers - 1))];
+
+    /// <summary><paramref name="count"/> moments spread over the run at random, in order. The same seed gives the same moments.</summary>
+    public static IReadOnlyList<Kill> Drawn(int count, ulong seed, int rounds, int trainers)
+    {
+        var kills = new Kill[count];
+        for (int i = 0; i < count; i++)
+            kills[i] = new Kill(1 + (int)(Next(ref seed) % (ulong)rounds), (int)(Next(ref seed) % (ulong)trainers));
+        return [.. kills.OrderBy(k => k.Round).ThenBy(k => k.Accepted)];
+    }
+
+    /// <summary>SplitMix64 (Steele, Lea, Flood 2014).</summary>
+    private static ulong Next(ref ulong state)
+    {
+        ulong z = state += 0x9E3779B97F4A7C15;
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+        return z ^ (z >> 31);
+    }
+}

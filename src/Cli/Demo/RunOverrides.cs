@@ -1,0 +1,31 @@
+using Quorate.Shared.Runs;
+
+namespace Quorate.Cli.Demo;
+
+/// <summary>The run that the demo runs: the file's, with what the command line changes.</summary>
+internal static class RunOverrides
+{
+    /// <summary>MNIST's training images: shards times examples must not ask for more.</summary>
+    private const int TrainingImages = 60_000;
+
+    /// <param name="run">As read from its file.</param>
+    /// <param name="rounds">Null: as in the file.</param>
+    /// <param name="trainers">Null: the file's minTrainers. Each trainer has a shard of its own, so the shards shrink where they must.</param>
+    /// <exception cref="RunFileException">The changed run breaks a rule.</exception>
+    public static RunFile Apply(RunFile run, int? rounds, int? trainers)
+    {
+        int count = trainers ?? run.Rules.MinTrainers;
+        var rules = run.Rules with { Rounds = rounds ?? run.Rules.Rounds, MinTrainers = count, MinResults = count };
+        if (trainers is null) rules = rules with { MinResults = run.Rules.MinResults };
+        var training = run.Training;
+        if (training is not null)
+        {
+            int shards = trainers is null ? training.Data.Shards : count;
+            int examples = trainers is null ? training.Data.ShardExamples : Math.Min(training.Data.ShardExamples, TrainingImages / shards);
+            // The demo's processes start elsewhere than the person who typed the path.
+            string path = Programs.Beside(training.Data.Path);
+            training = training with { Data = training.Data with { Shards = shards, ShardExamples = examples, Path = path } };
+        }
+        return RunFile.Parse((run with { Rules = rules, Training = training }).Json, "The demo's run");
+    }
+}
