@@ -1,9 +1,7 @@
 using Grpc.Core;
-using Quorate.Coordinator.Intake;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Pt;
-using Quorate.Shared.Transfer;
 using Quorate.Unit.Pt;
 using Verdict = Quorate.Shared.Protocol.Verdict;
 

@@ -107,7 +107,7 @@ internal sealed class TestCluster : IAsyncDisposable
         {
             var (stop, run, data) = _running[id];
             await stop.CancelAsync();
-            await run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)run).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             data.Dispose();
             stop.Dispose();
         }

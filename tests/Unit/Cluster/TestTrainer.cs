@@ -4,7 +4,6 @@ using Quorate.Rounds;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Pt;
-using Quorate.Shared.Transfer;
 using Quorate.Unit.Pt;
 using Part = Quorate.Shared.Transfer.Part;
 
