@@ -18,7 +18,7 @@ internal sealed class StatusView(
         {
             Node = options.Node, Leader = leadership.IsLeader, LeaderNode = leader ?? -1, Term = leadership.Term,
             LeaderAddress = leader is { } id ? options.Hosts.Node(id).Grpc.ToString() : "",
-            Index = state.Index, Chain = ByteString.CopyFrom(state.Chain.ToArray()), Quorum = leader is not null,
+            Index = state.Index, Chain = ByteString.CopyFrom(state.Chain.ToArray()), Quorum = log.QuorumReachable,
         };
         reply.Notes.AddRange(notes.All);
         var run = request.Run.Length == 0

@@ -143,21 +143,32 @@ public sealed class IntakeTests : IAsyncLifetime
         await OpenRoundAsync();
         byte[] update = TestTrainer.Weights(1);
         var before = await StateAsync();
-        var reply = await TestTrainer.SendAsync(_cluster[0], update, _anna.Header(update), damaged: true);
+        var reply = await TestTrainer.SendAsync(_cluster[0], [(update, true)], _anna.Header(update));
         Assert.Equal((Verdict.Incomplete, 0L), (reply.Verdict, reply.Have));
         Assert.Equal(before, await StateAsync());
         Assert.Equal(Verdict.Accepted, (await _anna.UpdateAsync(update)).Verdict);
     }
 
     [Fact]
-    public async Task A_truncated_upload_says_where_to_go_on_and_goes_on_there()
+    public async Task A_truncated_upload_is_rejected_and_the_whole_one_is_accepted_after_it()
+    {
+        await OpenRoundAsync();
+        byte[] update = TestTrainer.Weights(1);
+        await RefusedAsync(
+            () => TestTrainer.SendAsync(_cluster[0], update[..100], _anna.Header(update)), Verdict.Rejected, "ended after 100 of");
+        Assert.Equal(Verdict.Accepted, (await _anna.UpdateAsync(update)).Verdict);
+    }
+
+    [Fact]
+    public async Task After_a_damaged_second_part_the_upload_goes_on_behind_the_first()
     {
         await OpenRoundAsync();
         byte[] update = TestTrainer.Weights(1);
         var header = _anna.Header(update);
-        var reply = await TestTrainer.SendAsync(_cluster[0], update[..100], header);
+        var reply = await TestTrainer.SendAsync(_cluster[0], [(update[..100], false), (update[100..], true)], header);
         Assert.Equal((Verdict.Incomplete, 100L), (reply.Verdict, reply.Have));
-        reply = await TestTrainer.SendAsync(_cluster[0], update[100..], header, offset: 100);
+        Assert.Equal(100, (await _cluster[0].Transfer.Offer(header, CancellationToken.None)).Have);
+        reply = await TestTrainer.SendAsync(_cluster[0], [(update[100..], false)], header, offset: 100);
         Assert.Equal(Verdict.Accepted, reply.Verdict);
     }
 

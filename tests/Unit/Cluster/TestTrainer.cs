@@ -47,18 +47,26 @@ internal sealed class TestTrainer(NodeConnection leader, string id, ulong incarn
         SendAsync(leader, update, Header(update, round, examples));
 
     /// <summary>Sends exactly this header and these bytes, in one part.</summary>
+    public static Task<VerdictReply> SendAsync(NodeConnection leader, byte[] bytes, UploadHeader header) =>
+        SendAsync(leader, [(bytes, false)], header);
+
+    /// <summary>Sends these parts, each damaged on its way or not, the first with the header.</summary>
     public static async Task<VerdictReply> SendAsync(
-        NodeConnection leader, byte[] bytes, UploadHeader? header, bool damaged = false, long offset = 0)
+        NodeConnection leader, (byte[] Bytes, bool Damaged)[] parts, UploadHeader header, long offset = 0)
     {
         using var call = leader.Transfer.Upload(CancellationToken.None);
-        using var part = Part.Rent(Math.Max(1, bytes.Length));
-        bytes.CopyTo(part.Room.Span);
-        part.Header = header;
-        part.Fill(offset, bytes.Length);
-        if (damaged) part.Room.Span[0] ^= 1; // After its check sum was taken.
         try
         {
-            await call.RequestStream.WriteAsync(part);
+            foreach (var (bytes, damaged) in parts)
+            {
+                using var part = Part.Rent(bytes.Length);
+                bytes.CopyTo(part.Room.Span);
+                if (offset == 0 || parts.Length == 1) part.Header = header;
+                part.Fill(offset, bytes.Length);
+                if (damaged) part.Room.Span[0] ^= 1; // After its check sum was taken.
+                await call.RequestStream.WriteAsync(part);
+                offset += bytes.Length;
+            }
             await call.RequestStream.CompleteAsync();
         }
         catch (RpcException)

@@ -61,8 +61,9 @@ public sealed class ThreeNodeTests
             },
             "the refusal");
         Assert.Equal(StatusCode.Unavailable, refusal.StatusCode);
-        var status = await leader.Federation.StatusAsync(new StatusRequest());
-        Assert.False(status.Quorum);
+        var status = await TestCluster.UntilAsync(
+            async token => await leader.Federation.StatusAsync(new StatusRequest(), cancellationToken: token) is { Quorum: false } reply ? reply : null,
+            "a status that says so");
         Assert.Equal("test", status.Run.Run);
 
         cluster.Start(others[0]);
