@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Quorate.Cli.Demo;
 using Limits = Quorate.Rounds.Limits;
 
@@ -61,17 +62,14 @@ internal static class DemoCommand
     private static Option<int?> Number(string name, string description, int min, int max)
     {
         var option = new Option<int?>(name) { Description = description, HelpName = "N" };
-        option.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int?>() is { } value && (value < min || value > max))
-                result.AddError($"{name} must be {min} to {max}, not {value}.");
-        });
+        Range(option, min, max);
         return option;
     }
 
-    private static void Range(Option<int> option, int min, int max) => option.Validators.Add(result =>
+    private static void Range(Option option, int min, int max) => option.Validators.Add(result =>
     {
-        int value = result.GetValueOrDefault<int>();
-        if (value < min || value > max) result.AddError($"{option.Name} must be {min} to {max}, not {value}.");
+        // A token that is no number is refused by the option itself.
+        if (result.Tokens is [var token] && int.TryParse(token.Value, CultureInfo.InvariantCulture, out int value) && (value < min || value > max))
+            result.AddError($"{option.Name} must be {min} to {max}, not {value}.");
     });
 }
