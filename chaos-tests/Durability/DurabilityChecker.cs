@@ -17,7 +17,8 @@ internal static class DurabilityChecker
                 string[] words = line.Split(' ');
                 long index = long.Parse(words[0], CultureInfo.InvariantCulture);
                 if (!seen.TryAdd(index, (node, words[1])) && seen[index].Hash != words[1])
-                    violations.Add($"At index {index}, nodes {seen[index].Node} and {node} have applied different histories.");
+                    violations.Add(
+                        $"At index {index}, nodes {seen[index].Node} and {node} have applied different histories.");
             }
         return violations;
     }

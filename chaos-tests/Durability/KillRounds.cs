@@ -17,7 +17,9 @@ internal sealed class KillRounds : IDisposable
 {
     private const int Nodes = 3;
 
-    /// <summary>Acks a node gives per round at most, so that sixteen runs of 20,000 trainers hold hundreds of rounds.</summary>
+    /// <summary>
+    /// Acks a node gives per round at most, so that sixteen runs of 20,000 trainers hold hundreds of rounds.
+    /// </summary>
     private const int AcksMax = 300;
 
     private const int RoundsPerRun = 20;
@@ -102,7 +104,8 @@ internal sealed class KillRounds : IDisposable
         return [.. DurabilityChecker.Diverged(chains), .. DurabilityChecker.Lost(acked, held)];
     }
 
-    private static int RoundOf(string name) => int.Parse(name.AsSpan(1, name.IndexOf('-') - 1), CultureInfo.InvariantCulture);
+    private static int RoundOf(string name) =>
+        int.Parse(name.AsSpan(1, name.IndexOf('-') - 1), CultureInfo.InvariantCulture);
 
     private async Task StartMissingAsync(CancellationToken token)
     {
@@ -111,7 +114,8 @@ internal sealed class KillRounds : IDisposable
         {
             if (_nodes[node] is { Killed: false }) continue;
             _nodes[node]?.Dispose();
-            started.Add(_nodes[node] = new NodeProcess(node, _ports, Path.Combine(_root, $"node-{node}"), _settings, OnAck));
+            started.Add(_nodes[node] = new NodeProcess(node, _ports, Path.Combine(_root, $"node-{node}"), _settings,
+                OnAck));
         }
         await Task.WhenAll(started.Select(node => node.HearAsync("READY", token)));
     }
@@ -134,7 +138,8 @@ internal sealed class KillRounds : IDisposable
         finally
         {
             await answered.CancelAsync();
-            await Task.WhenAll(answers).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            await Task.WhenAll(answers).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None,
+                TaskScheduler.Default);
         }
     }
 

@@ -12,7 +12,8 @@ internal sealed class NodeProcess : IDisposable
     private readonly Process _process;
     private readonly Task _reading;
 
-    public NodeProcess(int node, IReadOnlyList<int> ports, string directory, IEnumerable<string> settings, Action<string> onAck)
+    public NodeProcess(int node, IReadOnlyList<int> ports, string directory, IEnumerable<string> settings,
+        Action<string> onAck)
     {
         Node = node;
         string program = Path.GetFullPath(Path.Combine(
@@ -64,7 +65,8 @@ internal sealed class NodeProcess : IDisposable
             if (line == "END") return heard;
             if (line.StartsWith(word, StringComparison.Ordinal)) heard.Add(line[word.Length..].Trim());
         }
-        throw new InvalidOperationException($"Node {Node} ended (exit {_process.ExitCode}) in the middle of an answer.");
+        throw new InvalidOperationException(
+            $"Node {Node} ended (exit {_process.ExitCode}) in the middle of an answer.");
     }
 
     /// <summary>SIGKILL; what it had said before still arrives.</summary>

@@ -1,7 +1,8 @@
 // One node of the replicated log as a process. The durability tests start three, let them write, kill them with
 // SIGKILL at random moments, start them again and compare what they hold.
 //
-//   DurabilityNode NODE PORT,PORT,PORT DIRECTORY [key=value ...]     keys: log=durable|stock, snapshot=N, min=MS, max=MS, request=MS, beat=MS
+// DurabilityNode NODE PORT,PORT,PORT DIRECTORY [key=value ...]     keys: log=durable|stock, snapshot=N, min=MS, max=MS,
+// request=MS, beat=MS
 //
 // log=stock is the canary: it takes the library's own log, which acknowledges before it is durable; the tests must
 // catch it. Standard input, one command a line (answers go to standard output, one a line, in capitals):
@@ -30,7 +31,8 @@ var options = new ConsensusOptions
         node, new IPEndPoint(IPAddress.Loopback, int.Parse(port, CultureInfo.InvariantCulture))))],
     Directory = args[2],
     SnapshotEvery = int.Parse(settings.GetValueOrDefault("snapshot", "20000"), CultureInfo.InvariantCulture),
-    ElectionMin = Ms("min", 300), ElectionMax = Ms("max", 600), RequestTimeout = Ms("request", 280), HeartbeatEvery = Ms("beat", 75),
+    ElectionMin = Ms("min", 300), ElectionMax = Ms("max", 600), RequestTimeout = Ms("request",
+        280), HeartbeatEvery = Ms("beat", 75),
 };
 using var loggers = LoggerFactory.Create(builder => builder.AddSimpleConsole(console =>
 {
@@ -39,5 +41,6 @@ using var loggers = LoggerFactory.Create(builder => builder.AddSimpleConsole(con
 }).AddFilter("Microsoft", LogLevel.None).Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(
     console => console.LogToStandardErrorThreshold = LogLevel.Trace));
 await using var log = await ReplicatedLog.StartAsync(
-    options, loggers, TimeProvider.System, _ => Environment.Exit(3), settings.GetValueOrDefault("log") != "stock", default);
+    options, loggers, TimeProvider.System, _ =>
+        Environment.Exit(3), settings.GetValueOrDefault("log") != "stock", default);
 await new Session(log, options.Node).RunAsync();

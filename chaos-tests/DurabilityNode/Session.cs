@@ -13,7 +13,8 @@ internal sealed class Session(ReplicatedLog log, int node)
 
     private static readonly RunRules Rules = new()
     {
-        Rounds = 1, MinTrainers = Limits.Trainers, MinResults = 1, Deadline = TimeSpan.FromDays(1), Grace = TimeSpan.Zero,
+        Rounds = 1, MinTrainers = Limits.Trainers, MinResults = 1, Deadline = TimeSpan.FromDays(
+            1), Grace = TimeSpan.Zero,
         KeepUpdateRounds = 0, KeepModels = 1,
     };
 
@@ -36,7 +37,8 @@ internal sealed class Session(ReplicatedLog log, int node)
                     break;
                 case "mark": _ = MarkAsync(words[1], RunId.Parse(words[2])); break;
                 case "wait": _ = WaitAsync(Number(words[1])); break;
-                case "chains": Say([.. log.ChainWindow(Number(words[1])).Select(c => $"CHAIN {c.Index} {c.Chain}"), "END"]); break;
+                case "chains": Say(
+                    [.. log.ChainWindow(Number(words[1])).Select(c => $"CHAIN {c.Index} {c.Chain}"), "END"]); break;
                 case "has": Say([.. Has(RunId.Parse(words[1]), words[2]), "END"]); break;
                 default: throw new InvalidDataException($"Unknown command '{line}'.");
             }
@@ -98,7 +100,8 @@ internal sealed class Session(ReplicatedLog log, int node)
         {
             if (log.State.Find(run) is null)
             {
-                if (log.State.Active is { } old) await log.ProposeAsync(new Command.EndRun(old.Id, false, "next", 0), default);
+                if (log.State.Active is { } old)
+                    await log.ProposeAsync(new Command.EndRun(old.Id, false, "next", 0), default);
                 await log.ProposeAsync(new Command.OpenRun(run, Rules, "{}", 0), default);
             }
             return (await log.ProposeAsync(new Command.Join(run, TrainerId.Parse(name), 1, 0, 1, 0), default)).Holds;

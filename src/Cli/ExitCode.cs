@@ -5,7 +5,9 @@ internal enum ExitCode
 {
     Ok = 0,
 
-    /// <summary>The demo: the final hashes differ, or something accepted was lost, or no leader could be killed.</summary>
+    /// <summary>
+    /// The demo: the final hashes differ, or something accepted was lost, or no leader could be killed.
+    /// </summary>
     Differs = 1,
 
     /// <summary>A file, an option or a request was refused.</summary>

@@ -18,7 +18,9 @@ internal static class Programs
     public static string Dotnet { get; } =
         Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? Environment.ProcessPath! : "dotnet";
 
-    /// <summary>A file or folder of the checkout: below the current folder where it is there, else below <see cref="Root"/>.</summary>
+    /// <summary>
+    /// A file or folder of the checkout: below the current folder where it is there, else below <see cref="Root"/>.
+    /// </summary>
     public static string Beside(string relative) =>
         Path.Exists(relative) ? Path.GetFullPath(relative) : Path.Combine(Root, relative);
 
@@ -27,6 +29,7 @@ internal static class Programs
     {
         foreach (string program in new[] { Coordinator, Trainer })
             if (!File.Exists(program))
-                throw new CommandException(ExitCode.BadInput, $"{program} is not there; build it with: dotnet build Quorate.slnf");
+                throw new CommandException(ExitCode.BadInput,
+                    $"{program} is not there; build it with: dotnet build Quorate.slnf");
     }
 }

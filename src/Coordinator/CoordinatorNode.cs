@@ -52,7 +52,8 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
         await using var app = builder.Build();
         app.MapGrpcService<HelloOnly>();
         await StartAsync(app, token);
-        var vote = new FirstVote(options, enrolment, peers, _time, app.Services.GetRequiredService<ILogger<FirstVote>>());
+        var vote = new FirstVote(options, enrolment, peers, _time,
+            app.Services.GetRequiredService<ILogger<FirstVote>>());
         await vote.EarnAsync(token);
         data.Settle();
         await app.StopAsync(token);
@@ -81,7 +82,8 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
         return emergency.ExitCode;
     }
 
-    private async Task<ReplicatedLog> OpenLogAsync(ILoggerFactory loggers, Action<Exception> onBroken, CancellationToken token)
+    private async Task<ReplicatedLog> OpenLogAsync(ILoggerFactory loggers, Action<Exception> onBroken,
+        CancellationToken token)
     {
         var members = options.Hosts.Nodes.Select(node => new Member(node.Id, Resolve(node.Raft, node.Id))).ToList();
         var consensus = new ConsensusOptions
@@ -145,7 +147,8 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
         }
         catch (Exception e) when (e is SocketException or IndexOutOfRangeException)
         {
-            throw new SettingsException([$"Node {node}'s host name '{address.Host}' has no address: mend it in the hosts file."]);
+            throw new SettingsException(
+                [$"Node {node}'s host name '{address.Host}' has no address: mend it in the hosts file."]);
         }
     }
 }

@@ -22,7 +22,9 @@ internal static class ExitCode
     /// <summary>The data directory is empty and the cluster remembers this node: see --rejoin.</summary>
     public const int RejoinRequired = 5;
 
-    /// <summary>The code for a start that failed for a reason the user can mend; null: a fault of the program.</summary>
+    /// <summary>
+    /// The code for a start that failed for a reason the user can mend; null: a fault of the program.
+    /// </summary>
     public static int? Of(Exception e) => e switch
     {
         SettingsException or DataDirectoryException or PortInUseException => BadSettings,

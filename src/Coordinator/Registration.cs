@@ -40,7 +40,8 @@ internal static class Registration
         .AddHostedService<PullOnChange>()
         .AddHostedService<Scrub>()
         .AddHostedService(provider => ActivatorUtilities.CreateInstance<Collector>(
-            provider, (Func<CancellationToken, ValueTask<IReadOnlySet<BlobHash>?>>)provider.GetRequiredService<BlobReferences>().KeptAsync,
+            provider, (Func<CancellationToken,
+                ValueTask<IReadOnlySet<BlobHash>?>>)provider.GetRequiredService<BlobReferences>().KeptAsync,
             options.CollectAfter));
 
     public static IServiceCollection AddDriving(this IServiceCollection services) => services

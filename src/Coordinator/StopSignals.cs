@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace Quorate.Coordinator;
 
 /// <summary>
-/// What stops this process in good order: SIGINT, SIGTERM, and, where QUORATE_EXIT_ON_STDIN_CLOSE is set, the end of its
+/// What stops this process in good order: SIGINT, SIGTERM, and, where QUORATE_EXIT_ON_STDIN_CLOSE is set, the end of
+/// its
 /// input, by which a child notices that its parent was killed.
 /// </summary>
 internal sealed class StopSignals : IDisposable
@@ -12,7 +13,8 @@ internal sealed class StopSignals : IDisposable
 
     public StopSignals(CancellationTokenSource stopping)
     {
-        _signals = [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM }.Select(signal => PosixSignalRegistration.Create(
+        _signals = [.. new[] { PosixSignal.SIGINT,
+            PosixSignal.SIGTERM }.Select(signal => PosixSignalRegistration.Create(
             signal, context =>
             {
                 context.Cancel = true;

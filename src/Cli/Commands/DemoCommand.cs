@@ -18,16 +18,20 @@ internal static class DemoCommand
         };
         var rounds = Number("--rounds", "Rounds to run (default: the run file's)", 1, Limits.Rounds);
         var trainers = Number("--trainers", "Trainer processes (default: the run file's minTrainers)", 1, 50);
-        var coordinators = new Option<int>("--coordinators") { Description = "Coordinators: 3 or 5", DefaultValueFactory = _ => 3 };
+        var coordinators = new Option<int>("--coordinators") { Description = "Coordinators: 3 or 5",
+            DefaultValueFactory = _ => 3 };
         coordinators.AcceptOnlyFromAmong("3", "5");
         var killLeader = new Option<bool>("--kill-leader")
         {
             Description = "Run undisturbed first; then again, and kill -9 the leader while updates of round 2 come in",
         };
-        var kills = Number("--kills", "Like --kill-leader, but kill this many leaders at moments drawn from --seed", 1, 100);
+        var kills = Number("--kills", "Like --kill-leader, but kill this many leaders at moments drawn from --seed", 1,
+            100);
         var seed = new Option<ulong>("--seed") { Description = "Seed of --kills", DefaultValueFactory = _ => 1 };
-        var keep = new Option<string?>("--keep") { Description = "Keep data, logs and model in this new or empty folder", HelpName = "DIR" };
-        var json = new Option<bool>("--json") { Description = "One JSON object on the last line of stdout; the rest goes to stderr" };
+        var keep = new Option<string?>(
+            "--keep") { Description = "Keep data, logs and model in this new or empty folder", HelpName = "DIR" };
+        var json = new Option<bool>(
+            "--json") { Description = "One JSON object on the last line of stdout; the rest goes to stderr" };
         var timeout = new Option<int>("--timeout")
         {
             Description = "Seconds after which the demo gives up",
@@ -69,7 +73,8 @@ internal static class DemoCommand
     private static void Range(Option option, int min, int max) => option.Validators.Add(result =>
     {
         // A token that is no number is refused by the option itself.
-        if (result.Tokens is [var token] && int.TryParse(token.Value, CultureInfo.InvariantCulture, out int value) && (value < min || value > max))
+        if (result.Tokens is [var token] && int.TryParse(token.Value, CultureInfo.InvariantCulture, out int value)
+            && (value < min || value > max))
             result.AddError($"{option.Name} must be {min} to {max}, not {value}.");
     });
 }

@@ -20,7 +20,8 @@ internal static class ModelCommands
             async t =>
             {
                 using var client = new ClusterConnections(HostsFile.Load(parsed.GetValue(hosts)!), TimeProvider.System);
-                foreach (string line in StatusText.Trail(await RunAsync(client, parsed.GetValue(run)!, t))) Console.WriteLine(line);
+                foreach (string line in StatusText.Trail(await RunAsync(client, parsed.GetValue(run)!, t)))
+                    Console.WriteLine(line);
                 return ExitCode.Ok;
             },
             token));
@@ -30,8 +31,10 @@ internal static class ModelCommands
     public static Command BuildPull()
     {
         var run = RunOption();
-        var round = new Option<string>("--round") { Description = "A round's number, best, or final", DefaultValueFactory = _ => "final" };
-        var output = new Option<string>("--output", "-o") { Description = "The file to write", DefaultValueFactory = _ => "model.pt" };
+        var round = new Option<string>("--round") { Description = "A round's number, best, or final",
+            DefaultValueFactory = _ => "final" };
+        var output = new Option<string>("--output", "-o") { Description = "The file to write",
+            DefaultValueFactory = _ => "model.pt" };
         var hosts = QuorateCommand.Hosts();
         var command = new Command("pull", "Fetch a model as a PyTorch .pt file.") { run, round, output, hosts };
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
@@ -39,7 +42,8 @@ internal static class ModelCommands
             {
                 using var client = new ClusterConnections(HostsFile.Load(parsed.GetValue(hosts)!), TimeProvider.System);
                 var model = Choose(await RunAsync(client, parsed.GetValue(run)!, t), parsed.GetValue(round)!);
-                string hash = await FinalModel.FetchAsync(client, model, parsed.GetValue(output)!, TimeProvider.System, t);
+                string hash = await FinalModel.FetchAsync(client, model, parsed.GetValue(output)!, TimeProvider.System,
+                    t);
                 Console.WriteLine($"round {model.Round}  {parsed.GetValue(output)}  sha256 {hash}");
                 return ExitCode.Ok;
             },
@@ -59,13 +63,16 @@ internal static class ModelCommands
     } ?? throw new CommandException(ExitCode.BadInput, $"Run {run.Run} has no such model (--round {round}); see `quorate models`.");
 
     private static Option<string> RunOption() =>
-        new("--run") { Description = "The run's name (default: the active one, else the newest)", DefaultValueFactory = _ => "" };
+        new("--run") { Description = "The run's name (default: the active one, else the newest)",
+            DefaultValueFactory = _ => "" };
 
     private static async Task<RunStatus> RunAsync(ClusterConnections client, string name, CancellationToken token)
     {
         var replies = await client.StatusAsync(new StatusRequest { Run = name }, token);
-        if (replies.All(r => r is null)) throw new CommandException(ExitCode.TimedOut, "No node answers; see `quorate status`.");
+        if (replies.All(r => r is null))
+            throw new CommandException(ExitCode.TimedOut, "No node answers; see `quorate status`.");
         return ClusterText.Newest(replies)?.Run
-            ?? throw new CommandException(ExitCode.BadInput, name.Length > 0 ? $"The cluster knows no run {name}." : "There is no run yet.");
+            ?? throw new CommandException(ExitCode.BadInput,
+                name.Length > 0 ? $"The cluster knows no run {name}." : "There is no run yet.");
     }
 }

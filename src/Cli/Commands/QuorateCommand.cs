@@ -29,7 +29,9 @@ internal static class QuorateCommand
         DefaultValueFactory = _ => Programs.Beside("config/hosts.json"),
     };
 
-    /// <summary>Runs a command's work; what it throws for the user becomes a sentence on stderr and an exit code.</summary>
+    /// <summary>
+    /// Runs a command's work; what it throws for the user becomes a sentence on stderr and an exit code.
+    /// </summary>
     public static async Task<int> Guarded(Func<CancellationToken, Task<ExitCode>> work, CancellationToken token)
     {
         try

@@ -38,7 +38,8 @@ internal static class RunCommands
     public static Command BuildStop()
     {
         var name = new Argument<string>("RUN") { Description = "Its name" };
-        var reason = new Option<string>("--reason") { Description = "Kept with the run", DefaultValueFactory = _ => "stopped from the command line" };
+        var reason = new Option<string>("--reason") { Description = "Kept with the run",
+            DefaultValueFactory = _ => "stopped from the command line" };
         var hosts = QuorateCommand.Hosts();
         var command = new Command("stop", "End a run before its last round. Its models stay.") { name, reason, hosts };
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
@@ -58,13 +59,15 @@ internal static class RunCommands
         for (int attempt = 0; attempt < Attempts; attempt++)
         {
             if (attempt > 0) await Task.Delay(_pause, TimeProvider.System, token);
-            if (await cluster.FindLeaderAsync(token) is not { } leader || await AskAsync(leader, call, token) is not { } reply) continue;
+            if (await cluster.FindLeaderAsync(token) is not { } leader
+                || await AskAsync(leader, call, token) is not { } reply) continue;
             if (reply.Verdict is not (Verdict.Accepted or Verdict.Duplicate))
                 throw new CommandException(ExitCode.BadInput, $"Refused: {reply.Reason}");
             Console.WriteLine(done);
             return ExitCode.Ok;
         }
-        throw new CommandException(ExitCode.TimedOut, "No leader answered: no quorum, or wrong addresses in the hosts file. See `quorate status`.");
+        throw new CommandException(ExitCode.TimedOut,
+            "No leader answered: no quorum, or wrong addresses in the hosts file. See `quorate status`.");
     }
 
     /// <summary>Null: no answer, or not from a leader any more.</summary>

@@ -16,12 +16,15 @@ internal static class StatusCommand
         var hosts = QuorateCommand.Hosts();
         var json = new Option<bool>("--json") { Description = "One JSON object: every node's answer as it gave it" };
         var watch = new Option<bool>("--watch") { Description = "Show it again every second until Ctrl-C" };
-        var command = new Command("status", "Show the nodes, the run, its trainers and updates, and why nothing moves if nothing does.")
+        var command = new Command("status",
+            "Show the nodes, the run, its trainers and updates, and why nothing moves if nothing does.")
         {
             hosts, json, watch,
         };
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
-            t => ShowAsync(HostsFile.Load(parsed.GetValue(hosts)!), parsed.GetValue(json), parsed.GetValue(watch), t), token));
+            t =>
+                ShowAsync(HostsFile.Load(parsed.GetValue(hosts)!), parsed.GetValue(json), parsed.GetValue(watch),
+                    t), token));
         return command;
     }
 

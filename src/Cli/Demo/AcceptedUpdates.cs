@@ -9,7 +9,9 @@ internal sealed class AcceptedUpdates
 {
     private readonly Dictionary<(int Round, string Trainer), UpdateStatus> _seen = [];
 
-    /// <summary>Notes what a reply shows, of the open round and of the trail, and returns what was not known before.</summary>
+    /// <summary>
+    /// Notes what a reply shows, of the open round and of the trail, and returns what was not known before.
+    /// </summary>
     public IReadOnlyList<UpdateStatus> Observe(RunStatus run)
     {
         var fresh = new List<UpdateStatus>();
@@ -28,7 +30,8 @@ internal sealed class AcceptedUpdates
     public int CountUntil(int round, long moment) => _seen.Count(u => u.Key.Round == round && u.Value.At <= moment);
 
     /// <summary>
-    /// What is missing from a run that has ended, one sentence each. Rounds whose updates the trail no longer lists are checked by number.
+    /// What is missing from a run that has ended, one sentence each. Rounds whose updates the trail no longer lists are
+    /// checked by number.
     /// </summary>
     public ImmutableArray<string> LostFrom(RunStatus ended)
     {

@@ -5,12 +5,15 @@ namespace Quorate.Cli.Demo;
 
 /// <summary>
 /// A coordinator or trainer of the demo: dotnet, with its output in a log file.
-/// Its standard input is a pipe from here, and QUORATE_EXIT_ON_STDIN_CLOSE makes it end when that closes: whatever ends this process,
+/// Its standard input is a pipe from here, and QUORATE_EXIT_ON_STDIN_CLOSE makes it end when that closes: whatever ends
+/// this process,
 /// kill -9 included, ends it too.
 /// </summary>
 internal sealed class ChildProcess : IDisposable
 {
-    /// <summary>Set in every process of a demo and inherited by theirs: how <see cref="KillOrphans"/> knows them.</summary>
+    /// <summary>
+    /// Set in every process of a demo and inherited by theirs: how <see cref="KillOrphans"/> knows them.
+    /// </summary>
     private const string Mark = "QUORATE_DEMO_FOLDER";
 
     private readonly Process _process;
@@ -32,13 +35,17 @@ internal sealed class ChildProcess : IDisposable
     /// <summary>Peak resident memory so far, in bytes; 0 where /proc does not say.</summary>
     public long PeakBytes => _peakKib * 1024;
 
-    /// <param name="nice">Added to its niceness: 0 for coordinators, more for trainers, so that heartbeats come before training.</param>
-    public static ChildProcess Start(string name, DemoFolder folder, int nice, string program, params string[] arguments)
+    /// <param name="nice">Added to its niceness: 0 for coordinators, more for trainers, so that heartbeats come before
+    /// training.</param>
+    public static ChildProcess Start(string name, DemoFolder folder, int nice, string program,
+        params string[] arguments)
     {
         string log = Path.Combine(folder.Logs, name.Replace(' ', '-') + ".log");
-        var start = new ProcessStartInfo("/bin/sh") { RedirectStandardInput = true, UseShellExecute = false, WorkingDirectory = Programs.Root };
+        var start = new ProcessStartInfo("/bin/sh") { RedirectStandardInput = true, UseShellExecute = false,
+            WorkingDirectory = Programs.Root };
         // exec: the process has the id that was started. A shell, because only it can point an output at a file.
-        foreach (string argument in (string[])["-c", "exec \"$0\" \"$@\" >>\"$QUORATE_LOG\" 2>&1", "nice", "-n", $"{nice}", Programs.Dotnet, program, .. arguments])
+        foreach (string argument in (string[])["-c", "exec \"$0\" \"$@\" >>\"$QUORATE_LOG\" 2>&1", "nice", "-n",
+            $"{nice}", Programs.Dotnet, program, .. arguments])
             start.ArgumentList.Add(argument);
         start.Environment["QUORATE_LOG"] = log;
         start.Environment["QUORATE_EXIT_ON_STDIN_CLOSE"] = "1";
@@ -53,9 +60,11 @@ internal sealed class ChildProcess : IDisposable
     {
         try
         {
-            string? line = File.ReadLines($"/proc/{_process.Id}/status").FirstOrDefault(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
+            string? line = File.ReadLines($"/proc/{_process.Id}/status").FirstOrDefault(
+                l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
             if (line is not null)
-                _peakKib = Math.Max(_peakKib, long.Parse(line["VmHWM:".Length..].Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture));
+                _peakKib = Math.Max(_peakKib, long.Parse(
+                    line["VmHWM:".Length..].Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture));
         }
         catch (IOException)
         {
@@ -88,7 +97,8 @@ internal sealed class ChildProcess : IDisposable
                 if (File.ReadAllText($"{entry}/environ").Contains(mark, StringComparison.Ordinal))
                     using (var orphan = Process.GetProcessById(id)) orphan.Kill();
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException)
+            catch (Exception e) when (
+                e is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException)
             {
                 // Ended meanwhile, or another user's.
             }

@@ -51,7 +51,8 @@ internal sealed class DemoCluster : IDisposable
         }
         _coordinators[id] = ChildProcess.Start(
             $"node {id}", _folder, 0, Programs.Coordinator,
-            "--id", $"{id}", "--hosts", _folder.HostsPath, "--run", _folder.RunPath, "--data", _folder.Join($"node-{id}"));
+            "--id", $"{id}", "--hosts", _folder.HostsPath, "--run", _folder.RunPath, "--data", _folder.Join(
+                $"node-{id}"));
         _down.Remove(id);
     }
 
@@ -68,7 +69,8 @@ internal sealed class DemoCluster : IDisposable
         foreach (var process in All) process.Sample();
     }
 
-    /// <exception cref="CommandException">A process ended that nobody killed. A trainer that ends well has nothing left to do.</exception>
+    /// <exception cref="CommandException">A process ended that nobody killed. A trainer that ends well has nothing left
+    /// to do.</exception>
     public void ThrowIfDied()
     {
         var coordinator = _coordinators.FirstOrDefault(c => !_down.Contains(c.Key) && c.Value.HasExited).Value;

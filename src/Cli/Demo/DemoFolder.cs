@@ -11,7 +11,8 @@ namespace Quorate.Cli.Demo;
 internal sealed class DemoFolder
 {
     /// <summary>
-    /// Below the range from which Linux takes ports for outgoing connections (32768 …): a killed coordinator finds its port free.
+    /// Below the range from which Linux takes ports for outgoing connections (32768 …): a killed coordinator finds its
+    /// port free.
     /// </summary>
     private const int FirstPort = 20_000, LastPort = 32_000;
 
@@ -45,7 +46,9 @@ internal sealed class DemoFolder
 
     public string Join(string name) => System.IO.Path.Combine(Path, name);
 
-    /// <summary>Ports that nobody listens on now, starting where this process's id says, so that demos side by side rarely meet.</summary>
+    /// <summary>
+    /// Ports that nobody listens on now, starting where this process's id says, so that demos side by side rarely meet.
+    /// </summary>
     private static int[] FreePorts(int count)
     {
         var held = new List<TcpListener>();
@@ -54,7 +57,8 @@ internal sealed class DemoFolder
         {
             for (int i = 0; i < LastPort - FirstPort && held.Count < count; i++)
             {
-                var listener = new TcpListener(IPAddress.Loopback, FirstPort + (start - FirstPort + i) % (LastPort - FirstPort));
+                var listener = new TcpListener(IPAddress.Loopback,
+                    FirstPort + (start - FirstPort + i) % (LastPort - FirstPort));
                 try
                 {
                     listener.Start();
@@ -66,7 +70,8 @@ internal sealed class DemoFolder
                 }
             }
             if (held.Count < count)
-                throw new CommandException(ExitCode.BadInput, $"No {count} free ports between {FirstPort} and {LastPort} on 127.0.0.1.");
+                throw new CommandException(ExitCode.BadInput,
+                    $"No {count} free ports between {FirstPort} and {LastPort} on 127.0.0.1.");
             return [.. held.Select(l => ((IPEndPoint)l.LocalEndpoint).Port)];
         }
         finally

@@ -17,7 +17,9 @@ internal sealed record DemoOptions
     /// <summary>Leaders to kill; above 0, an undisturbed run comes first.</summary>
     public int Kills { get; init; }
 
-    /// <summary>Null: kill in round 2, when some but not all updates are in. Else: at moments drawn from this seed.</summary>
+    /// <summary>
+    /// Null: kill in round 2, when some but not all updates are in. Else: at moments drawn from this seed.
+    /// </summary>
     public ulong? KillSeed { get; init; }
 
     /// <summary>A folder that keeps everything; null: a temporary one.</summary>

@@ -12,7 +12,8 @@ namespace Quorate.Cli.Demo;
 /// <param name="ModelPath">Where the file lies.</param>
 /// <param name="Seconds">From the start of the (disturbed) run's processes to its last score.</param>
 /// <param name="Failovers">One for each killed leader.</param>
-/// <param name="PeakRssMb">Peak resident memory of each process in 10^6 bytes; of a process that was started again, the higher.</param>
+/// <param name="PeakRssMb">Peak resident memory of each process in 10^6 bytes; of a process that was started again, the
+/// higher.</param>
 internal sealed record DemoResult(
     string Run, int Rounds, double? Accuracy, string ModelSha256, string? UndisturbedSha256, string ModelPath, double Seconds,
     IReadOnlyList<FailoverResult> Failovers, PeakRss PeakRssMb)
@@ -22,7 +23,7 @@ internal sealed record DemoResult(
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    public string Json => JsonSerializer.Serialize(this, _format);
+    public string ToJson() => JsonSerializer.Serialize(this, _format);
 }
 
 internal sealed record FailoverResult(

@@ -17,7 +17,8 @@ internal sealed record RunOutcome(
 }
 
 /// <summary>
-/// Plays one run: starts the processes, watches them by asking every node for its status, kills leaders when their time has come and
+/// Plays one run: starts the processes, watches them by asking every node for its status, kills leaders when their time
+/// has come and
 /// starts them again, and fetches the final model. It sees only what any client sees.
 /// </summary>
 internal sealed class DemoRun(
@@ -25,7 +26,10 @@ internal sealed class DemoRun(
 {
     private static readonly TimeSpan _calmPause = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>While a kill is due or a failover goes on: the moment to kill is short, and its length is measured with this grain.</summary>
+    /// <summary>
+    /// While a kill is due or a failover goes on: the moment to kill is short, and its length is measured with this
+    /// grain.
+    /// </summary>
     private static readonly TimeSpan _watchfulPause = TimeSpan.FromMilliseconds(15);
 
     private static readonly TimeSpan _downTime = TimeSpan.FromSeconds(3);
@@ -56,7 +60,8 @@ internal sealed class DemoRun(
             var replies = await client.StatusAsync(new StatusRequest { Trail = TrailPolled }, token);
             Observe(cluster, replies);
             view.Show(new Snapshot(title, [.. client.Nodes.Select((node, at) => (node.Id, replies[at]))], trainers));
-            if (replies.FirstOrDefault(r => r?.Run?.Phase is RunPhase.Finished or RunPhase.Stopped or RunPhase.Failed) is { } ended)
+            if (replies.FirstOrDefault(
+                r => r?.Run?.Phase is RunPhase.Finished or RunPhase.Stopped or RunPhase.Failed) is { } ended)
                 return await EndAsync(cluster, client, ended, time.GetElapsedTime(start), token);
             KillIfDue(cluster, replies);
             RestartIfDue(cluster);
@@ -99,7 +104,8 @@ internal sealed class DemoRun(
     private void KillIfDue(DemoCluster cluster, StatusReply?[] replies)
     {
         // One at a time: the killed node must be back and heard before the next dies.
-        if (_rejoining && _restartFrom is null && replies.All(r => r is { Quorum: true, Run: not null })) _rejoining = false;
+        if (_rejoining && _restartFrom is null && replies.All(r => r is { Quorum: true, Run: not null }))
+            _rejoining = false;
         if (_rejoining || Open is not null || !_kills.TryPeek(out var kill)) return;
         if (ClusterText.Leading(replies) is not { } leader || !kill.IsNow(leader, trainers)) return;
         _kills.Dequeue();
@@ -123,14 +129,16 @@ internal sealed class DemoRun(
         DemoCluster cluster, ClusterConnections client, StatusReply ended, TimeSpan elapsed, CancellationToken token)
     {
         if (ended.Run.Phase is not RunPhase.Finished)
-            throw new CommandException(ExitCode.Differs, $"The run ended {ClusterText.Phase(ended.Run.Phase)}: {ended.Run.Reason}");
+            throw new CommandException(ExitCode.Differs,
+                $"The run ended {ClusterText.Phase(ended.Run.Phase)}: {ended.Run.Reason}");
         var whole = await client.StatusAsync(new StatusRequest { Run = ended.Run.Run }, token);
         var run = whole.FirstOrDefault(r => r?.Run?.Phase is RunPhase.Finished)?.Run ?? ended.Run;
         ShowRounds(run);
         string hash = await FinalModel.FetchAsync(client, run.Trail[^1], modelPath, time, token);
         cluster.Sample();
         var failovers = _failovers.Select(f => f with { UpdatesRetrained = Retrained(cluster, f.Round) });
-        var peak = new PeakRss([.. cluster.CoordinatorPeaks.Select(Megabytes)], [.. cluster.Trainers.Select(t => Megabytes(t.PeakBytes))]);
+        var peak = new PeakRss([.. cluster.CoordinatorPeaks.Select(Megabytes)],
+            [.. cluster.Trainers.Select(t => Megabytes(t.PeakBytes))]);
         return new RunOutcome(run, hash, elapsed.TotalSeconds, [.. failovers], _accepted.LostFrom(run), peak);
     }
 

@@ -15,7 +15,8 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
     {
         var run = RunOverrides.Apply(RunFile.Load(options.RunFile), options.Rounds, options.Trainers);
         if (run.Training is null)
-            throw new CommandException(ExitCode.BadInput, $"{options.RunFile} has no section training: the demo's trainers would have nothing to do.");
+            throw new CommandException(ExitCode.BadInput,
+                $"{options.RunFile} has no section training: the demo's trainers would have nothing to do.");
         Programs.RequireBuilt();
         string folder = Folder();
         bool done = false;
@@ -47,7 +48,9 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
     private async Task<ExitCode> PlayAsync(RunFile run, string folder, IDemoView view, CancellationToken token)
     {
         int trainers = run.Rules.MinTrainers, rounds = run.Rules.Rounds;
-        string modelPath = options.Keep is { } keep ? Path.Combine(keep, "model.pt") : Path.GetFullPath("run/demo/model.pt");
+        string modelPath = options.Keep is { } keep
+            ? Path.Combine(keep, "model.pt")
+            : Path.GetFullPath("run/demo/model.pt");
         view.Line($"{run.Name}: {options.Coordinators} coordinators, {trainers} trainers, {rounds} rounds; logs in {folder}", Tone.Plain);
         RunOutcome? undisturbed = null;
         if (options.Kills > 0)
@@ -55,18 +58,21 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
             view.Line("First undisturbed:", Tone.Plain);
             string apart = Path.Combine(folder, "undisturbed");
             undisturbed = await new DemoRun(
-                DemoFolder.Create(apart, options.Coordinators, run), "undisturbed", trainers, [], Path.Combine(apart, "model.pt"), view, time)
+                DemoFolder.Create(apart, options.Coordinators, run), "undisturbed", trainers, [], Path.Combine(apart,
+                    "model.pt"), view, time)
                 .PlayAsync(token);
             view.Line($"sha256 {undisturbed.Sha256} after {undisturbed.Seconds:0.0} s. Now the same run, and the leader dies:", Tone.Plain);
         }
         var kills = options.KillSeed is { } seed ? KillPlan.Drawn(options.Kills, seed, rounds, trainers)
             : options.Kills > 0 ? KillPlan.Once(rounds, trainers) : [];
         var outcome = await new DemoRun(
-            DemoFolder.Create(folder, options.Coordinators, run), $"{run.Name}", trainers, kills, modelPath, view, time).PlayAsync(token);
+            DemoFolder.Create(folder, options.Coordinators,
+                run), $"{run.Name}", trainers, kills, modelPath, view, time).PlayAsync(token);
         return Conclude(run, outcome, undisturbed, kills.Count, modelPath, view);
     }
 
-    private ExitCode Conclude(RunFile run, RunOutcome outcome, RunOutcome? undisturbed, int kills, string modelPath, IDemoView view)
+    private ExitCode Conclude(RunFile run, RunOutcome outcome, RunOutcome? undisturbed, int kills, string modelPath,
+        IDemoView view)
     {
         var score = outcome.Model.Score;
         if (kills > 1) ShowTable(outcome.Failovers, view);
@@ -79,19 +85,24 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
         if (undisturbed is not null)
         {
             view.Line($"undisturbed {undisturbed.Sha256}", Tone.Good);
-            view.Line(same ? "The two final models are identical." : "The two final models are DIFFERENT.", same ? Tone.Good : Tone.Bad);
+            view.Line(same ? "The two final models are identical." : "The two final models are DIFFERENT.",
+                same ? Tone.Good : Tone.Bad);
         }
         var failures = outcome.Lost.ToList();
-        if (outcome.Failovers.Count < kills) failures.Add($"Only {outcome.Failovers.Count} of {kills} leaders were killed before the run ended.");
+        if (outcome.Failovers.Count < kills)
+            failures.Add($"Only {outcome.Failovers.Count} of {kills} leaders were killed before the run ended.");
         foreach (string failure in failures) view.Line(failure, Tone.Bad);
         if (options.Json) Console.Out.WriteLine(Result(run, outcome, undisturbed, score, modelPath).Json);
         return same && failures.Count == 0 ? ExitCode.Ok : ExitCode.Differs;
     }
 
-    private static DemoResult Result(RunFile run, RunOutcome outcome, RunOutcome? undisturbed, ScoreStatus? score, string modelPath) => new(
+    private static DemoResult Result(RunFile run, RunOutcome outcome, RunOutcome? undisturbed, ScoreStatus? score,
+        string modelPath) => new(
         run.Name.ToString(), outcome.Run.Rounds, score?.Accuracy, outcome.Sha256, undisturbed?.Sha256, modelPath, Math.Round(outcome.Seconds, 2),
         [.. outcome.Failovers.Select(f => new FailoverResult(
-            f.KilledNode, f.NewLeader, f.SecondsToNextAccept is { } s ? Math.Round(s, 3) : null, f.UpdatesSafe, f.UpdatesRetrained))],
+            f.KilledNode, f.NewLeader, f.SecondsToNextAccept is { } s
+                ? Math.Round(s, 3)
+                : null, f.UpdatesSafe, f.UpdatesRetrained))],
         outcome.Peak);
 
     private static void ShowTable(IReadOnlyList<Failover> failovers, IDemoView view)

@@ -13,7 +13,9 @@ internal sealed record Failover(int KilledNode, int Round, int UpdatesExpected, 
 
     public long Term { get; init; }
 
-    /// <summary>From the kill until an update that was accepted after it was seen on some node; null while there is none.</summary>
+    /// <summary>
+    /// From the kill until an update that was accepted after it was seen on some node; null while there is none.
+    /// </summary>
     public double? SecondsToNextAccept { get; init; }
 
     /// <summary>Updates of the round that were accepted before the kill: nobody trains them again.</summary>

@@ -2,7 +2,10 @@ using Quorate.Shared.Protocol;
 
 namespace Quorate.Cli.Demo;
 
-/// <summary>A moment to kill the leader: in <see cref="Round"/> or later, with at least <see cref="Accepted"/> updates in, but not all.</summary>
+/// <summary>
+/// A moment to kill the leader: in <see cref="Round"/> or later, with at least <see cref="Accepted"/> updates in, but
+/// not all.
+/// </summary>
 internal sealed record Kill(int Round, int Accepted)
 {
     /// <param name="leader">What the leader says of itself and of the run.</param>
@@ -16,9 +19,12 @@ internal sealed record Kill(int Round, int Accepted)
 internal static class KillPlan
 {
     /// <summary>Round 2 (1 if there is no other), with two updates in: some are safe, some are on their way.</summary>
-    public static IReadOnlyList<Kill> Once(int rounds, int trainers) => [new(Math.Min(2, rounds), Math.Min(2, trainers - 1))];
+    public static IReadOnlyList<Kill> Once(int rounds, int trainers) =>
+        [new(Math.Min(2, rounds), Math.Min(2, trainers - 1))];
 
-    /// <summary><paramref name="count"/> moments spread over the run at random, in order. The same seed gives the same moments.</summary>
+    /// <summary>
+    /// <paramref name="count"/> moments spread over the run at random, in order. The same seed gives the same moments.
+    /// </summary>
     public static IReadOnlyList<Kill> Drawn(int count, ulong seed, int rounds, int trainers)
     {
         var kills = new Kill[count];

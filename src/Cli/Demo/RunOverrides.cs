@@ -10,7 +10,8 @@ internal static class RunOverrides
 
     /// <param name="run">As read from its file.</param>
     /// <param name="rounds">Null: as in the file.</param>
-    /// <param name="trainers">Null: the file's minTrainers. Each trainer has a shard of its own, so the shards shrink where they must.</param>
+    /// <param name="trainers">Null: the file's minTrainers. Each trainer has a shard of its own, so the shards shrink
+    /// where they must.</param>
     /// <exception cref="RunFileException">The changed run breaks a rule.</exception>
     public static RunFile Apply(RunFile run, int? rounds, int? trainers)
     {
@@ -21,10 +22,13 @@ internal static class RunOverrides
         if (training is not null)
         {
             int shards = trainers is null ? training.Data.Shards : count;
-            int examples = trainers is null ? training.Data.ShardExamples : Math.Min(training.Data.ShardExamples, TrainingImages / shards);
+            int examples = trainers is null
+                ? training.Data.ShardExamples
+                : Math.Min(training.Data.ShardExamples, TrainingImages / shards);
             // The demo's processes start elsewhere than the person who typed the path.
             string path = Programs.Beside(training.Data.Path);
-            training = training with { Data = training.Data with { Shards = shards, ShardExamples = examples, Path = path } };
+            training = training with { Data = training.Data with { Shards = shards, ShardExamples = examples,
+                Path = path } };
         }
         return RunFile.Parse((run with { Rules = rules, Training = training }).Json, "The demo's run");
     }

@@ -3,7 +3,9 @@ using System.Text.RegularExpressions;
 
 namespace Quorate.Cli.Demo;
 
-/// <summary>What the trainers' logs say was trained. A trainer writes one line for each local training that it finished.</summary>
+/// <summary>
+/// What the trainers' logs say was trained. A trainer writes one line for each local training that it finished.
+/// </summary>
 internal static partial class TrainedRounds
 {
     /// <summary>Rounds that one trainer's log lists more than once.</summary>

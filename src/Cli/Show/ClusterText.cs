@@ -5,7 +5,9 @@ namespace Quorate.Cli.Show;
 /// <summary>The cluster's words, the same in every command.</summary>
 internal static class ClusterText
 {
-    /// <summary>The reply of the node that leads: of those that say so, the one of the highest term. Null when none does.</summary>
+    /// <summary>
+    /// The reply of the node that leads: of those that say so, the one of the highest term. Null when none does.
+    /// </summary>
     public static StatusReply? Leading(IEnumerable<StatusReply?> replies) =>
         replies.OfType<StatusReply>().Where(r => r.Leader).MaxBy(r => r.Term);
 

@@ -40,7 +40,8 @@ internal sealed class LiveView(IAnsiConsole console, LiveDisplayContext live) : 
 
     private static string Node(int id, StatusReply? reply)
     {
-        string colour = reply switch { null => "red", { Leader: true } => "green", { Quorum: true } => "grey", _ => "yellow" };
+        string colour = reply switch { null => "red", { Leader: true } => "green", { Quorum: true } => "grey",
+            _ => "yellow" };
         return $"[{colour}]● node {id} {ClusterText.Role(reply)}[/]";
     }
 

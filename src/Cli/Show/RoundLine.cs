@@ -15,7 +15,8 @@ internal static class RoundLine
             : $"not scored ({model.Unscored})";
         double seconds = (model.PublishedAt - model.OpenedAt) / 1000.0;
         return $"[ROUND {model.Round}/{rounds}] {model.Contributors}/{trainers} updates · {score} · "
-            + FormattableString.Invariant($"{seconds:0.0} s · model sha256:{Convert.ToHexStringLower(model.Blob.Span)[..4]}…");
+            + FormattableString.Invariant(
+                $"{seconds:0.0} s · model sha256:{Convert.ToHexStringLower(model.Blob.Span)[..4]}…");
     }
 
     /// <summary>True when there is nothing more to learn about the model.</summary>

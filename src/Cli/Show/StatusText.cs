@@ -13,7 +13,8 @@ internal static class StatusText
     private static readonly JsonFormatter _format = new(JsonFormatter.Settings.Default.WithFormatDefaultValues(true));
 
     /// <summary>
-    /// <c>{ leader, nodes: [ { id, grpc, status } ] }</c>; leader is null where none leads, status is the node's StatusReply in
+    /// <c>{ leader, nodes: [ { id, grpc, status } ] }</c>; leader is null where none leads, status is the node's
+    /// StatusReply in
     /// protobuf's JSON (hashes in base64, 64-bit numbers as strings) and null where the node does not answer.
     /// </summary>
     public static string Json(IReadOnlyList<(Node Node, StatusReply? Reply)> nodes) => new JsonObject
@@ -55,9 +56,12 @@ internal static class StatusText
     {
         foreach (var model in run.Trail)
         {
-            string made = model.Round == 0 ? "initial model" : $"{model.Contributors} updates, {model.Examples} examples";
+            string made = model.Round == 0
+                ? "initial model"
+                : $"{model.Contributors} updates, {model.Examples} examples";
             string score = model.Score is { } s
-                ? string.Create(CultureInfo.InvariantCulture, $"loss {s.Loss:0.000}  accuracy {100 * s.Accuracy:0.00} % of {s.Images}")
+                ? string.Create(CultureInfo.InvariantCulture,
+                    $"loss {s.Loss:0.000}  accuracy {100 * s.Accuracy:0.00} % of {s.Images}")
                 : model.Unscored.Length > 0 ? $"not scored ({model.Unscored})" : "being scored";
             yield return $"  round {model.Round,3}  {Convert.ToHexStringLower(model.Blob.Span)}  {model.Length,10} bytes  {made}  {score}";
         }

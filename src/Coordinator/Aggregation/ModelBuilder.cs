@@ -8,7 +8,8 @@ namespace Quorate.Coordinator.Aggregation;
 internal static class ModelBuilder
 {
     /// <param name="updates">In trainer-id order: the order of summation.</param>
-    /// <exception cref="BlobUnavailableException">An update's bytes are not here, or turned out bad and were put aside.</exception>
+    /// <exception cref="BlobUnavailableException">An update's bytes are not here, or turned out bad and were put
+    /// aside.</exception>
     /// <exception cref="OperationCanceledException">Between two blocks; nothing is stored.</exception>
     public static async Task<(BlobHash Hash, long Length)> BuildAsync(
         BlobStore blobs, Replication replication, IReadOnlyList<Update> updates, CancellationToken token)
@@ -23,7 +24,8 @@ internal static class ModelBuilder
         }
         catch (AveragingException e)
         {
-            // Its check sums say that a file rotted since it was verified. What is bad is put aside here and pulled again.
+            // Its check sums say that a file rotted since it was verified. What is bad is put aside here and pulled
+            // again.
             foreach (var update in updates) await blobs.RehashAsync(update.Blob, token);
             throw new BlobUnavailableException(e.Message);
         }

@@ -7,19 +7,24 @@ internal static class Copies
 {
     /// <summary>Makes sure that this node holds the blob.</summary>
     /// <exception cref="BlobUnavailableException">No reachable node could give it.</exception>
-    public static async Task RequireHereAsync(this Replication replication, BlobHash hash, long length, CancellationToken token)
+    public static async Task RequireHereAsync(this Replication replication, BlobHash hash, long length,
+        CancellationToken token)
     {
         if (!await replication.PullAsync(hash, length, token))
             throw new BlobUnavailableException($"Blob {hash.Short} is not here and no reachable node holds it.");
     }
 
-    /// <summary>Brings the blob to all nodes and returns once a majority has it on disk; the slower ones get a moment more.</summary>
+    /// <summary>
+    /// Brings the blob to all nodes and returns once a majority has it on disk; the slower ones get a moment more.
+    /// </summary>
     /// <exception cref="BlobUnavailableException">Too few nodes could be reached.</exception>
-    public static async Task RequireOnMajorityAsync(this Replication replication, BlobHash hash, long length, CancellationToken token)
+    public static async Task RequireOnMajorityAsync(this Replication replication, BlobHash hash, long length,
+        CancellationToken token)
     {
         int there = await replication.EnsureAsync(hash, length, replication.Nodes, replication.Majority, token);
         if (there < replication.Majority)
-            throw new BlobUnavailableException($"Blob {hash.Short} lies on {there} disks and needs {replication.Majority}.");
+            throw new BlobUnavailableException(
+                $"Blob {hash.Short} lies on {there} disks and needs {replication.Majority}.");
     }
 }
 

@@ -16,5 +16,7 @@ public sealed class NotLeaderException(int? leaderNode) : Exception(leaderNode i
 public sealed class OutcomeUnknownException(string why, Exception? inner = null)
     : Exception($"The outcome is unknown ({why}): ask again.", inner);
 
-/// <summary>The log or the snapshots of this node cannot be trusted; the message is one sentence for the operator.</summary>
+/// <summary>
+/// The log or the snapshots of this node cannot be trusted; the message is one sentence for the operator.
+/// </summary>
 public sealed class LogDamagedException(string message, Exception inner) : Exception(message, inner);

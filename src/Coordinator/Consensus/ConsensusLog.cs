@@ -1,9 +1,12 @@
 namespace Quorate.Coordinator.Consensus;
 
-/// <summary>What consensus tells an operator. Ids 1000 to 1999; an id is never used again for another message.</summary>
+/// <summary>
+/// What consensus tells an operator. Ids 1000 to 1999; an id is never used again for another message.
+/// </summary>
 internal static partial class ConsensusLog
 {
-    [LoggerMessage(1000, LogLevel.Information, "Node {Node} takes part in consensus on {Raft}, at index {Index} of its log.")]
+    [LoggerMessage(1000, LogLevel.Information,
+        "Node {Node} takes part in consensus on {Raft}, at index {Index} of its log.")]
     public static partial void Started(this ILogger logger, int node, System.Net.IPEndPoint raft, long index);
 
     [LoggerMessage(1001, LogLevel.Information, "This node leads since term {Term}.")]

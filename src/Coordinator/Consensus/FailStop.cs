@@ -1,6 +1,8 @@
 namespace Quorate.Coordinator.Consensus;
 
-/// <summary>Says once that this node must stop. A node that goes on with a broken log could promise what it forgets.</summary>
+/// <summary>
+/// Says once that this node must stop. A node that goes on with a broken log could promise what it forgets.
+/// </summary>
 internal sealed class FailStop(Action<Exception> onBroken, ILogger logger)
 {
     private int _tripped;

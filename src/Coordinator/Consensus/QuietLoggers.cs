@@ -41,7 +41,9 @@ internal sealed class QuietLoggers(ILoggerFactory inner, TimeProvider time) : IL
             inner.Quieted(exception is null ? text : $"{text}: {exception.Message}", held, Window.TotalSeconds);
         }
 
-        /// <summary>How many of this kind were held back since the last one passed; null: hold this one back too.</summary>
+        /// <summary>
+        /// How many of this kind were held back since the last one passed; null: hold this one back too.
+        /// </summary>
         private int? Passes(int kind)
         {
             long now = time.GetTimestamp();

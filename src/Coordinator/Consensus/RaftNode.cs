@@ -49,7 +49,8 @@ internal sealed class RaftNode : IAsyncDisposable
         }
         catch (InvalidDataException e)
         {
-            throw new LogDamagedException($"{e.Message} Node {options.Node} cannot start from {snapshots.FullName}.", e);
+            throw new LogDamagedException($"{e.Message} Node {options.Node} cannot start from {snapshots.FullName}.",
+                e);
         }
         if (!durable) state.StartApplying();
         var log = OpenLog(wal, state, durable);
@@ -82,7 +83,8 @@ internal sealed class RaftNode : IAsyncDisposable
     }
 
     /// <summary>
-    /// Resigns where it leads, then closes cluster, log and state. Resigning only where it leads: the library would pass
+    /// Resigns where it leads, then closes cluster, log and state. Resigning only where it leads: the library would
+    /// pass
     /// a follower's resignation on to the leader and depose it.
     /// </summary>
     public async Task StopAsync(bool leading, CancellationToken token)
@@ -115,7 +117,8 @@ internal sealed class RaftNode : IAsyncDisposable
         var own = Own(options);
         var configuration = new RaftCluster.TcpConfiguration(own)
         {
-            ConfigurationStorage = null!, // the library's in-memory storage: members are fixed and the same on every node
+            // the library's in-memory storage: members are fixed and the same on every node
+            ConfigurationStorage = null!,
             ColdStart = false,
             PublicEndPoint = own,
             LowerElectionTimeout = (int)options.ElectionMin.TotalMilliseconds,

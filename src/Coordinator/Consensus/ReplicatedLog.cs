@@ -20,7 +20,9 @@ public sealed class ReplicatedLog : IAsyncDisposable
     /// <summary>Bound of a graceful stop: several times what it takes with all peers dead.</summary>
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(3);
 
-    /// <summary>The library hands out an ended leadership until its successor is set; this long, then ask again.</summary>
+    /// <summary>
+    /// The library hands out an ended leadership until its successor is set; this long, then ask again.
+    /// </summary>
     private static readonly TimeSpan LeadershipPause = TimeSpan.FromMilliseconds(10);
 
     /// <summary>The token of a node that does not lead.</summary>
@@ -48,7 +50,9 @@ public sealed class ReplicatedLog : IAsyncDisposable
         _node.Cluster.LeaderChanged += (_, _) => Observe();
     }
 
-    /// <summary>The newest state applied on this node; immutable. Other nodes may be ahead: see <see cref="ReadAsync"/>.</summary>
+    /// <summary>
+    /// The newest state applied on this node; immutable. Other nodes may be ahead: see <see cref="ReadAsync"/>.
+    /// </summary>
     public ClusterState State => _node.State.Latest.Value;
 
     /// <summary>Who leads, as this node knows it at this moment.</summary>
@@ -61,11 +65,14 @@ public sealed class ReplicatedLog : IAsyncDisposable
     public bool QuorumReachable =>
         Leadership.LeaderNode is not null && !TokenOf(cluster => cluster.ConsensusToken).IsCancellationRequested;
 
-    /// <summary>Opens the log of this node, verifies it, and starts taking part: from here on this node votes.</summary>
+    /// <summary>
+    /// Opens the log of this node, verifies it, and starts taking part: from here on this node votes.
+    /// </summary>
     /// <param name="options">Validated here.</param>
     /// <param name="loggers">Where consensus writes; the library's own warnings come rate-limited.</param>
     /// <param name="time">The clock of our own bounds; the library's timers are its own.</param>
-    /// <param name="onBroken">Called once, from any thread, when this node must stop: exit with a code that is not zero.</param>
+    /// <param name="onBroken">Called once, from any thread, when this node must stop: exit with a code that is not
+    /// zero.</param>
     /// <param name="token">Cancels the start.</param>
     /// <exception cref="ArgumentException">A rule of <see cref="ConsensusOptions"/> is broken.</exception>
     /// <exception cref="LogDamagedException">The log or the newest snapshot cannot be trusted.</exception>
@@ -93,7 +100,8 @@ public sealed class ReplicatedLog : IAsyncDisposable
         {
             await node.StartAsync(options, token);
             log._watching = Task.WhenAll(log.WatchLeadershipAsync(), log.WatchFailureAsync());
-            logger.Started(options.Node, options.Members.First(m => m.Id == options.Node).Raft, node.Wal.LastEntryIndex);
+            logger.Started(options.Node, options.Members.First(m => m.Id == options.Node).Raft,
+                node.Wal.LastEntryIndex);
             started = true;
             return log;
         }
@@ -150,7 +158,9 @@ public sealed class ReplicatedLog : IAsyncDisposable
         return leading.IsLeader ? State : throw new NotLeaderException(Leadership.LeaderNode);
     }
 
-    /// <summary>The chain hash after each command from index <paramref name="from"/> on: the last 4,096 at most.</summary>
+    /// <summary>
+    /// The chain hash after each command from index <paramref name="from"/> on: the last 4,096 at most.
+    /// </summary>
     public IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(long from) => _node.State.Chains.From(from);
 
     /// <summary>Resigns where it leads, leaves, and closes the log. Takes 3 s at the most.</summary>
@@ -228,7 +238,9 @@ public sealed class ReplicatedLog : IAsyncDisposable
         e is IntegrityException or PendingTaskInterruptedException or ObjectDisposedException or QuorumUnreachableException
             or System.Diagnostics.UnreachableException;
 
-    /// <summary>Publishes this node's leadership when it begins (its no-op committed and applied) and when it ends.</summary>
+    /// <summary>
+    /// Publishes this node's leadership when it begins (its no-op committed and applied) and when it ends.
+    /// </summary>
     private async Task WatchLeadershipAsync()
     {
         try
@@ -275,7 +287,9 @@ public sealed class ReplicatedLog : IAsyncDisposable
         lock (_observing)
         {
             var seen = _leadership.Value;
-            var now = _stop.IsCancellationRequested || _failStop.Tripped ? seen with { LeaderNode = null, Token = Never } : Look();
+            var now = _stop.IsCancellationRequested || _failStop.Tripped
+                ? seen with { LeaderNode = null, Token = Never }
+                : Look();
             if (now == seen) return;
             _leadership.Set(now);
             if (now.IsLeader) _logger.Leading(now.Term);
@@ -291,7 +305,9 @@ public sealed class ReplicatedLog : IAsyncDisposable
         return new Leadership(leaderNode, _node.Cluster.Term, TokenOf(cluster => cluster.LeadershipToken));
     }
 
-    /// <summary>The library's token getters throw once it is broken or closed; to us, that is neither leader nor quorum.</summary>
+    /// <summary>
+    /// The library's token getters throw once it is broken or closed; to us, that is neither leader nor quorum.
+    /// </summary>
     private CancellationToken TokenOf(Func<RaftCluster, CancellationToken> get)
     {
         try

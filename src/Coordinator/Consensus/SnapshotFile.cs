@@ -36,14 +36,16 @@ internal static class SnapshotFile
         return file;
     }
 
-    /// <exception cref="InvalidDataException">The file is torn, damaged, of another version, or no snapshot.</exception>
+    /// <exception cref="InvalidDataException">The file is torn, damaged, of another version, or no
+    /// snapshot.</exception>
     public static ClusterState Read(FileInfo file)
     {
         if (file.Length > BytesMax) throw new InvalidDataException($"The snapshot {file.Name} is too large.");
         byte[] bytes = File.ReadAllBytes(file.FullName);
         if (Damage(bytes) is { } damage) throw new InvalidDataException($"The snapshot {file.Name} {damage}.");
         if (BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(4)) is var version and not Version)
-            throw new InvalidDataException($"The snapshot {file.Name} has version {version}; this program knows {Version}.");
+            throw new InvalidDataException(
+                $"The snapshot {file.Name} has version {version}; this program knows {Version}.");
         var state = StateCodec.Decode(bytes.AsSpan(HeaderBytes, bytes.Length - HeaderBytes - TrailerBytes));
         return IndexOf(file) == state.Index
             ? state
@@ -63,7 +65,8 @@ internal static class SnapshotFile
         foreach (var file in directory.GetFiles())
         {
             if (file.Extension != ".tmp" && !file.Name.Contains('-')) continue; // not the library's naming
-            if (IndexOf(file) >= 0 && file.Length <= BytesMax && Damage(File.ReadAllBytes(file.FullName)) is null) continue;
+            if (IndexOf(file) >= 0 && file.Length <= BytesMax && Damage(File.ReadAllBytes(file.FullName)) is null)
+                continue;
             file.Delete();
             purged.Add(file.Name);
         }
@@ -75,15 +78,20 @@ internal static class SnapshotFile
     {
         if (file.Length < HeaderBytes + TrailerBytes) return "is cut off";
         if (BinaryPrimitives.ReadUInt32LittleEndian(file) != Magic) return "is no snapshot of Quorate";
-        if (BinaryPrimitives.ReadInt64LittleEndian(file[8..]) != file.Length - HeaderBytes - TrailerBytes) return "is cut off";
+        if (BinaryPrimitives.ReadInt64LittleEndian(file[8..]) != file.Length - HeaderBytes - TrailerBytes)
+            return "is cut off";
         ulong hash = XxHash3.HashToUInt64(file[..^TrailerBytes]);
-        return BinaryPrimitives.ReadUInt64LittleEndian(file[^TrailerBytes..]) == hash ? null : "is damaged: its hash is wrong";
+        return BinaryPrimitives.ReadUInt64LittleEndian(file[^TrailerBytes..]) == hash
+            ? null
+            : "is damaged: its hash is wrong";
     }
 
     /// <summary>The library names snapshots <c>index-term</c>; -1 for any other name.</summary>
     private static long IndexOf(FileInfo file)
     {
         string[] parts = file.Name.Split('-');
-        return parts.Length == 2 && ulong.TryParse(parts[1], out _) && long.TryParse(parts[0], out long index) ? index : -1;
+        return parts.Length == 2 && ulong.TryParse(parts[1], out _) && long.TryParse(parts[0], out long index)
+            ? index
+            : -1;
     }
 }

@@ -56,7 +56,8 @@ public sealed class DataDirectory : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new DataDirectoryException(
-                $"The data directory {path} cannot be written ({e.Message}): mend its permissions or choose another.", e);
+                $"The data directory {path} cannot be written ({e.Message}): mend its permissions or choose "
+                + "another.", e);
         }
         finally
         {
@@ -124,16 +125,19 @@ public sealed class DataDirectory : IDisposable
         {
             string[] parts = File.ReadAllText(file).Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries);
             if (parts.Length != 2 || !Guid.TryParseExact(parts[1], "N", out var known))
-                throw new DataDirectoryException($"The file {file} is damaged: restore it, or set the directory aside and rejoin.");
+                throw new DataDirectoryException(
+                    $"The file {file} is damaged: restore it, or set the directory aside and rejoin.");
             if (parts[0] == node.ToString(CultureInfo.InvariantCulture)) return known;
             throw new DataDirectoryException(
-                $"The data directory {path} belongs to node {Shown(parts[0])}, not to node {node}: give each node its own.");
+                $"The data directory {path} belongs to node {Shown(parts[0])}, not to node {node}: give each node "
+                + "its own.");
         }
 
         if (Directory.EnumerateFileSystemEntries(path).Select(System.IO.Path.GetFileName)
                 .FirstOrDefault(name => name is not ("lock" or "fresh" or "fresh.new" or "node-id.new")) is { } foreign)
             throw new DataDirectoryException(
-                $"The directory {path} holds '{foreign}' but no node-id, so it is no data directory: choose an empty one.");
+                $"The directory {path} holds '{foreign}' but no node-id, so it is no data directory: choose an "
+                + "empty one.");
 
         var identity = Guid.NewGuid();
         WriteWhole(System.IO.Path.Combine(path, "fresh"), "");

@@ -37,7 +37,9 @@ public static partial class DurableDirectory
         }
     }
 
-    /// <summary>Creates <paramref name="path"/> with all missing parents, durably; does nothing where it exists.</summary>
+    /// <summary>
+    /// Creates <paramref name="path"/> with all missing parents, durably; does nothing where it exists.
+    /// </summary>
     /// <exception cref="IOException">A directory cannot be created or flushed.</exception>
     /// <exception cref="UnauthorizedAccessException">This user may not create it.</exception>
     public static void Create(string path)

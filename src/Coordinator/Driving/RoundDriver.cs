@@ -20,7 +20,8 @@ namespace Quorate.Coordinator.Driving;
 /// </summary>
 internal sealed partial class RoundDriver(
     ReplicatedLog log, BlobStore blobs, Replication replication, TrainerProgram trainer, Notes notes,
-    CoordinatorOptions options, EmergencyStop emergency, TimeProvider time, ILogger<RoundDriver> logger) : BackgroundService
+    CoordinatorOptions options, EmergencyStop emergency, TimeProvider time, ILogger<RoundDriver> logger)
+    : BackgroundService
 {
     private static readonly TimeSpan PauseMin = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(5);
@@ -68,7 +69,8 @@ internal sealed partial class RoundDriver(
     {
         if (state.Active is not { } run)
         {
-            if (options.Run is { } file && state.Find(file.Name) is null) await ProposeAsync(file.ToCommand(time), token);
+            if (options.Run is { } file && state.Find(file.Name) is null)
+                await ProposeAsync(file.ToCommand(time), token);
             else await log.ChangedAsync(state.Index, token);
             return;
         }
@@ -119,7 +121,9 @@ internal sealed partial class RoundDriver(
         await PublishAsync(run, run.Round, hash, length, token);
     }
 
-    /// <summary>Bytes first, fact second: a published model lies on a majority's disks before its name is proposed.</summary>
+    /// <summary>
+    /// Bytes first, fact second: a published model lies on a majority's disks before its name is proposed.
+    /// </summary>
     private async Task PublishAsync(Run run, int round, BlobHash hash, long length, CancellationToken token)
     {
         await replication.RequireOnMajorityAsync(hash, length, token);
@@ -127,7 +131,8 @@ internal sealed partial class RoundDriver(
         if (outcome.Verdict == Rounds.Verdict.Accepted) LogPublished(round, hash.Short, run.Updates.Count);
         // The same round averaged twice must give the same bytes; another hash means that a node computes wrongly.
         if (outcome.Verdict == Rounds.Verdict.Rejected && log.State.Find(run.Id) is { } now && now.Trail.Count > round)
-            emergency.Diverged($"Round {round} of run {run.Id} gave {hash.Short}… here and {now.Trail[round].Blob.Short}… before.");
+            emergency.Diverged(
+                $"Round {round} of run {run.Id} gave {hash.Short}… here and {now.Trail[round].Blob.Short}… before.");
     }
 
     private async Task WaitAsync(ClusterState state, TimeSpan? within, CancellationToken token)

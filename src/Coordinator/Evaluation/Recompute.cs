@@ -7,7 +7,8 @@ using Quorate.Rounds;
 namespace Quorate.Coordinator.Evaluation;
 
 /// <summary>
-/// With <c>--verify</c>, a node that does not lead averages every closed round again, from its own copies, and compares:
+/// With <c>--verify</c>, a node that does not lead averages every closed round again, from its own copies, and
+/// compares:
 /// same updates, same bytes, or this node stops. Off by default, since it must pull the updates that it lacks.
 /// </summary>
 internal sealed partial class Recompute(
@@ -23,7 +24,8 @@ internal sealed partial class Recompute(
         {
             var state = log.State;
             var run = state.Runs.IsEmpty ? null : state.Runs[^1];
-            if (log.Leadership.IsLeader || run?.Model is not { Round: > 0, Updates.Length: > 0 } model || done == (run.Id, model.Round))
+            if (log.Leadership.IsLeader || run?.Model is not { Round: > 0, Updates.Length: > 0 } model
+                || done == (run.Id, model.Round))
             {
                 await log.ChangedAsync(state.Index, stoppingToken);
                 continue;
@@ -45,7 +47,8 @@ internal sealed partial class Recompute(
     {
         var (hash, _) = await ModelBuilder.BuildAsync(blobs, replication, model.Updates, token);
         if (hash == model.Blob) LogVerified(model.Round, hash.Short);
-        else emergency.Diverged($"Round {model.Round} of run {run.Id} averages to {hash.Short}… here; {model.Blob.Short}… was published.");
+        else emergency.Diverged(
+            $"Round {model.Round} of run {run.Id} averages to {hash.Short}… here; {model.Blob.Short}… was published.");
     }
 
     [LoggerMessage(5011, LogLevel.Information, "Verified round {Round}: sha256:{Model}.")]

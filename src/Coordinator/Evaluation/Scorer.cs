@@ -8,7 +8,8 @@ namespace Quorate.Coordinator.Evaluation;
 
 /// <summary>
 /// Scores each published model beside the rounds, one at a time, oldest first: a slice of the held-out images a round,
-/// all of them for the last. A score that cannot be had is recorded as such, with the reason, and never holds a round up.
+/// all of them for the last. A score that cannot be had is recorded as such, with the reason, and never holds a round
+/// up.
 /// </summary>
 internal sealed partial class Scorer(
     ReplicatedLog log, BlobStore blobs, Replication replication, TrainerProgram trainer, Notes notes,
@@ -31,7 +32,8 @@ internal sealed partial class Scorer(
             {
                 // Deposed, or stopping: the next leader finds the same model unscored.
             }
-            catch (Exception e) when (e is NotLeaderException or OutcomeUnknownException or BlobUnavailableException or IOException)
+            catch (Exception e) when (
+                e is NotLeaderException or OutcomeUnknownException or BlobUnavailableException or IOException)
             {
                 LogPostponed(e.Message);
                 await Task.Delay(Pause, time, stoppingToken);

@@ -27,33 +27,40 @@ internal sealed class TrainerProgram(CoordinatorOptions options, TimeProvider ti
     public async Task MakeInitialModelAsync(string plan, string path, CancellationToken token) =>
         await RunAsync(plan, run => ["init", "--run", run, "--out", path], InitTimeout, token);
 
-    /// <summary>Scores the model in <paramref name="model"/> on the first <paramref name="images"/> held-out images.</summary>
+    /// <summary>
+    /// Scores the model in <paramref name="model"/> on the first <paramref name="images"/> held-out images.
+    /// </summary>
     /// <exception cref="TrainerProgramException">It failed, took too long, or printed no score.</exception>
     public async Task<Score> ScoreAsync(string plan, string model, int images, CancellationToken token)
     {
         string count = images.ToString(CultureInfo.InvariantCulture);
         string output = await RunAsync(
-            plan, run => ["score", "--run", run, "--model", model, "--images", count, "--json"], options.ScoreTimeout, token);
+            plan, run =>
+                ["score", "--run", run, "--model", model, "--images", count, "--json"], options.ScoreTimeout, token);
         string last = output.TrimEnd().Split('\n')[^1];
         try
         {
             using var json = JsonDocument.Parse(last);
             var root = json.RootElement;
             var score = new Score(
-                root.GetProperty("loss").GetDouble(), root.GetProperty("accuracy").GetDouble(), root.GetProperty("images").GetInt32());
+                root.GetProperty("loss").GetDouble(), root.GetProperty("accuracy").GetDouble(), root.GetProperty(
+                    "images").GetInt32());
             return score is { Accuracy: >= 0 and <= 1, Images: > 0 } && double.IsFinite(score.Loss)
                 ? score
                 : throw new TrainerProgramException($"The trainer program printed an impossible score: {last}");
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception e) when (
+            e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             throw new TrainerProgramException($"The trainer program printed no score: {e.Message}");
         }
     }
 
-    private async Task<string> RunAsync(string plan, Func<string, string[]> arguments, TimeSpan timeout, CancellationToken token)
+    private async Task<string> RunAsync(string plan, Func<string, string[]> arguments, TimeSpan timeout,
+        CancellationToken token)
     {
-        string program = options.TrainerProgram ?? throw new TrainerProgramException("There is no trainer program here.");
+        string program = options.TrainerProgram ?? throw new TrainerProgramException(
+            "There is no trainer program here.");
         string planPath = Path.Combine(options.DataDirectory, $"plan-{Guid.NewGuid():N}.json");
         try
         {
@@ -77,7 +84,8 @@ internal sealed class TrainerProgram(CoordinatorOptions options, TimeProvider ti
 
     private static ProcessStartInfo Command(string program, string[] arguments)
     {
-        var start = new ProcessStartInfo { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        var start = new ProcessStartInfo { RedirectStandardOutput = true, RedirectStandardError = true,
+            RedirectStandardInput = true };
         List<string> words = program.EndsWith(".dll", StringComparison.Ordinal) ? ["dotnet", program] : [program];
         if (OperatingSystem.IsLinux()) words = ["nice", "-n", Niceness, .. words];
         start.FileName = words[0];
@@ -90,7 +98,8 @@ internal sealed class TrainerProgram(CoordinatorOptions options, TimeProvider ti
 
     private static async Task<string> RunAsync(ProcessStartInfo start, CancellationToken token)
     {
-        using var process = Process.Start(start) ?? throw new TrainerProgramException($"{start.FileName} did not start.");
+        using var process = Process.Start(start) ?? throw new TrainerProgramException(
+            $"{start.FileName} did not start.");
         try
         {
             var output = ReadAsync(process.StandardOutput, token);
@@ -99,7 +108,8 @@ internal sealed class TrainerProgram(CoordinatorOptions options, TimeProvider ti
             return process.ExitCode == 0
                 ? await output
                 : throw new TrainerProgramException(
-                    $"The trainer program ended with code {process.ExitCode}: {(await errors).Trim()}") { ExitCode = process.ExitCode };
+                    $"The trainer program ended with code {process.ExitCode}: {(await errors).Trim()}")
+                { ExitCode = process.ExitCode };
         }
         finally
         {
@@ -107,7 +117,9 @@ internal sealed class TrainerProgram(CoordinatorOptions options, TimeProvider ti
         }
     }
 
-    /// <summary>Reads to the end and keeps the last part, so that a child that prints without end blocks nobody.</summary>
+    /// <summary>
+    /// Reads to the end and keeps the last part, so that a child that prints without end blocks nobody.
+    /// </summary>
     private static async Task<string> ReadAsync(StreamReader reader, CancellationToken token)
     {
         var kept = new System.Text.StringBuilder();

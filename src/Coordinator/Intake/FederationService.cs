@@ -7,7 +7,9 @@ using Quorate.Shared.Runs;
 
 namespace Quorate.Coordinator.Intake;
 
-/// <summary>What trainers and people ask of a coordinator: decodes, asks the log, encodes. It decides nothing.</summary>
+/// <summary>
+/// What trainers and people ask of a coordinator: decodes, asks the log, encodes. It decides nothing.
+/// </summary>
 internal sealed partial class FederationService(
     ReplicatedLog log, LeaderGate gate, Attendance attendance, RunSignal signal, StatusView view,
     CoordinatorOptions options, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<FederationService> logger)
@@ -26,12 +28,14 @@ internal sealed partial class FederationService(
         if (!RunId.TryParse(request.Run, out var run)) return Bad(() => RunId.Parse(request.Run));
         if (!TrainerId.TryParse(request.Trainer, out var trainer)) return Bad(() => TrainerId.Parse(request.Trainer));
         if (request.Incarnation == 0)
-            return Task.FromResult(Verdicts.Reject("An incarnation of 0 names no process: draw a random one at each start."));
+            return Task.FromResult(
+                Verdicts.Reject("An incarnation of 0 names no process: draw a random one at each start."));
 
         return gate.LeadAsync(async () =>
         {
             var known = log.State.Find(run)?.Trainers.GetValueOrDefault(trainer);
-            // Replacing is allowed only where the old process is known to be gone: its stream ended, or its lease is over.
+            // Replacing is allowed only where the old process is known to be gone: its stream ended, or its lease is
+            // over.
             ulong replaces = known is { Present: true } && IsGone(known) ? known.Incarnation : 0;
             long now = time.GetUtcNow().ToUnixTimeMilliseconds();
             var join = new Command.Join(run, trainer, request.Incarnation, replaces, request.Examples, now);
@@ -42,7 +46,8 @@ internal sealed partial class FederationService(
     }
 
     public override async Task Attend(
-        IAsyncStreamReader<Heartbeat> requestStream, IServerStreamWriter<Announcement> responseStream, ServerCallContext context)
+        IAsyncStreamReader<Heartbeat> requestStream, IServerStreamWriter<Announcement> responseStream,
+        ServerCallContext context)
     {
         gate.Require();
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(
@@ -56,7 +61,8 @@ internal sealed partial class FederationService(
             if (!await requestStream.MoveNext(first.Token)) return;
             var trainer = TrainerId.TryParse(requestStream.Current.Trainer, out var id)
                 ? id
-                : throw new RpcException(new Status(StatusCode.InvalidArgument, "The heartbeat names no valid trainer id."));
+                : throw new RpcException(
+                    new Status(StatusCode.InvalidArgument, "The heartbeat names no valid trainer id."));
             who = (trainer, requestStream.Current.Incarnation);
             attendance.Heard(trainer, requestStream.Current);
 
@@ -69,7 +75,8 @@ internal sealed partial class FederationService(
         catch (OperationCanceledException) when (!context.CancellationToken.IsCancellationRequested)
         {
             gate.Require(); // The stream ends because the leadership did: say where to go.
-            throw new RpcException(new Status(StatusCode.Unavailable, "This coordinator is stopping or heard nothing: attend again."));
+            throw new RpcException(
+                new Status(StatusCode.Unavailable, "This coordinator is stopping or heard nothing: attend again."));
         }
         finally
         {
@@ -99,10 +106,13 @@ internal sealed partial class FederationService(
         string reason = Limits.CutReason(request.Reason);
         long now = time.GetUtcNow().ToUnixTimeMilliseconds();
         return gate.LeadAsync(async () =>
-            (await log.ProposeAsync(new Command.EndRun(run, Failed: false, reason, now), context.CancellationToken)).ToReply());
+            (await log.ProposeAsync(new Command.EndRun(run, Failed: false, reason, now),
+                context.CancellationToken)).ToReply());
     }
 
-    /// <summary>Takes heartbeats in until the trainer hangs up or is silent past its lease; then ends the stream.</summary>
+    /// <summary>
+    /// Takes heartbeats in until the trainer hangs up or is silent past its lease; then ends the stream.
+    /// </summary>
     private async Task ListenAsync(
         IAsyncStreamReader<Heartbeat> heartbeats, TrainerId trainer, ulong incarnation,
         System.Threading.Channels.ChannelWriter<bool> wake, CancellationTokenSource ends)
@@ -115,7 +125,8 @@ internal sealed partial class FederationService(
             {
                 lease.CancelAfter(options.Lease);
                 // Invariant: one stream speaks for one trainer process; what names another is not taken down.
-                if (heartbeats.Current.Trainer != trainer.ToString() || heartbeats.Current.Incarnation != incarnation) continue;
+                if (heartbeats.Current.Trainer != trainer.ToString() || heartbeats.Current.Incarnation != incarnation)
+                    continue;
                 attendance.Heard(trainer, heartbeats.Current);
                 wake.TryWrite(true);
             }
@@ -136,7 +147,12 @@ internal sealed partial class FederationService(
     /// that never heard from it does not know yet, and says no until it does.
     /// </summary>
     private bool IsGone(Trainer member) => attendance.Find(member.Id) is { } last
-        && (last.Incarnation != member.Incarnation || !last.Attending || time.GetElapsedTime(last.Timestamp) > options.Lease);
+       
+           
+               
+                   
+        && (last.Incarnation != member.Incarnation || !last.Attending
+            || time.GetElapsedTime(last.Timestamp) > options.Lease);
 
     private static Task<VerdictReply> Bad(Action parse)
     {

@@ -19,7 +19,9 @@ internal sealed class LeaderGate(ReplicatedLog log, CoordinatorOptions options)
         if (!log.Leadership.IsLeader) throw Elsewhere(log.Leadership.LeaderNode);
     }
 
-    /// <summary>Runs a step that only the leader can do, and names the leader where this node turns out not to be it.</summary>
+    /// <summary>
+    /// Runs a step that only the leader can do, and names the leader where this node turns out not to be it.
+    /// </summary>
     public async Task<T> LeadAsync<T>(Func<Task<T>> step)
     {
         Require();
@@ -34,7 +36,8 @@ internal sealed class LeaderGate(ReplicatedLog log, CoordinatorOptions options)
         catch (OutcomeUnknownException)
         {
             throw new RpcException(new Status(
-                StatusCode.Unavailable, "The outcome is unknown, because leadership or the quorum was lost: ask again."));
+                StatusCode.Unavailable,
+                "The outcome is unknown, because leadership or the quorum was lost: ask again."));
         }
     }
 
@@ -44,7 +47,8 @@ internal sealed class LeaderGate(ReplicatedLog log, CoordinatorOptions options)
             return new RpcException(new Status(StatusCode.Unavailable, "no quorum: read-only"));
         string address = options.Hosts.Node(id).Grpc.ToString();
         return new RpcException(
-            new Status(StatusCode.FailedPrecondition, $"Node {options.Node} does not lead; node {id} at {address} does."),
+            new Status(StatusCode.FailedPrecondition,
+                $"Node {options.Node} does not lead; node {id} at {address} does."),
             new Metadata { { LeaderIdTrailer, $"{id}" }, { LeaderAddressTrailer, address } });
     }
 }

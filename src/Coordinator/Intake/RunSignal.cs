@@ -39,5 +39,7 @@ internal sealed class RunSignal(ReplicatedLog log) : BackgroundService
     }
 
     private static (RunId?, Phase, int, BlobHash?) Key(ClusterState state) =>
-        state.Runs.IsEmpty ? default : (state.Runs[^1].Id, state.Runs[^1].Phase, state.Runs[^1].Round, state.Runs[^1].Model?.Blob);
+        state.Runs.IsEmpty
+            ? default
+            : (state.Runs[^1].Id, state.Runs[^1].Phase, state.Runs[^1].Round, state.Runs[^1].Model?.Blob);
 }

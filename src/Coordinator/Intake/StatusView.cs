@@ -6,7 +6,9 @@ using Quorate.Shared.Protocol;
 
 namespace Quorate.Coordinator.Intake;
 
-/// <summary>The replicated state, and what this node alone knows, as the messages that people and trainers read.</summary>
+/// <summary>
+/// The replicated state, and what this node alone knows, as the messages that people and trainers read.
+/// </summary>
 internal sealed class StatusView(
     ReplicatedLog log, Attendance attendance, Notes notes, CoordinatorOptions options, TimeProvider time)
 {
@@ -40,7 +42,8 @@ internal sealed class StatusView(
             Model = run.Model is { } model ? ByteString.CopyFrom(model.Blob.ToArray()) : ByteString.Empty,
             ModelLength = run.Model?.Length ?? 0, Present = run.Present, MinTrainers = run.Rules.MinTrainers,
             Accepted = run.Updates.ContainsKey(trainer),
-            Member = run.Trainers.GetValueOrDefault(trainer) is { Present: true } member && member.Incarnation == incarnation,
+            Member = run.Trainers.GetValueOrDefault(trainer) is { Present: true } member
+                && member.Incarnation == incarnation,
         };
     }
 
@@ -49,7 +52,8 @@ internal sealed class StatusView(
         var status = new RunStatus
         {
             Run = run.Id.ToString(), Phase = (RunPhase)run.Phase, Round = run.Round, Rounds = run.Rules.Rounds,
-            MinTrainers = run.Rules.MinTrainers, MinResults = run.Rules.MinResults, Present = run.Present, Plan = run.Plan,
+            MinTrainers = run.Rules.MinTrainers, MinResults = run.Rules.MinResults, Present = run.Present,
+            Plan = run.Plan,
             Reason = run.Reason, RoundOpenedAt = run.RoundOpenedAt, WaitingFor = WaitingFor(run),
         };
         status.Trainers.AddRange(run.Trainers.Values.Select(t => Of(run, t)));
@@ -61,7 +65,8 @@ internal sealed class StatusView(
 
     private TrainerStatus Of(Run run, Trainer trainer)
     {
-        var seen = log.Leadership.IsLeader && attendance.Find(trainer.Id) is { } last && last.Incarnation == trainer.Incarnation
+        var seen = log.Leadership.IsLeader && attendance.Find(trainer.Id) is { } last
+            && last.Incarnation == trainer.Incarnation
             ? last
             : null;
         return new TrainerStatus

@@ -19,7 +19,9 @@ namespace Quorate.Coordinator.Intake;
 internal sealed partial class UpdateIntake(
     ReplicatedLog log, LeaderGate gate, BlobStore blobs, TimeProvider time, ILogger<UpdateIntake> logger)
 {
-    /// <summary>A file may differ from the model's in its names' padding and directory, never by more than this.</summary>
+    /// <summary>
+    /// A file may differ from the model's in its names' padding and directory, never by more than this.
+    /// </summary>
     private const long OverheadBytesMax = 1 << 20;
 
     /// <summary>The answer where none of the bytes are needed for it; null: send them.</summary>
@@ -38,8 +40,10 @@ internal sealed partial class UpdateIntake(
     /// <summary>Checks the file, proposes the fact, and answers what became of it.</summary>
     /// <param name="header">The upload's header, admitted before.</param>
     /// <param name="path">The blob's file, its hash verified, its bytes on a majority.</param>
-    /// <param name="token">Gives up waiting, not the fact: asked again, the answer is DUPLICATE where it was committed.</param>
-    public Task<VerdictReply> CommitAsync(UploadHeader header, string path, CancellationToken token) => gate.LeadAsync(async () =>
+    /// <param name="token">Gives up waiting, not the fact: asked again, the answer is DUPLICATE where it was
+    /// committed.</param>
+    public Task<VerdictReply> CommitAsync(UploadHeader header, string path, CancellationToken token) =>
+        gate.LeadAsync(async () =>
     {
         // While the bytes travelled, the round may have moved on.
         if (Admit(header) is { } settled) return settled;
@@ -57,7 +61,8 @@ internal sealed partial class UpdateIntake(
     private VerdictReply? AdmitUpdate(UploadHeader header, UpdateFacts update)
     {
         if (!RunId.TryParse(update.Run, out var run)) return Verdicts.Reject("The update names no valid run.");
-        if (!TrainerId.TryParse(update.Trainer, out var trainer)) return Verdicts.Reject("The update names no valid trainer id.");
+        if (!TrainerId.TryParse(update.Trainer, out var trainer))
+            return Verdicts.Reject("The update names no valid trainer id.");
 
         // The state machine itself says what would become of the fact; its new state is thrown away.
         var state = log.State;
@@ -66,10 +71,12 @@ internal sealed partial class UpdateIntake(
 
         var known = state.Find(run)!;
         if (known.Trainers[trainer].Incarnation != update.Incarnation)
-            return Verdicts.Reject($"Trainer id {trainer} is in use by another process: stop one of the two, or choose another id.");
+            return Verdicts.Reject(
+                $"Trainer id {trainer} is in use by another process: stop one of the two, or choose another id.");
         long most = known.Model!.Length + (known.Model.Length / 4) + OverheadBytesMax;
         return header.Length > most
-            ? Verdicts.Reject($"The update has {header.Length} bytes; the model it trains from has {known.Model.Length}.")
+            ? Verdicts.Reject(
+                $"The update has {header.Length} bytes; the model it trains from has {known.Model.Length}.")
             : null;
     }
 
@@ -113,7 +120,8 @@ internal sealed partial class UpdateIntake(
         }
     }
 
-    [LoggerMessage(3020, LogLevel.Information, "Accepted: trainer {Trainer}, round {Round}, {Bytes} bytes, {Examples} examples.")]
+    [LoggerMessage(3020, LogLevel.Information,
+        "Accepted: trainer {Trainer}, round {Round}, {Bytes} bytes, {Examples} examples.")]
     private partial void LogAccepted(string trainer, int round, long bytes, long examples);
 
     [LoggerMessage(3021, LogLevel.Warning, "Rejected: {Reason}")]

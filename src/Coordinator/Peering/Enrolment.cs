@@ -7,7 +7,8 @@ namespace Quorate.Coordinator.Peering;
 
 /// <summary>
 /// Who is who among the coordinators, on disk: this data directory's own identity, and the identity each peer had when
-/// it first voted. A voter that lost its directory has lost its votes with it and could vote twice in one term; its peers
+/// it first voted. A voter that lost its directory has lost its votes with it and could vote twice in one term; its
+/// peers
 /// remember the old identity and so notice.
 /// </summary>
 internal sealed class Enrolment
@@ -27,7 +28,8 @@ internal sealed class Enrolment
     {
         string identityPath = Path.Combine(directory, "identity"), peersPath = Path.Combine(directory, "peers");
         if (!File.Exists(identityPath))
-            Write(directory, "identity", Text(BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1));
+            Write(directory, "identity",
+                Text(BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1));
         var peers = new Dictionary<int, ulong>();
         foreach (string line in File.Exists(peersPath) ? File.ReadAllLines(peersPath) : [])
         {
@@ -49,7 +51,8 @@ internal sealed class Enrolment
             if (hello.Enrol && hello.Identity != 0 && (!known || (hello.Rejoin && identity != hello.Identity)))
             {
                 var next = new Dictionary<int, ulong>(_peers) { [hello.Node] = hello.Identity };
-                Write(_directory, "peers", string.Concat(next.OrderBy(p => p.Key).Select(p => $"{p.Key} {Text(p.Value)}\n")));
+                Write(_directory, "peers",
+                    string.Concat(next.OrderBy(p => p.Key).Select(p => $"{p.Key} {Text(p.Value)}\n")));
                 _peers[hello.Node] = identity = hello.Identity;
                 known = true;
             }
@@ -60,12 +63,16 @@ internal sealed class Enrolment
     private static string Text(ulong identity) => identity.ToString("x16", CultureInfo.InvariantCulture);
 
     private static ulong Parse(string text, string path) =>
-        ulong.TryParse(text, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out ulong value) ? value : throw Damaged(path);
+        ulong.TryParse(text, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out ulong value)
+            ? value
+            : throw Damaged(path);
 
     private static DataDirectoryException Damaged(string path) =>
         new($"{path} is damaged: move the whole data directory away and start this node with --rejoin.");
 
-    /// <summary>Temporary file, flush, rename, flush of the directory: the old text or the new one, never a part.</summary>
+    /// <summary>
+    /// Temporary file, flush, rename, flush of the directory: the old text or the new one, never a part.
+    /// </summary>
     private static void Write(string directory, string name, string text)
     {
         string draft = Path.Combine(directory, name + ".new");

@@ -9,7 +9,9 @@ internal enum Admission
     /// <summary>Too few peers answered to know.</summary>
     Wait,
 
-    /// <summary>Nobody remembers this node, or it rejoins on purpose and the cluster is past the votes it forgot.</summary>
+    /// <summary>
+    /// Nobody remembers this node, or it rejoins on purpose and the cluster is past the votes it forgot.
+    /// </summary>
     Enrol,
 
     /// <summary>A peer remembers it with other data: it has lost its votes.</summary>
@@ -25,7 +27,8 @@ internal enum Admission
 /// </para>
 /// </summary>
 internal sealed partial class FirstVote(
-    CoordinatorOptions options, Enrolment enrolment, PeerConnections peers, TimeProvider time, ILogger<FirstVote> logger)
+    CoordinatorOptions options, Enrolment enrolment, PeerConnections peers, TimeProvider time,
+    ILogger<FirstVote> logger)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
@@ -50,10 +53,13 @@ internal sealed partial class FirstVote(
         }
     }
 
-    /// <summary>Enrols this node with the peers that were down when it first voted; until all of them know it.</summary>
+    /// <summary>
+    /// Enrols this node with the peers that were down when it first voted; until all of them know it.
+    /// </summary>
     public async Task EnrolWithAllAsync(CancellationToken token)
     {
-        while ((await peers.HelloAllAsync(Ask(enrol: true), token)).Count(reply => reply.Enrolled) < options.Hosts.Nodes.Count - 1)
+        while ((await peers.HelloAllAsync(Ask(enrol: true), token)).Count(
+            reply => reply.Enrolled) < options.Hosts.Nodes.Count - 1)
             await Task.Delay(TimeSpan.FromSeconds(2), time, token);
     }
 
@@ -78,11 +84,12 @@ internal sealed partial class FirstVote(
         Node = options.Node, Identity = enrolment.Identity, Enrol = enrol, Rejoin = options.Rejoin,
     };
 
-    [LoggerMessage(1101, LogLevel.Information, "The data directory is new: waiting for a majority of the coordinators before the first vote.")]
+    [LoggerMessage(1101, LogLevel.Information,
+        "The data directory is new: waiting for a majority of the coordinators before the first vote.")]
     private partial void LogWaiting();
 }
 
 /// <summary>This node's data directory is empty although its peers remember the node.</summary>
 internal sealed class RejoinRequiredException(int node, string directory) : Exception(
-    $"Node {node} took part in this cluster before, but its data directory {directory} is empty: a voter that forgot its "
-    + "votes could vote twice. Mend the path, or start it with --rejoin to let it come back as an empty node.");
+    $"Node {node} took part in this cluster before, but its data directory {directory} is empty: a voter that forgot "
+    + "its votes could vote twice. Mend the path, or start it with --rejoin to let it come back as an empty node.");

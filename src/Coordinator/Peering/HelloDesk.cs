@@ -28,9 +28,11 @@ internal sealed class HelloDesk(int node, Enrolment enrolment, ReplicatedLog? lo
 /// <summary>The service of a node that may not vote yet: it says hello and nothing else.</summary>
 internal sealed class HelloOnly(HelloDesk desk) : PeersBase
 {
-    public override Task<HelloReply> Hello(HelloRequest request, ServerCallContext context) => Task.FromResult(desk.Answer(request));
+    public override Task<HelloReply> Hello(HelloRequest request, ServerCallContext context) =>
+        Task.FromResult(desk.Answer(request));
 
-    public override Task<VerdictReply> PutBlob(IAsyncStreamReader<Part> parts, ServerCallContext context) => throw NotYet();
+    public override Task<VerdictReply> PutBlob(IAsyncStreamReader<Part> parts, ServerCallContext context) =>
+        throw NotYet();
 
     public override Task<HoldsReply> Holds(HoldsRequest request, ServerCallContext context) => throw NotYet();
 

@@ -34,11 +34,15 @@ internal sealed record CoordinatorOptions
     /// the node must pull every update for it.</summary>
     public bool Verify { get; init; }
 
-    /// <summary><c>--lease-seconds</c>: a trainer silent for longer leaves the client set. Default 10: ten lost heartbeats.</summary>
+    /// <summary>
+    /// <c>--lease-seconds</c>: a trainer silent for longer leaves the client set. Default 10: ten lost heartbeats.
+    /// </summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary><c>--election-ms</c>: a follower that hears no leader for one to two times this long stands for election.
-    /// Default 300: a dead leader is replaced in 0.8 s (p50), and one fsync plus a training neighbour fit well inside.</summary>
+    /// <summary><c>--election-ms</c>: a follower that hears no leader for one to two times this long stands for
+    /// election.
+    /// Default 300: a dead leader is replaced in 0.8 s (p50), and one fsync plus a training neighbour fit well
+    /// inside.</summary>
     public TimeSpan Election { get; init; } = TimeSpan.FromMilliseconds(300);
 
     /// <summary><c>--snapshot-every</c>: log entries between snapshots. Default 10,000.</summary>
@@ -52,11 +56,13 @@ internal sealed record CoordinatorOptions
     public TimeSpan ScoreTimeout { get; init; } = TimeSpan.FromSeconds(300);
 
     public const string Usage = """
-        usage: coordinator --id N [--hosts FILE] [--run FILE|none] [--data DIR] [--trainer PROGRAM|none] [--rejoin] [--verify]
+        usage: coordinator --id N [--hosts FILE] [--run FILE|none] [--data DIR] [--trainer PROGRAM|none]
+                           [--rejoin] [--verify]
                            [--lease-seconds S] [--election-ms MS] [--snapshot-every N] [--collect-after-seconds S]
                            [--score-timeout-seconds S]
         Every flag is also an environment variable: --lease-seconds is QUORATE_LEASE_SECONDS.
-        exit codes: 0 stopped, 2 bad settings, 3 two replicas disagree, 4 the log or the disk failed, 5 refused to rejoin.
+        exit codes: 0 stopped, 2 bad settings, 3 two replicas disagree, 4 the log or the disk failed,
+                    5 refused to rejoin.
         """;
 
     /// <summary>Reads flags, then the environment, then the files they name.</summary>
@@ -90,10 +96,13 @@ internal sealed record CoordinatorOptions
         }
 
         int? id = flags.Number("id", 0, int.MaxValue);
-        if (id is null && flags.Text("id") is null) flags.Errors.Add("--id is missing: say which node of the hosts file this is.");
+        if (id is null && flags.Text("id") is null)
+            flags.Errors.Add("--id is missing: say which node of the hosts file this is.");
         if (id is { } asked && hosts is not null && hosts.Nodes.All(node => node.Id != asked))
-            flags.Errors.Add($"--id {asked} is not in {hostsPath}, which has {string.Join(", ", hosts.Nodes.Select(n => n.Id))}.");
-        var defaults = new CoordinatorOptions { Node = 0, Hosts = null!, Run = null, DataDirectory = "", TrainerProgram = null };
+            flags.Errors.Add($"--id {asked} is not in {hostsPath}, which has {string.Join(",
+                ", hosts.Nodes.Select(n => n.Id))}.");
+        var defaults = new CoordinatorOptions { Node = 0, Hosts = null!, Run = null, DataDirectory = "",
+            TrainerProgram = null };
         var options = defaults with
         {
             Node = id ?? 0, Hosts = hosts!, Run = run, DataDirectory = flags.Text("data") ?? $"run/node-{id}",
@@ -101,8 +110,10 @@ internal sealed record CoordinatorOptions
             Lease = flags.Span("lease-seconds", 1, 3600, TimeSpan.FromSeconds) ?? defaults.Lease,
             Election = flags.Span("election-ms", 150, 60_000, TimeSpan.FromMilliseconds) ?? defaults.Election,
             SnapshotEvery = flags.Number("snapshot-every", 10, 1_000_000) ?? defaults.SnapshotEvery,
-            CollectAfter = flags.Span("collect-after-seconds", 1, 30 * 86_400, TimeSpan.FromSeconds) ?? defaults.CollectAfter,
-            ScoreTimeout = flags.Span("score-timeout-seconds", 1, 86_400, TimeSpan.FromSeconds) ?? defaults.ScoreTimeout,
+            CollectAfter = flags.Span("collect-after-seconds", 1, 30 * 86_400,
+                TimeSpan.FromSeconds) ?? defaults.CollectAfter,
+            ScoreTimeout = flags.Span("score-timeout-seconds", 1, 86_400,
+                TimeSpan.FromSeconds) ?? defaults.ScoreTimeout,
         };
         return flags.Errors.Count == 0 ? options : throw new SettingsException(flags.Errors);
     }
@@ -122,7 +133,8 @@ internal sealed record CoordinatorOptions
 }
 
 /// <summary>Settings that cannot be used, with every reason.</summary>
-internal sealed class SettingsException(IReadOnlyList<string> errors) : Exception(string.Join(Environment.NewLine, errors));
+internal sealed class SettingsException(IReadOnlyList<string> errors) : Exception(
+    string.Join(Environment.NewLine, errors));
 
 /// <summary>Flags and environment variables as texts and numbers; collects what is wrong with them.</summary>
 internal sealed class Flags
@@ -132,10 +144,13 @@ internal sealed class Flags
     public Flags(string[] args, Func<string, string?> environment, string[] valued, string[] switches)
     {
         foreach (string name in valued.Concat(switches))
-            if (environment($"QUORATE_{name.ToUpperInvariant().Replace('-', '_')}") is { Length: > 0 } value) _values[name] = value;
+            if (environment($"QUORATE_{name.ToUpperInvariant().Replace('-', '_')}") is { Length: > 0 } value)
+                _values[name] = value;
         for (int i = 0; i < args.Length; i++)
         {
-            var (name, value) = args[i].Split('=', 2) is [var left, var right] ? (left, right) : (args[i], (string?)null);
+            var (name, value) = args[i].Split('=', 2) is [var left, var right]
+                ? (left, right)
+                : (args[i], (string?)null);
             name = name.StartsWith("--", StringComparison.Ordinal) ? name[2..] : "";
             if (switches.Contains(name)) _values[name] = value ?? "true";
             else if (!valued.Contains(name)) Errors.Add($"'{args[i]}' is no flag of this program; see --help.");
@@ -159,7 +174,8 @@ internal sealed class Flags
     public int? Number(string name, int min, int max)
     {
         if (Text(name) is not { } text) return null;
-        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value >= min && value <= max)
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value >= min
+            && value <= max)
             return value;
         Errors.Add($"--{name} must be a whole number from {min} to {max}, not '{text}'.");
         return null;

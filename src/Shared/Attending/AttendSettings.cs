@@ -17,10 +17,14 @@ public sealed record AttendSettings
     /// <summary>Between heartbeats: a twentieth of the coordinators' default lease.</summary>
     public TimeSpan HeartbeatEvery { get; init; } = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>Every heartbeat is answered. A leader that left three of them unanswered hangs: look for another.</summary>
+    /// <summary>
+    /// Every heartbeat is answered. A leader that left three of them unanswered hangs: look for another.
+    /// </summary>
     public TimeSpan SilenceMax => 3 * HeartbeatEvery;
 
-    /// <summary>Between two tries to find the leader: a small part of a failover, and no burden on a cluster that is down.</summary>
+    /// <summary>
+    /// Between two tries to find the leader: a small part of a failover, and no burden on a cluster that is down.
+    /// </summary>
     public TimeSpan RetryAfter { get; init; } = TimeSpan.FromMilliseconds(100);
 
     public TimeSpan RetryAfterMax { get; init; } = TimeSpan.FromSeconds(2);

@@ -15,7 +15,8 @@ public sealed class Presence(TrainerId trainer, ulong incarnation)
 
     public ulong Incarnation => incarnation;
 
-    public void Set(Activity activity, int round, double progress) => _now = new Snapshot(activity, round, (float)progress);
+    public void Set(Activity activity, int round, double progress) =>
+        _now = new Snapshot(activity, round, (float)progress);
 
     public Heartbeat ToHeartbeat(string run)
     {

@@ -17,7 +17,8 @@ namespace Quorate.Shared.Attending;
 /// </para>
 /// </summary>
 public sealed class RoundWorker(
-    AttendSettings settings, ClusterConnections cluster, ILearner learner, Presence presence, Terminal terminal, TimeProvider time)
+    AttendSettings settings, ClusterConnections cluster, ILearner learner, Presence presence, Terminal terminal,
+    TimeProvider time)
     : IAsyncDisposable
 {
     private CancellationTokenSource _cancel = new();
@@ -41,7 +42,9 @@ public sealed class RoundWorker(
     /// <summary>Examples this trainer has for the run; null while its data is not loaded yet.</summary>
     public long? ExamplesOf(RunId run) => learner.Run == run ? learner.Examples : null;
 
-    /// <summary>Takes note of an announcement and starts or cancels work accordingly. Called by the stream's reader only.</summary>
+    /// <summary>
+    /// Takes note of an announcement and starts or cancels work accordingly. Called by the stream's reader only.
+    /// </summary>
     public void Heed(RunId run, Announcement announcement)
     {
         _latest = announcement;
@@ -57,7 +60,8 @@ public sealed class RoundWorker(
             return;
         }
         if (announcement.Phase is not RunPhase.TrainingRound || !announcement.Member) return;
-        var work = new RoundWork(run, announcement.Round, BlobHash.FromBytes(announcement.Model.Span), announcement.ModelLength);
+        var work = new RoundWork(run, announcement.Round, BlobHash.FromBytes(announcement.Model.Span),
+            announcement.ModelLength);
         if (announcement.Accepted || work == _settled) return;
         Start(work, token => DoAsync(work, token));
     }
@@ -168,13 +172,16 @@ public sealed class RoundWorker(
             {
                 presence.Set(Activity.Uploading, update.Work.Round, 0);
                 var reply = await upload.SendAsync(
-                    header, update.Path, sent => presence.Set(Activity.Uploading, update.Work.Round, (double)sent / update.Length), token);
+                    header, update.Path, sent =>
+                        presence.Set(Activity.Uploading, update.Work.Round, (double)sent / update.Length), token);
                 return Settles(reply, update.Work);
             },
             token);
     }
 
-    /// <summary>All coordinators, each trainer starting at another one, so that reads spread over the replicas.</summary>
+    /// <summary>
+    /// All coordinators, each trainer starting at another one, so that reads spread over the replicas.
+    /// </summary>
     private IReadOnlyList<TransferClient> Replicas()
     {
         int first = settings.Trainer.ToString().Sum(c => c) % cluster.Nodes.Count;
@@ -204,7 +211,8 @@ public sealed class RoundWorker(
     private bool Settles(VerdictReply reply, RoundWork work)
     {
         // Refused for want of membership: the stream joins again, and the same update is sent again.
-        bool again = reply.Verdict == Verdict.Incomplete || (reply.Verdict == Verdict.Rejected && _latest is { Member: false });
+        bool again = reply.Verdict == Verdict.Incomplete
+            || (reply.Verdict == Verdict.Rejected && _latest is { Member: false });
         if (again) return false;
         _settled = work;
         terminal.Say(reply.Verdict is Verdict.Accepted

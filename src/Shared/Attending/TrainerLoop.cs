@@ -12,7 +12,8 @@ namespace Quorate.Shared.Attending;
 /// that dies costs a new stream, never a training.
 /// </summary>
 public sealed class TrainerLoop(
-    AttendSettings settings, ClusterConnections cluster, RoundWorker worker, Presence presence, Terminal terminal, TimeProvider time)
+    AttendSettings settings, ClusterConnections cluster, RoundWorker worker, Presence presence, Terminal terminal,
+    TimeProvider time)
 {
     public async Task RunAsync(CancellationToken token)
     {
@@ -47,7 +48,9 @@ public sealed class TrainerLoop(
         }
     }
 
-    /// <summary>Attends one leader until the stream ends. Returns a farewell when the run ended and nobody asked to stay.</summary>
+    /// <summary>
+    /// Attends one leader until the stream ends. Returns a farewell when the run ended and nobody asked to stay.
+    /// </summary>
     private async Task<string?> AttendAsync(NodeConnection leader, CancellationToken token)
     {
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(token);
@@ -89,7 +92,8 @@ public sealed class TrainerLoop(
         var reply = await leader.Federation.JoinAsync(
             new JoinRequest
             {
-                Run = announcement.Run, Trainer = settings.Trainer.ToString(), Incarnation = presence.Incarnation, Examples = examples,
+                Run = announcement.Run, Trainer = settings.Trainer.ToString(), Incarnation = presence.Incarnation,
+                Examples = examples,
             },
             deadline: time.GetUtcNow().UtcDateTime + settings.RetryAfterMax * 3, cancellationToken: token);
         terminal.Say(reply.Verdict is Shared.Protocol.Verdict.Accepted or Shared.Protocol.Verdict.Duplicate

@@ -12,7 +12,9 @@ namespace Quorate.Shared.Cluster;
 /// </summary>
 public sealed class ClusterConnections : IDisposable
 {
-    /// <summary>A coordinator answers a status in milliseconds or hangs; the others are asked at the same time.</summary>
+    /// <summary>
+    /// A coordinator answers a status in milliseconds or hangs; the others are asked at the same time.
+    /// </summary>
     public static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(1);
 
     private readonly TimeProvider _time;
@@ -27,7 +29,9 @@ public sealed class ClusterConnections : IDisposable
     /// <summary>One a coordinator, in the order of the hosts file.</summary>
     public IReadOnlyList<NodeConnection> Nodes { get; }
 
-    /// <summary>Every node's status, in the order of <see cref="Nodes"/>; null where one did not answer in time.</summary>
+    /// <summary>
+    /// Every node's status, in the order of <see cref="Nodes"/>; null where one did not answer in time.
+    /// </summary>
     public Task<StatusReply?[]> StatusAsync(StatusRequest request, CancellationToken token) =>
         Task.WhenAll(Nodes.Select(node => StatusAsync(node, request, token)));
 
@@ -49,7 +53,8 @@ public sealed class ClusterConnections : IDisposable
         try
         {
             var deadline = _time.GetUtcNow().UtcDateTime + StatusTimeout;
-            return await node.Federation.StatusAsync(request, deadline: deadline, cancellationToken: token).ConfigureAwait(false);
+            return await node.Federation.StatusAsync(request, deadline: deadline,
+                cancellationToken: token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is RpcException or OperationCanceledException && !token.IsCancellationRequested)
         {

@@ -2,8 +2,12 @@ using System.Globalization;
 
 namespace Quorate.Shared.Hosts;
 
-/// <summary>Where a server listens: a host name or an address, and a port from 1 to 65535. IPv6 is written <c>[::1]:7100</c>.</summary>
-/// <remarks>A name is looked up when it is used, not here: a machine that is not up yet is no error of the file.</remarks>
+/// <summary>
+/// Where a server listens: a host name or an address, and a port from 1 to 65535. IPv6 is written <c>[::1]:7100</c>.
+/// </summary>
+/// <remarks>
+/// A name is looked up when it is used, not here: a machine that is not up yet is no error of the file.
+/// </remarks>
 public sealed record HostPort
 {
     private HostPort(string host, int port) => (Host, Port) = (host, port);
@@ -20,7 +24,8 @@ public sealed record HostPort
     public static HostPort? TryParse(string? text)
     {
         int colon = text?.LastIndexOf(':') ?? -1;
-        if (colon < 1 || !int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int port))
+        if (colon < 1
+            || !int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int port))
             return null;
         string host = text![..colon];
         bool bracketed = host is ['[', .., ']'];
@@ -30,5 +35,7 @@ public sealed record HostPort
         return fits && port is >= 1 and <= ushort.MaxValue ? new HostPort(host, port) : null;
     }
 
-    public override string ToString() => Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]:{Port}" : $"{Host}:{Port}";
+    public override string ToString() => Host.Contains(':', StringComparison.Ordinal)
+        ? $"[{Host}]:{Port}"
+        : $"{Host}:{Port}";
 }

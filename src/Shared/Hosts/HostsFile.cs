@@ -30,7 +30,8 @@ public sealed record HostsFile
     /// <summary>The node named by <c>--id</c>.</summary>
     /// <exception cref="HostsFileException">There is none with this id.</exception>
     public Node Node(int id, string source = "The hosts file") => Nodes.FirstOrDefault(n => n.Id == id)
-        ?? throw new HostsFileException(source, [$"It has no node with id {id}; its ids are {string.Join(", ", Nodes.Select(n => n.Id))}."]);
+        ?? throw new HostsFileException(source,
+            [$"It has no node with id {id}; its ids are {string.Join(", ", Nodes.Select(n => n.Id))}."]);
 
     /// <param name="json">Comments are allowed.</param>
     /// <param name="source">What errors call the text.</param>
@@ -48,7 +49,8 @@ public sealed record HostsFile
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new HostsFileException(path, ["There is no such file; name one with --hosts (config/hosts.json is an example)."]);
+            throw new HostsFileException(path,
+                ["There is no such file; name one with --hosts (config/hosts.json is an example)."]);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

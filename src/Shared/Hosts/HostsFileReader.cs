@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace Quorate.Shared.Hosts;
 
-/// <summary>Text to <see cref="HostsFile"/>. A wrong value adds a sentence and reading goes on, so that all errors show at once.</summary>
+/// <summary>
+/// Text to <see cref="HostsFile"/>. A wrong value adds a sentence and reading goes on, so that all errors show at once.
+/// </summary>
 internal sealed class HostsFileReader
 {
     /// <summary>Nodes read before giving up: enough to name all errors of any sensible file.</summary>
@@ -37,7 +39,8 @@ internal sealed class HostsFileReader
     private List<Node> ReadNodes(JsonElement root)
     {
         var nodes = new List<Node>();
-        if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("nodes", out var list) || list.ValueKind != JsonValueKind.Array)
+        if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("nodes", out var list)
+            || list.ValueKind != JsonValueKind.Array)
         {
             _errors.Add("nodes is missing; the file is an object with nodes, a list of { id, raft, grpc }.");
             return nodes;
@@ -45,7 +48,9 @@ internal sealed class HostsFileReader
         RefuseUnknownKeys(root, "", "nodes");
         int count = list.GetArrayLength();
         if (count is not (1 or 3 or 5))
-            _errors.Add($"nodes must list 3 or 5 coordinators (1 for trying out), and lists {count}: an even one adds a failure, not a vote.");
+            _errors.Add(
+                $"nodes must list 3 or 5 coordinators (1 for trying out), and lists {count}: "
+                + "an even one adds a failure, not a vote.");
         foreach (var (at, element) in list.EnumerateArray().Take(NodesReadMax).Index())
             if (ReadNode(element, $"nodes[{at}]") is { } node) nodes.Add(node);
         RefuseTwice(nodes);
@@ -75,7 +80,9 @@ internal sealed class HostsFileReader
             ? HostPort.TryParse(value.GetString())
             : null;
         if (address is null)
-            _errors.Add($"{path}.{key} must be host:port with a port from 1 to 65535, such as \"127.0.0.1:7100\" or \"node1.example:7100\".");
+            _errors.Add(
+                $"{path}.{key} must be host:port with a port from 1 to 65535, "
+                + "such as \"127.0.0.1:7100\" or \"node1.example:7100\".");
         return address;
     }
 
@@ -83,14 +90,18 @@ internal sealed class HostsFileReader
     {
         foreach (var same in nodes.GroupBy(n => n.Id).Where(g => g.Count() > 1))
             _errors.Add($"nodes[].id {same.Key} stands there {same.Count()} times; an id names one node.");
-        var addresses = nodes.SelectMany(n => new[] { (Key: $"node {n.Id} raft", At: n.Raft), (Key: $"node {n.Id} grpc", At: n.Grpc) });
+        var addresses = nodes.SelectMany(
+            n => new[] { (Key: $"node {n.Id} raft", At: n.Raft), (Key: $"node {n.Id} grpc", At: n.Grpc) });
         foreach (var same in addresses.GroupBy(a => a.At).Where(g => g.Count() > 1))
-            _errors.Add($"{same.Key} is given to {string.Join(" and ", same.Select(a => a.Key))}; each needs a port of its own.");
+            _errors.Add(
+                $"{same.Key} is given to {string.Join(" and ", same.Select(a => a.Key))}; "
+                + "each needs a port of its own.");
     }
 
     private void RefuseUnknownKeys(JsonElement element, string path, params string[] known)
     {
         foreach (var property in element.EnumerateObject().Where(p => !known.Contains(p.Name)))
-            _errors.Add($"{path}{property.Name} is no key of a hosts file; the keys here are {string.Join(", ", known)}.");
+            _errors.Add(
+                $"{path}{property.Name} is no key of a hosts file; the keys here are {string.Join(", ", known)}.");
     }
 }

@@ -32,7 +32,8 @@ internal sealed class TorchLearner(TrainerId trainer, int? shard, string? dataFo
         return Task.CompletedTask;
     }
 
-    public LearnedFile Train(RoundWork work, string model, string folder, Action<double> progress, CancellationToken token)
+    public LearnedFile Train(RoundWork work, string model, string folder, Action<double> progress,
+        CancellationToken token)
     {
         var training = _training ?? throw new InvalidOperationException("Nothing is prepared.");
         string path = Path.Combine(folder, $"round-{work.Round}.pt");

@@ -43,7 +43,8 @@ public sealed class FederatedAverageTests : IDisposable
             {
                 int at = i * tensor.Type.Size();
                 Range element = (offset + at)..(offset + at + tensor.Type.Size());
-                Mean(tensor.Type, [.. updates.Select(update => update.AsMemory(element))], examples).CopyTo(expected.AsSpan(at));
+                Mean(tensor.Type, [.. updates.Select(update => update.AsMemory(element))], examples).CopyTo(
+                    expected.AsSpan(at));
             }
 
             Assert.True(expected.AsSpan().SequenceEqual(mean.ReadBytes(tensor.Name)), tensor.Name);

@@ -29,7 +29,8 @@ public class DemoTests
             Score = new ScoreStatus { Loss = 0.0612, Accuracy = 0.9841, Images = 2_000 },
         };
         Assert.Equal(
-            "[ROUND 3/5] 5/5 updates · loss 0.061 · accuracy 98.4 % · 3.9 s · model sha256:ab12…", RoundLine.Of(model, 5, 5));
+            "[ROUND 3/5] 5/5 updates · loss 0.061 · accuracy 98.4 % · 3.9 s · model sha256:ab12…", RoundLine.Of(model,
+                5, 5));
     }
 
     [Fact]
@@ -38,27 +39,32 @@ public class DemoTests
         var model = new ModelStatus { Round = 1, Blob = Blob(1), Contributors = 4, Unscored = "no test images" };
         Assert.False(RoundLine.IsJudged(new ModelStatus()));
         Assert.True(RoundLine.IsJudged(model));
-        Assert.Contains("4/5 updates · not scored (no test images)", RoundLine.Of(model, 5, 5), StringComparison.Ordinal);
+        Assert.Contains("4/5 updates · not scored (no test images)", RoundLine.Of(model, 5, 5),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void The_JSON_object_has_exactly_the_promised_names()
     {
         var result = new DemoResult(
-            "mnist", 5, 0.987, "ab", null, "/tmp/m.pt", 41.25, [new FailoverResult(1, 2, 0.93, 3, 0)], new PeakRss([90.1], [310.5]));
+            "mnist", 5, 0.987, "ab", null, "/tmp/m.pt", 41.25, [new FailoverResult(1, 2, 0.93, 3, 0)], new PeakRss(
+                [90.1], [310.5]));
         Assert.Equal(
-            ("{'run':'mnist','rounds':5,'accuracy':0.987,'modelSha256':'ab','undisturbedSha256':null,'modelPath':'/tmp/m.pt','seconds':41.25,"
-                + "'failovers':[{'killedNode':1,'newLeader':2,'secondsToNextAccept':0.93,'updatesSafe':3,'updatesRetrained':0}],"
+            ("{'run':'mnist','rounds':5,'accuracy':0.987,'modelSha256':'ab','undisturbedSha256':null,"
+                + "'modelPath':'/tmp/m.pt','seconds':41.25,'failovers':[{'killedNode':1,'newLeader':2,"
+                + "'secondsToNextAccept':0.93,'updatesSafe':3,'updatesRetrained':0}],"
                 + "'peakRssMb':{'coordinators':[90.1],'trainers':[310.5]}}").Replace('\'', '"'),
-            result.Json);
+            result.ToJson());
     }
 
     [Fact]
     public void The_failover_line_names_both_leaders_and_what_was_safe()
     {
-        var failover = new Failover(1, 2, 5, 0, 0) { NewLeader = 2, Term = 3, SecondsToNextAccept = 0.9312, UpdatesSafe = 3 };
+        var failover = new Failover(1, 2, 5, 0, 0) { NewLeader = 2, Term = 3, SecondsToNextAccept = 0.9312,
+            UpdatesSafe = 3 };
         Assert.Equal(
-            "LEADER node 1 KILLED → node 2 leads (term 3) · next accepted update after 0.93 s · 3/5 updates were safe · 0 retrained",
+            "LEADER node 1 KILLED → node 2 leads (term 3) · next accepted update after 0.93 s · "
+                + "3/5 updates were safe · 0 retrained",
             failover.Line(0));
     }
 
@@ -128,7 +134,8 @@ public class DemoTests
     [InlineData(2, null, 2, 5, 12_000)]
     [InlineData(null, 3, 5, 3, 12_000)]
     [InlineData(1, 10, 1, 10, 6_000)]
-    public void More_trainers_get_smaller_shards(int? rounds, int? trainers, int roundsThen, int trainersThen, int examples)
+    public void More_trainers_get_smaller_shards(int? rounds, int? trainers, int roundsThen, int trainersThen,
+        int examples)
     {
         var run = RunOverrides.Apply(RunFile.Parse(Run), rounds, trainers);
         Assert.Equal(roundsThen, run.Rules.Rounds);

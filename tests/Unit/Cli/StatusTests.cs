@@ -21,7 +21,8 @@ public class StatusTests
 
     private static RunStatus Run() => new()
     {
-        Run = "mnist", Phase = RunPhase.Waiting, Round = 2, Rounds = 5, MinTrainers = 5, Present = 4, WaitingFor = "Waiting for 1 more trainer.",
+        Run = "mnist", Phase = RunPhase.Waiting, Round = 2, Rounds = 5, MinTrainers = 5, Present = 4,
+        WaitingFor = "Waiting for 1 more trainer.",
         Trail =
         {
             new ModelStatus { Round = 0, Unscored = "initial" },
@@ -49,15 +50,18 @@ public class StatusTests
     [Fact]
     public void A_waiting_run_says_why()
     {
-        var lines = StatusText.Lines(Nodes(new StatusReply { Node = 0, Leader = true, Quorum = true, Run = Run() }, null, null)).ToList();
+        var lines = StatusText.Lines(
+            Nodes(new StatusReply { Node = 0, Leader = true, Quorum = true, Run = Run() }, null, null)).ToList();
         Assert.Contains("why nothing moves: Waiting for 1 more trainer.", lines);
-        Assert.Contains(lines, line => line.Contains("node 1", StringComparison.Ordinal) && line.Contains("unreachable", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.Contains("node 1", StringComparison.Ordinal)
+            && line.Contains("unreachable", StringComparison.Ordinal));
     }
 
     [Fact]
     public void The_JSON_names_the_leader_and_lists_every_node()
     {
-        using var json = JsonDocument.Parse(StatusText.Json(Nodes(null, new StatusReply { Node = 1, Leader = true, Run = Run() }, null)));
+        using var json = JsonDocument.Parse(
+            StatusText.Json(Nodes(null, new StatusReply { Node = 1, Leader = true, Run = Run() }, null)));
         Assert.Equal(1, json.RootElement.GetProperty("leader").GetInt32());
         var nodes = json.RootElement.GetProperty("nodes");
         Assert.Equal(3, nodes.GetArrayLength());
@@ -85,5 +89,6 @@ public class StatusTests
     [InlineData("demo", "--trainers", "x")]
     [InlineData("demo", "--timeout", "-3")]
     [InlineData("nonsense")]
-    public void A_wrong_option_is_refused(params string[] line) => Assert.NotEmpty(QuorateCommand.Build().Parse(line).Errors);
+    public void A_wrong_option_is_refused(params string[] line) =>
+        Assert.NotEmpty(QuorateCommand.Build().Parse(line).Errors);
 }

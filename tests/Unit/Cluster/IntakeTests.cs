@@ -57,7 +57,8 @@ public sealed class IntakeTests : IAsyncLifetime
     {
         await OpenRoundAsync();
         await _anna.UpdateAsync(TestTrainer.Weights(1));
-        await RefusedAsync(() => _anna.UpdateAsync(TestTrainer.Weights(2)), Verdict.Rejected, "has another update in round 1");
+        await RefusedAsync(() => _anna.UpdateAsync(TestTrainer.Weights(2)), Verdict.Rejected,
+            "has another update in round 1");
     }
 
     [Fact]
@@ -69,7 +70,8 @@ public sealed class IntakeTests : IAsyncLifetime
         await _cluster.StatusAsync(run => run.Round == 2, "round 2");
         var carl = new TestTrainer(_cluster[0], "carl", incarnation: 3);
         await carl.JoinAsync();
-        await RefusedAsync(() => carl.UpdateAsync(TestTrainer.Weights(1), round: 1), Verdict.Stale, "Round 1 is closed");
+        await RefusedAsync(() => carl.UpdateAsync(TestTrainer.Weights(1), round: 1), Verdict.Stale,
+            "Round 1 is closed");
     }
 
     public static TheoryData<string, byte[], string> BadFiles => new()
@@ -82,12 +84,14 @@ public sealed class IntakeTests : IAsyncLifetime
         { "NaN", TestTrainer.Weights(float.NaN), "NaN or Inf" },
         { "infinity", TestTrainer.Weights(float.NegativeInfinity), "NaN or Inf" },
         { "no zip", "hello"u8.ToArray(), "" },
-        { "forbidden global", Pickle.Archive(Pickle.Protocol + "cposix\nsystem\n(" + Pickle.Text("touch /tmp/quorate-evil") + "tR."), "posix.system" },
+        { "forbidden global", Pickle.Archive(
+            Pickle.Protocol + "cposix\nsystem\n(" + Pickle.Text("touch /tmp/quorate-evil") + "tR."), "posix.system" },
     };
 
     [Theory]
     [MemberData(nameof(BadFiles))]
-    public async Task A_bad_file_is_rejected_with_its_reason_and_changes_nothing(string what, byte[] file, string reason)
+    public async Task A_bad_file_is_rejected_with_its_reason_and_changes_nothing(string what, byte[] file,
+        string reason)
     {
         await OpenRoundAsync();
         await RefusedAsync(() => _anna.UpdateAsync(file), Verdict.Rejected, reason);
@@ -108,13 +112,15 @@ public sealed class IntakeTests : IAsyncLifetime
         { "another process under the id", h => h.Update.Incarnation = 99, "in use by another process" },
         { "a length far above the model's", h => h.Length = 1L << 40, "bytes" },
         { "a negative length", h => h.Length = -1, "bytes" },
-        { "a hash of 31 bytes", h => h.Blob = h.Blob.Span[..31].ToArray() is var b ? Google.Protobuf.ByteString.CopyFrom(b) : null, "32" },
+        { "a hash of 31 bytes",
+            h => h.Blob = h.Blob.Span[..31].ToArray() is var b ? Google.Protobuf.ByteString.CopyFrom(b) : null, "32" },
         { "no purpose", h => h.Update = null, "update or a seed" },
     };
 
     [Theory]
     [MemberData(nameof(BadHeaders))]
-    public async Task A_bad_header_is_refused_with_its_reason_and_changes_nothing(string what, Action<UploadHeader> spoil, string reason)
+    public async Task A_bad_header_is_refused_with_its_reason_and_changes_nothing(string what,
+        Action<UploadHeader> spoil, string reason)
     {
         await OpenRoundAsync();
         byte[] update = TestTrainer.Weights(1);
@@ -155,7 +161,9 @@ public sealed class IntakeTests : IAsyncLifetime
         await OpenRoundAsync();
         byte[] update = TestTrainer.Weights(1);
         await RefusedAsync(
-            () => TestTrainer.SendAsync(_cluster[0], update[..100], _anna.Header(update)), Verdict.Rejected, "ended after 100 of");
+            () =>
+                TestTrainer.SendAsync(_cluster[0], update[..100],
+                    _anna.Header(update)), Verdict.Rejected, "ended after 100 of");
         Assert.Equal(Verdict.Accepted, (await _anna.UpdateAsync(update)).Verdict);
     }
 
@@ -185,7 +193,9 @@ public sealed class IntakeTests : IAsyncLifetime
             await stream.RequestStream.CompleteAsync();
         }
         await TestCluster.UntilAsync(
-            async _ => (await second.JoinAsync()) is { Verdict: Verdict.Accepted } reply ? reply : null, "the id to be free");
+            async _ => (await second.JoinAsync()) is { Verdict: Verdict.Accepted } reply
+                ? reply
+                : null, "the id to be free");
     }
 
     [Fact]
@@ -215,7 +225,8 @@ public sealed class IntakeTests : IAsyncLifetime
     {
         using var call = _cluster[0].Transfer.Download(
             new DownloadRequest { Blob = _anna.Header([1, 2, 3]).Blob }, CancellationToken.None);
-        var refusal = await Assert.ThrowsAsync<RpcException>(() => call.ResponseStream.MoveNext(CancellationToken.None));
+        var refusal = await Assert.ThrowsAsync<RpcException>(
+            () => call.ResponseStream.MoveNext(CancellationToken.None));
         Assert.Equal(StatusCode.NotFound, refusal.StatusCode);
         Assert.Contains(BlobHash.Of([1, 2, 3]).Short, refusal.Status.Detail, StringComparison.Ordinal);
     }
@@ -223,7 +234,8 @@ public sealed class IntakeTests : IAsyncLifetime
     [Fact]
     public async Task A_bad_run_file_is_refused_with_every_error()
     {
-        var reply = await _cluster[0].Federation.OpenRunAsync(new OpenRunRequest { RunFile = """{ "name": "X!", "rounds": 0 }""" });
+        var request = new OpenRunRequest { RunFile = """{ "name": "X!", "rounds": 0 }""" };
+        var reply = await _cluster[0].Federation.OpenRunAsync(request);
         Assert.Equal(Verdict.Rejected, reply.Verdict);
         Assert.Contains("name", reply.Reason, StringComparison.Ordinal);
         Assert.Contains("rounds", reply.Reason, StringComparison.Ordinal);
@@ -257,5 +269,6 @@ public sealed class IntakeTests : IAsyncLifetime
         return (status.Index, status.Chain.ToBase64(), status.Run.ToString());
     }
 
-    private static byte[] Of(params TensorInfo[] schema) => PtFixtures.Write([.. schema.Select(info => (info, new byte[info.Bytes]))]);
+    private static byte[] Of(params TensorInfo[] schema) =>
+        PtFixtures.Write([.. schema.Select(info => (info, new byte[info.Bytes]))]);
 }

@@ -10,10 +10,14 @@ using Quorate.Shared.Runs;
 
 namespace Quorate.Unit.Cluster;
 
-/// <summary>Whole coordinators in this process, on loopback ports that were free a moment ago, each with its own directory.</summary>
+/// <summary>
+/// Whole coordinators in this process, on loopback ports that were free a moment ago, each with its own directory.
+/// </summary>
 internal sealed class TestCluster : IAsyncDisposable
 {
-    /// <summary>Bound of everything a test waits for: far above what a loaded machine needs, so that only a hang meets it.</summary>
+    /// <summary>
+    /// Bound of everything a test waits for: far above what a loaded machine needs, so that only a hang meets it.
+    /// </summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly Dictionary<int, (CancellationTokenSource Stop, Task<int> Run, DataDirectory Data)> _running = [];
@@ -68,7 +72,8 @@ internal sealed class TestCluster : IAsyncDisposable
 
     public CoordinatorOptions Options(int id) => new()
     {
-        Node = id, Hosts = Hosts, Run = _run, DataDirectory = Path.Combine(Root, $"node-{id}"), TrainerProgram = null, Lease = _lease,
+        Node = id, Hosts = Hosts, Run = _run, DataDirectory = Path.Combine(Root,
+            $"node-{id}"), TrainerProgram = null, Lease = _lease,
     };
 
     public Task<NodeConnection> LeaderAsync() => UntilAsync(
@@ -121,8 +126,8 @@ internal sealed class TestCluster : IAsyncDisposable
         held.ForEach(listener => listener.Start());
         int[] ports = [.. held.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];
         held.ForEach(listener => listener.Stop());
-        return HostsFile.Parse(
-            $$"""{ "nodes": [ {{string.Join(", ", Enumerable.Range(0, nodes).Select(id =>
-                $$"""{ "id": {{id}}, "raft": "127.0.0.1:{{ports[2 * id]}}", "grpc": "127.0.0.1:{{ports[2 * id + 1]}}" }"""))}} ] }""");
+        var members = Enumerable.Range(0, nodes).Select(id =>
+            $$"""{ "id": {{id}}, "raft": "127.0.0.1:{{ports[2 * id]}}", "grpc": "127.0.0.1:{{ports[2 * id + 1]}}" }""");
+        return HostsFile.Parse($$"""{ "nodes": [ {{string.Join(", ", members)}} ] }""");
     }
 }

@@ -19,12 +19,14 @@ internal sealed class TestTrainer(NodeConnection leader, string id, ulong incarn
 
     /// <summary>A model or an update with every weight equal to <paramref name="value"/>.</summary>
     public static byte[] Weights(float value) => PtFixtures.Write(
-        [.. Schema.Select(info => (info, Enumerable.Repeat(value, (int)info.Elements).SelectMany(BitConverter.GetBytes).ToArray()))]);
+        [.. Schema.Select(
+            info => (info, Enumerable.Repeat(value, (int)info.Elements).SelectMany(BitConverter.GetBytes).ToArray()))]);
 
     public static Task<VerdictReply> SeedAsync(NodeConnection leader, byte[] model) => SendAsync(
         leader, model, new UploadHeader
         {
-            Blob = ByteString.CopyFrom(BlobHash.Of(model).ToArray()), Length = model.Length, Seed = new SeedFacts { Run = Run },
+            Blob = ByteString.CopyFrom(
+                BlobHash.Of(model).ToArray()), Length = model.Length, Seed = new SeedFacts { Run = Run },
         });
 
     public async Task<VerdictReply> JoinAsync(long examples = 10) => await leader.Federation.JoinAsync(

@@ -27,7 +27,8 @@ public sealed class ThreeNodeTests
 
         Assert.Equal(StatusCode.FailedPrecondition, refusal.StatusCode);
         Assert.Equal($"{leader.Id}", refusal.Trailers.GetValue(LeaderGate.LeaderIdTrailer));
-        Assert.Equal(cluster.Hosts.Node(leader.Id).Grpc.ToString(), refusal.Trailers.GetValue(LeaderGate.LeaderAddressTrailer));
+        Assert.Equal(cluster.Hosts.Node(leader.Id).Grpc.ToString(),
+            refusal.Trailers.GetValue(LeaderGate.LeaderAddressTrailer));
     }
 
     [Fact]
@@ -62,7 +63,11 @@ public sealed class ThreeNodeTests
             "the refusal");
         Assert.Equal(StatusCode.Unavailable, refusal.StatusCode);
         var status = await TestCluster.UntilAsync(
-            async token => await leader.Federation.StatusAsync(new StatusRequest(), cancellationToken: token) is { Quorum: false } reply ? reply : null,
+            async token =>
+            {
+                var reply = await leader.Federation.StatusAsync(new StatusRequest(), cancellationToken: token);
+                return reply.Quorum ? null : reply;
+            },
             "a status that says so");
         Assert.Equal("test", status.Run.Run);
 
@@ -107,20 +112,25 @@ public sealed class ThreeNodeTests
         await using var cluster = await TestCluster.StartAsync(nodes: 3, OneTrainer);
         var leader = await cluster.LeaderAsync();
         int lost = (leader.Id + 1) % 3;
-        await TestCluster.UntilAsync(
-            async token => (await cluster.Connections.StatusAsync(new StatusRequest(), token)).All(r => r is { Quorum: true }) ? "" : null,
-            "all three");
+        await AllAnswerAsync(cluster);
         await cluster.StopAsync(lost);
         Directory.Delete(Path.Combine(cluster.Root, $"node-{lost}"), recursive: true);
 
-        var refusal = await Assert.ThrowsAsync<Coordinator.Peering.RejoinRequiredException>(() => cluster.RunOnceAsync(lost, rejoin: false));
+        var refusal = await Assert.ThrowsAsync<Coordinator.Peering.RejoinRequiredException>(
+            () => cluster.RunOnceAsync(lost, rejoin: false));
         Assert.Contains("--rejoin", refusal.Message, StringComparison.Ordinal);
 
         cluster.Start(lost, rejoin: true);
-        await TestCluster.UntilAsync(
-            async token => (await cluster.Connections.StatusAsync(new StatusRequest(), token)).All(r => r is { Quorum: true }) ? "" : null,
-            "all three again");
+        await AllAnswerAsync(cluster);
     }
+
+    private static Task<string> AllAnswerAsync(TestCluster cluster) => TestCluster.UntilAsync(
+        async token =>
+        {
+            var replies = await cluster.Connections.StatusAsync(new StatusRequest(), token);
+            return replies.All(reply => reply is { Quorum: true }) ? "" : null;
+        },
+        "an answer with a quorum from every node");
 
     [Fact]
     public async Task A_port_in_use_is_named_with_the_setting_that_names_it()
@@ -129,7 +139,8 @@ public sealed class ThreeNodeTests
         using var second = Coordinator.Disk.DataDirectory.Open(Path.Combine(cluster.Root, "other"), 0);
         var node = new Coordinator.CoordinatorNode(
             cluster.Options(0) with { DataDirectory = second.Path }, second, _ => { });
-        var refusal = await Assert.ThrowsAsync<Coordinator.PortInUseException>(() => node.RunAsync(CancellationToken.None));
+        var refusal = await Assert.ThrowsAsync<Coordinator.PortInUseException>(
+            () => node.RunAsync(CancellationToken.None));
         Assert.Contains($"{cluster.Hosts.Node(0).Grpc}", refusal.Message, StringComparison.Ordinal);
         Assert.Contains("\"grpc\" of node 0", refusal.Message, StringComparison.Ordinal);
     }

@@ -16,5 +16,6 @@ internal static class Commands
     public static Command Open(string plan = "{}") => new Command.OpenRun(Run, Rules, plan, 1);
 
     /// <summary>Every <paramref name="trainer"/> makes another command.</summary>
-    public static Command Join(int trainer) => new Command.Join(Run, TrainerId.Parse($"t{trainer}"), 1, 0, 100, trainer);
+    public static Command Join(int trainer) =>
+        new Command.Join(Run, TrainerId.Parse($"t{trainer}"), 1, 0, 100, trainer);
 }

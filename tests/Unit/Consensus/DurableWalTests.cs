@@ -21,7 +21,9 @@ public sealed class DurableWalTests : IDisposable
     public async Task What_a_follower_acknowledges_is_on_its_disk() =>
         Assert.Equal(Entries, await CountDurableAsync((options, state) => new DurableWal(options, state)));
 
-    /// <summary>The canary: should the library's own log pass the check above one day, DurableWal can be dropped.</summary>
+    /// <summary>
+    /// The canary: should the library's own log pass the check above one day, DurableWal can be dropped.
+    /// </summary>
     [Fact]
     public async Task The_stock_log_still_acknowledges_before_it_is_durable() =>
         Assert.True(await CountDurableAsync((options, state) => new WriteAheadLog(options, state)) < Entries);
@@ -32,7 +34,8 @@ public sealed class DurableWalTests : IDisposable
     {
         string directory = Path.Combine(_root.Path, "wal");
         var failStop = new FailStop(_ => { }, NullLogger.Instance);
-        await using var state = new ReplicatedState(new DirectoryInfo(Path.Combine(_root.Path, "snapshots")), 1000, failStop);
+        await using var state = new ReplicatedState(new DirectoryInfo(Path.Combine(_root.Path, "snapshots")), 1000,
+            failStop);
         await using var log = open(
             new WriteAheadLog.Options
             {
@@ -56,7 +59,8 @@ public sealed class DurableWalTests : IDisposable
     /// <summary>The library's checkpoint: version (4 bytes), commit index (8), last index (8).</summary>
     private static long LastIndexOnDisk(string directory)
     {
-        using var file = new FileStream(Path.Combine(directory, "checkpoint"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using var file = new FileStream(Path.Combine(directory, "checkpoint"), FileMode.Open, FileAccess.Read,
+            FileShare.ReadWrite);
         var bytes = new byte[20];
         return file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length
             ? 0 // not written yet

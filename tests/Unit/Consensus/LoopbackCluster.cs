@@ -25,19 +25,23 @@ internal sealed class LoopbackCluster : IAsyncDisposable
     public List<Exception> Broken { get; } = [];
     public int SnapshotEvery { get; init; } = 20_000;
     public TimeSpan ProposeTimeout { get; init; } = TimeSpan.FromSeconds(10);
-    public ReplicatedLog this[int node] => _logs[node] ?? throw new InvalidOperationException($"Node {node} is stopped.");
+    public ReplicatedLog this[int node] =>
+        _logs[node] ?? throw new InvalidOperationException($"Node {node} is stopped.");
     public IEnumerable<int> Up => Enumerable.Range(0, _logs.Length).Where(i => _logs[i] is not null);
 
-    public static async Task<LoopbackCluster> StartAsync(CancellationToken token, int snapshotEvery = 20_000, TimeSpan? proposeTimeout = null)
+    public static async Task<LoopbackCluster> StartAsync(CancellationToken token, int snapshotEvery = 20_000,
+        TimeSpan? proposeTimeout = null)
     {
-        var cluster = new LoopbackCluster(3) { SnapshotEvery = snapshotEvery, ProposeTimeout = proposeTimeout ?? TimeSpan.FromSeconds(10) };
+        var cluster = new LoopbackCluster(3) { SnapshotEvery = snapshotEvery,
+            ProposeTimeout = proposeTimeout ?? TimeSpan.FromSeconds(10) };
         await Task.WhenAll(Enumerable.Range(0, 3).Select(i => cluster.StartNodeAsync(i, token)));
         return cluster;
     }
 
     public ConsensusOptions Options(int node) => new()
     {
-        Node = node, Members = _members, Directory = Path.Combine(Root.Path, $"node-{node}"), SnapshotEvery = SnapshotEvery,
+        Node = node, Members = _members, Directory = Path.Combine(Root.Path,
+            $"node-{node}"), SnapshotEvery = SnapshotEvery,
         ElectionMin = TimeSpan.FromMilliseconds(500), ElectionMax = TimeSpan.FromMilliseconds(1000),
         RequestTimeout = TimeSpan.FromMilliseconds(450), ProposeTimeout = ProposeTimeout,
     };

@@ -50,7 +50,8 @@ public sealed class QuietLoggersTests
         public bool IsEnabled(LogLevel logLevel) => true;
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
-            Func<TState, Exception?, string> formatter) => lines.Add((logLevel, formatter(state, exception), exception));
+            Func<TState, Exception?, string> formatter) => lines.Add((logLevel, formatter(state, exception),
+                exception));
 
         public void Dispose()
         {

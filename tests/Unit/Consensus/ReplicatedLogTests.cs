@@ -6,7 +6,8 @@ namespace Quorate.Unit.Consensus;
 public sealed class ReplicatedLogTests
 {
     // No assertion is about time; this only ends a test that would hang.
-    private static CancellationToken Patience => new CancellationTokenSource(TimeSpan.FromSeconds(60), TimeProvider.System).Token;
+    private static CancellationToken Patience =>
+        new CancellationTokenSource(TimeSpan.FromSeconds(60), TimeProvider.System).Token;
 
     [Fact]
     public async Task A_proposal_gets_the_outcome_of_the_state_machine_and_reaches_every_node()
@@ -37,7 +38,8 @@ public sealed class ReplicatedLogTests
         int follower = cluster.Up.First(node => node != leader);
         await cluster[follower].ChangedAsync(0, token);
 
-        var refused = await Assert.ThrowsAsync<NotLeaderException>(() => cluster[follower].ProposeAsync(Commands.Join(1), token));
+        var refused = await Assert.ThrowsAsync<NotLeaderException>(
+            () => cluster[follower].ProposeAsync(Commands.Join(1), token));
         Assert.Equal(leader, refused.LeaderNode);
         await Assert.ThrowsAsync<NotLeaderException>(() => cluster[follower].ReadAsync(token));
 
@@ -76,7 +78,8 @@ public sealed class ReplicatedLogTests
         await cluster.ProposeAsync(Commands.Open(), token);
         int leader = await cluster.LeaderAsync(token);
         var leadership = cluster[leader].Leadership;
-        foreach (int follower in cluster.Up.Where(node => node != leader).ToArray()) await cluster.StopNodeAsync(follower);
+        foreach (int follower in cluster.Up.Where(node => node != leader).ToArray())
+            await cluster.StopNodeAsync(follower);
 
         var failure = await Record.ExceptionAsync(() => cluster[leader].ProposeAsync(Commands.Join(1), token));
         Assert.True(failure is OutcomeUnknownException or NotLeaderException, $"{failure}");
@@ -92,7 +95,8 @@ public sealed class ReplicatedLogTests
     {
         var token = Patience;
         await using var cluster = await LoopbackCluster.StartAsync(token);
-        var waiters = cluster.Up.SelectMany(node => Enumerable.Range(0, 20).Select(_ => cluster[node].ChangedAsync(0, token))).ToArray();
+        var waiters = cluster.Up.SelectMany(
+            node => Enumerable.Range(0, 20).Select(_ => cluster[node].ChangedAsync(0, token))).ToArray();
         Assert.All(waiters, waiter => Assert.False(waiter.IsCompleted));
 
         await cluster.ProposeAsync(Commands.Open(), token);
@@ -106,8 +110,10 @@ public sealed class ReplicatedLogTests
         await using var cluster = await LoopbackCluster.StartAsync(token);
         var leader = cluster[await cluster.LeaderAsync(token)];
 
-        await Assert.ThrowsAsync<ArgumentException>(() => leader.ProposeAsync(Commands.Open(new string('x', Limits.PlanChars + 1)), token));
-        await Assert.ThrowsAsync<ArgumentException>(() => leader.ProposeAsync(new Command.CloseRound(default, 1, 0), token));
+        await Assert.ThrowsAsync<ArgumentException>(
+            () => leader.ProposeAsync(Commands.Open(new string('x', Limits.PlanChars + 1)), token));
+        await Assert.ThrowsAsync<ArgumentException>(
+            () => leader.ProposeAsync(new Command.CloseRound(default, 1, 0), token));
         Assert.Equal(Verdict.Accepted, (await cluster.ProposeAsync(Commands.Open(), token)).Verdict);
         Assert.Empty(cluster.Broken);
     }

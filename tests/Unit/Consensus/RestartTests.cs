@@ -22,7 +22,8 @@ public sealed class RestartTests : IDisposable
 
     private string Snapshots => Path.Combine(_root.Path, "snapshots");
 
-    private static CancellationToken Patience => new CancellationTokenSource(TimeSpan.FromSeconds(60), TimeProvider.System).Token;
+    private static CancellationToken Patience =>
+        new CancellationTokenSource(TimeSpan.FromSeconds(60), TimeProvider.System).Token;
 
     [Fact]
     public async Task A_damaged_snapshot_whose_entries_are_still_in_the_log_costs_nothing()
@@ -72,7 +73,8 @@ public sealed class RestartTests : IDisposable
     {
         var token = Patience;
         await using var log = await ReplicatedLog.StartAsync(
-            _options with { SnapshotEvery = snapshotEvery }, NullLoggerFactory.Instance, TimeProvider.System, _ => { }, token);
+            _options with { SnapshotEvery = snapshotEvery }, NullLoggerFactory.Instance, TimeProvider.System, _ =>
+                { }, token);
         for (var seen = log.Leadership; !seen.IsLeader;) seen = await log.LeadershipChangedAsync(seen, token);
         if (commands > 0) await log.ProposeAsync(Commands.Open(), token);
         for (int i = 1; i < commands; i++) await log.ProposeAsync(Commands.Join(i), token);

@@ -57,7 +57,8 @@ public sealed class SnapshotFileTests : IDisposable
             bytes.AsSpan(^8..), System.IO.Hashing.XxHash3.HashToUInt64(bytes.AsSpan(..^8)));
         var file = Write("5-1", bytes);
         Assert.Empty(SnapshotFile.PurgeBroken(Snapshots));
-        Assert.Contains("version 2", Assert.Throws<InvalidDataException>(() => SnapshotFile.Read(file)).Message, StringComparison.Ordinal);
+        Assert.Contains("version 2", Assert.Throws<InvalidDataException>(() => SnapshotFile.Read(file)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

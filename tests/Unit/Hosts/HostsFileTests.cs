@@ -44,7 +44,8 @@ public class HostsFileTests
               { "id": -1, "raft": "127.0.0.1:7100", "grpc": "127.0.0.1:99999" },
               { "id": 1, "raft": "127.0.0.1", "grpc": "127.0.0.1:7201", "port": 3 } ] }
             """));
-        foreach (string key in new[] { "colour", "nodes must list", "nodes[0].id", "nodes[0].grpc", "nodes[1].raft", "nodes[1].port" })
+        foreach (string key in new[] { "colour", "nodes must list", "nodes[0].id", "nodes[0].grpc", "nodes[1].raft",
+            "nodes[1].port" })
             Assert.Contains(e.Errors, error => error.StartsWith(key, StringComparison.Ordinal));
         Assert.Equal(6, e.Errors.Count);
     }
@@ -60,7 +61,8 @@ public class HostsFileTests
             """));
         Assert.Equal(2, e.Errors.Count);
         Assert.Contains("id 0 stands there 2 times", e.Errors[0], StringComparison.Ordinal);
-        Assert.Contains("127.0.0.1:7200 is given to node 0 grpc and node 1 grpc", e.Errors[1], StringComparison.Ordinal);
+        Assert.Contains("127.0.0.1:7200 is given to node 0 grpc and node 1 grpc", e.Errors[1],
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -79,7 +81,8 @@ public class HostsFileTests
     [InlineData("[]")]
     [InlineData("null")]
     [InlineData("{ \"nodes\": {} }")]
-    public void A_file_without_nodes_is_refused(string text) => Assert.Throws<HostsFileException>(() => HostsFile.Parse(text));
+    public void A_file_without_nodes_is_refused(string text) =>
+        Assert.Throws<HostsFileException>(() => HostsFile.Parse(text));
 
     [Theory]
     [InlineData(0)]
