@@ -96,7 +96,8 @@ public sealed class RunFileTests
             [
                 "colour", "deadlineSeconds", "minResults", "name", "rounds", "scoring", "seed", "training.batch",
                 "training.data.path", "training.data.scale", "training.data.shardExamples", "training.data.shards",
-                "training.local.epochs", "training.model", "training.optimiser.learningRate", "training.optimiser.momentum",
+                "training.local.epochs", "training.model", "training.optimiser.learningRate",
+                "training.optimiser.momentum",
             ],
             keys.Order(StringComparer.Ordinal));
         Assert.Contains(
