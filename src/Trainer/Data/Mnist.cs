@@ -19,8 +19,7 @@ internal static class Mnist
     /// <summary>The first <paramref name="count"/> test images; all, for null or more than there are.</summary>
     /// <exception cref="TrainerException">A file is missing or damaged.</exception>
     public static ImageSet Test(DataPlan data, string folder, int? count, Device device) =>
-        Read(data, folder, "t10k", available => [.. Enumerable.Range(0, Math.Min(count ?? available, available))],
-            device);
+        Read(data, folder, "t10k", available => [.. Enumerable.Range(0, available).Take(count ?? available)], device);
 
     /// <summary>Reads the images that <paramref name="choose"/> names when told how many there are.</summary>
     private static ImageSet Read(DataPlan data, string folder, string split, Func<int, int[]> choose, Device device)

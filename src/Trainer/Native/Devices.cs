@@ -20,11 +20,8 @@ internal static class Devices
             return CPU;
         int index = 0;
         bool cuda = word == "cuda"
-           
-               
-                   
-        || (word.StartsWith("cuda:", StringComparison.Ordinal)
-                && int.TryParse(word.AsSpan(5), out index) && index >= 0);
+            || (word.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(word.AsSpan(5), out index)
+                && index >= 0);
         if (!cuda && word != Auto)
             throw new TrainerException($"--device {word} names no device: use auto, cpu, cuda or cuda:N.");
 
@@ -35,6 +32,6 @@ internal static class Devices
             TorchLibrary.HasCuda
                 ? $"--device {word} is not here: CUDA sees {found} device(s); use another, or --device cpu."
                 : $"--device {word} needs CUDA, which this libtorch lacks: build with -p:TorchBackend=cuda, "
-                + "or use --device cpu.");
+                  + "or use --device cpu.");
     }
 }

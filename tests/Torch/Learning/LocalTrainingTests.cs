@@ -49,8 +49,8 @@ public sealed class LocalTrainingTests : IDisposable
         foreach (string update in new[] { "a.pt", "b.pt" })
         {
             TrainerProcess train = await TrainerProcess.RunAsync(
-                "train", "--run", folder["run.json"], "--model", folder["m.pt"], "--out", folder[update],
-                "--shard", "2");
+                "train", "--run", folder["run.json"], "--model", folder["m.pt"], "--shard", "2",
+                "--out", folder[update]);
             Assert.Equal((0, ""), (train.ExitCode, train.Errors));
         }
 

@@ -101,8 +101,8 @@ public sealed class ModelTests : IDisposable
     {
         foreach (string name in new[] { "a.pt", "b.pt" })
         {
-            TrainerProcess init = await TrainerProcess.RunAsync("init", "--run", "config/runs/mnist.json", "--out",
-                folder[name]);
+            TrainerProcess init = await TrainerProcess.RunAsync(
+                "init", "--run", "config/runs/mnist.json", "--out", folder[name]);
             Assert.Equal((0, ""), (init.ExitCode, init.Errors));
         }
 
@@ -141,8 +141,8 @@ public sealed class ModelTests : IDisposable
         foreach (string other in others.Split(','))
         {
             string[] nameAndType = other.Split(':');
-            schema.Add(new TensorInfo(nameAndType[0], nameAndType.Length == 1 ? TensorType.Float32 : TensorType.Float64,
-                [10]));
+            TensorType type = nameAndType.Length == 1 ? TensorType.Float32 : TensorType.Float64;
+            schema.Add(new TensorInfo(nameAndType[0], type, [10]));
         }
 
         using (FileStream stream = File.Create(folder["m.pt"]))

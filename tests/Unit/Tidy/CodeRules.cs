@@ -8,7 +8,7 @@ internal static partial class CodeRules
     private const int LinesMax = 300, TestLinesMax = 450, ColumnsMax = 120;
 
     private static readonly string[] GrpcServerFolders =
-        ["src/Coordinator/Intake", "src/Coordinator/Blobs", "src/Coordinator/Api", "src/Shared/Transfer"];
+        ["src/Coordinator/Intake", "src/Coordinator/Blobs", "src/Coordinator/Peering", "src/Shared/Transfer"];
 
     /// <summary>Everything that <paramref name="file"/>, a C# file, does against the rules.</summary>
     public static IEnumerable<Finding> Broken(SourceFile file) =>
@@ -62,7 +62,7 @@ internal static partial class CodeRules
     {
         if (!file.IsUnder("src")) return [];
         bool coordinator = file.IsUnder("src/Coordinator"), trainer = file.IsUnder("src/Trainer");
-        bool grpcServer = GrpcServerFolders.Any(file.IsUnder) || file.Path == "src/Coordinator/Program.cs";
+        bool grpcServer = GrpcServerFolders.Any(file.IsUnder) || file.Path == "src/Coordinator/CoordinatorNode.cs";
         return
         [
             .. file.IsUnder("src/Rounds") ? Named(file, Impure(), "Rounds is pure") : [],
@@ -70,7 +70,7 @@ internal static partial class CodeRules
                 file.IsUnder("src/Coordinator/Consensus")),
             .. Named(file, Torch(), "torch is named in Trainer only", trainer),
             .. Named(file, GrpcServer(),
-                "gRPC server types stand in Intake, Blobs, Api, Program and Shared/Transfer only", grpcServer),
+                "gRPC server types stand in Intake, Blobs, Peering, CoordinatorNode and Shared/Transfer only", grpcServer),
             .. Named(file, CoordinatorName(), "only Coordinator knows Coordinator", coordinator),
             .. Named(file, TrainerName(), "only Trainer knows Trainer", trainer),
         ];
@@ -110,6 +110,6 @@ internal static partial class CodeRules
     [GeneratedRegex(@"\bQuorate\.Coordinator\b")]
     private static partial Regex CoordinatorName();
 
-    [GeneratedRegex(@"\bQuorate\.Trainer\b")]
+    [GeneratedRegex(@"\bQuorate\.Trainer\b(?!\.dll)")]
     private static partial Regex TrainerName();
 }

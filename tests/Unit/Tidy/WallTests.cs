@@ -27,7 +27,7 @@ public sealed class WallTests
         "'Quorate.Coordinator': only Coordinator knows Coordinator")]
     [InlineData(
         "src/Coordinator/Driving/X.cs", "namespace Quorate.Coordinator.Driving;\nvoid F(ServerCallContext c)", 2,
-        "'ServerCallContext': gRPC server types stand in Intake, Blobs, Api, Program and Shared/Transfer only")]
+        "'ServerCallContext': gRPC server types stand in Intake, Blobs, Peering, CoordinatorNode and Shared/Transfer only")]
     [InlineData("src/Shared/Pt/X.cs", "namespace Quorate.Shared;", 1,
         "the namespace is not its folder's: 'namespace Quorate.Shared.Pt;' is due")]
     [InlineData("src/Shared/X.cs", "namespace Quorate.Shared\n{", 1,
