@@ -1,6 +1,7 @@
 using Quorate.Coordinator;
 using Quorate.Coordinator.Disk;
 using Quorate.Coordinator.Settings;
+using Quorate.Shared.Processes;
 
 if (args.Contains("--help") || args.Contains("-h"))
 {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Quorate.Shared.Hosts;
+using Quorate.Shared.Processes;
 using Quorate.Shared.Runs;
 using Quorate.Trainer;
 using Quorate.Trainer.Commands;
@@ -17,9 +18,16 @@ if (args is [var first, ..] && first.StartsWith("--id", StringComparison.Ordinal
     args = ["attend", .. args];
 
 ParseResult line = program.Parse(args);
+using var stopping = new CancellationTokenSource();
+using var signals = new StopSignals(stopping);
 try
 {
-    int code = await line.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    var invocation = new InvocationConfiguration
+    {
+        EnableDefaultExceptionHandler = false,
+        ProcessTerminationTimeout = null, // StopSignals does it.
+    };
+    int code = await line.InvokeAsync(invocation, stopping.Token);
     return line.Errors.Count == 0 ? code : ExitCode.BadInput;
 }
 catch (OperationCanceledException)

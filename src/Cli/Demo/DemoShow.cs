@@ -92,7 +92,7 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
         if (outcome.Failovers.Count < kills)
             failures.Add($"Only {outcome.Failovers.Count} of {kills} leaders were killed before the run ended.");
         foreach (string failure in failures) view.Line(failure, Tone.Bad);
-        if (options.Json) Console.Out.WriteLine(Result(run, outcome, undisturbed, score, modelPath).Json);
+        if (options.Json) Console.Out.WriteLine(Result(run, outcome, undisturbed, score, modelPath).ToJson());
         return same && failures.Count == 0 ? ExitCode.Ok : ExitCode.Differs;
     }
 

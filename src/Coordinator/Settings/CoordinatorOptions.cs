@@ -99,8 +99,10 @@ internal sealed record CoordinatorOptions
         if (id is null && flags.Text("id") is null)
             flags.Errors.Add("--id is missing: say which node of the hosts file this is.");
         if (id is { } asked && hosts is not null && hosts.Nodes.All(node => node.Id != asked))
-            flags.Errors.Add($"--id {asked} is not in {hostsPath}, which has {string.Join(",
-                ", hosts.Nodes.Select(n => n.Id))}.");
+        {
+            string known = string.Join(", ", hosts.Nodes.Select(node => node.Id));
+            flags.Errors.Add($"--id {asked} is not in {hostsPath}, which has {known}.");
+        }
         var defaults = new CoordinatorOptions { Node = 0, Hosts = null!, Run = null, DataDirectory = "",
             TrainerProgram = null };
         var options = defaults with

@@ -1,13 +1,13 @@
 using System.Runtime.InteropServices;
 
-namespace Quorate.Coordinator;
+namespace Quorate.Shared.Processes;
 
 /// <summary>
 /// What stops this process in good order: SIGINT, SIGTERM, and, where QUORATE_EXIT_ON_STDIN_CLOSE is set, the end of
 /// its
 /// input, by which a child notices that its parent was killed.
 /// </summary>
-internal sealed class StopSignals : IDisposable
+public sealed class StopSignals : IDisposable
 {
     private readonly IReadOnlyList<PosixSignalRegistration> _signals;
 
