@@ -70,7 +70,7 @@ internal static partial class CodeRules
                 file.IsUnder("src/Coordinator/Consensus")),
             .. Named(file, Torch(), "torch is named in Trainer only", trainer),
             .. Named(file, GrpcServer(),
-                "gRPC server types stand in Intake, Blobs, Peering, CoordinatorNode and Shared/Transfer only", grpcServer),
+                "gRPC server types stand in Intake, Blobs, Peering, CoordinatorNode and Transfer only", grpcServer),
             .. Named(file, CoordinatorName(), "only Coordinator knows Coordinator", coordinator),
             .. Named(file, TrainerName(), "only Trainer knows Trainer", trainer),
         ];

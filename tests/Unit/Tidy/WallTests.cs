@@ -27,7 +27,7 @@ public sealed class WallTests
         "'Quorate.Coordinator': only Coordinator knows Coordinator")]
     [InlineData(
         "src/Coordinator/Driving/X.cs", "namespace Quorate.Coordinator.Driving;\nvoid F(ServerCallContext c)", 2,
-        "'ServerCallContext': gRPC server types stand in Intake, Blobs, Peering, CoordinatorNode and Shared/Transfer only")]
+        "'ServerCallContext': gRPC server types stand in Intake, Blobs, Peering, CoordinatorNode and Transfer only")]
     [InlineData("src/Shared/Pt/X.cs", "namespace Quorate.Shared;", 1,
         "the namespace is not its folder's: 'namespace Quorate.Shared.Pt;' is due")]
     [InlineData("src/Shared/X.cs", "namespace Quorate.Shared\n{", 1,
@@ -49,7 +49,7 @@ public sealed class WallTests
         "namespace Quorate.Rounds;\n/// No Task, no DateTime.\nInvalidDataException e; // Random")]
     [InlineData("src/Coordinator/Consensus/X.cs", "using DotNext.IO;\n\nnamespace Quorate.Coordinator.Consensus;")]
     [InlineData("src/Coordinator/Intake/X.cs", "namespace Quorate.Coordinator.Intake;\nvoid F(ServerCallContext c)")]
-    [InlineData("src/Coordinator/Program.cs", "app.MapGrpcService<X>();")]
+    [InlineData("src/Coordinator/CoordinatorNode.cs", "namespace Quorate.Coordinator;\napp.MapGrpcService<X>();")]
     [InlineData("src/Trainer/Models/X.cs", "using static TorchSharp.torch;\n\nnamespace Quorate.Trainer.Models;")]
     [InlineData("tests/Unit/Rounds/X.cs", "namespace Quorate.Unit.Rounds;\nvar t = Task.CompletedTask;")]
     [InlineData("chaos-tests/Kills/X.cs", "namespace Quorate.Chaos.Kills;")]
