@@ -155,4 +155,5 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
 
 /// <summary>A port of this node is taken; says which, and which setting names it.</summary>
 internal sealed class PortInUseException(string key, int node, string address) : Exception(
-    $"Port {address} is in use by another program: stop that one, or change \"{key}\" of node {node} in the hosts file.");
+    $"Port {address} is in use by another program: stop that one, or change \"{key}\" of node {node} in the hosts "
+        + $"file.");

@@ -40,7 +40,8 @@ internal static class DemoCommand
         Range(timeout, 1, 86_400);
 
         var command = new Command(
-            "demo", "Train a model on a cluster of this machine's own processes, live on the terminal; all of them are gone at the end.")
+            "demo", "Train a model on a cluster of this machine's own processes, live on the terminal; all of them "
+                + "are gone at the end.")
         {
             run, rounds, trainers, coordinators, killLeader, kills, seed, keep, json, timeout,
         };

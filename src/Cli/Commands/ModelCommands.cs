@@ -60,7 +60,8 @@ internal static class ModelCommands
         _ when int.TryParse(round, NumberStyles.None, CultureInfo.InvariantCulture, out int number) =>
             run.Trail.FirstOrDefault(m => m.Round == number),
         _ => throw new CommandException(ExitCode.BadInput, $"--round must be a number, best or final, not {round}."),
-    } ?? throw new CommandException(ExitCode.BadInput, $"Run {run.Run} has no such model (--round {round}); see `quorate models`.");
+    } ?? throw new CommandException(
+        ExitCode.BadInput, $"Run {run.Run} has no such model (--round {round}); see `quorate models`.");
 
     private static Option<string> RunOption() =>
         new("--run") { Description = "The run's name (default: the active one, else the newest)",

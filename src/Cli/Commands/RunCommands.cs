@@ -52,7 +52,8 @@ internal static class RunCommands
     }
 
     private static async Task<ExitCode> TellAsync(
-        HostsFile hosts, string done, Func<Federation.FederationClient, CallOptions, AsyncUnaryCall<VerdictReply>> call, CancellationToken token)
+        HostsFile hosts, string done,
+        Func<Federation.FederationClient, CallOptions, AsyncUnaryCall<VerdictReply>> call, CancellationToken token)
     {
         using var cluster = new ClusterConnections(hosts, TimeProvider.System);
         // Asking again is safe: a write that was accepted without our hearing of it is answered as a duplicate.
@@ -72,7 +73,8 @@ internal static class RunCommands
 
     /// <summary>Null: no answer, or not from a leader any more.</summary>
     private static async Task<VerdictReply?> AskAsync(
-        NodeConnection leader, Func<Federation.FederationClient, CallOptions, AsyncUnaryCall<VerdictReply>> call, CancellationToken token)
+        NodeConnection leader, Func<Federation.FederationClient, CallOptions, AsyncUnaryCall<VerdictReply>> call,
+        CancellationToken token)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(token);
         limit.CancelAfter(_answerTimeout);

@@ -44,7 +44,8 @@ internal sealed class AcceptedUpdates
             foreach (var update in model.Updates)
             {
                 if (_seen.TryGetValue((model.Round, update.Trainer), out var was) && was.Blob != update.Blob)
-                    lost.Add($"Round {model.Round}: {update.Trainer}'s update is {Short(update.Blob)}, but {Short(was.Blob)} had been accepted.");
+                    lost.Add($"Round {model.Round}: {update.Trainer}'s update is {Short(update.Blob)}, but "
+                        + $"{Short(was.Blob)} had been accepted.");
             }
         }
         return lost.ToImmutable();

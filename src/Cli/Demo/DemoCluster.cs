@@ -78,7 +78,8 @@ internal sealed class DemoCluster : IDisposable
         if (died is null) return;
         string lines = string.Join("\n", died.LastLines(20).Select(line => $"  {line}"));
         throw new CommandException(
-            ExitCode.ProcessDied, $"{died.Name} ended by itself with exit code {died.ExitCode}. Its log, {died.Log}, ends with:\n{lines}");
+            ExitCode.ProcessDied,
+            $"{died.Name} ended by itself with exit code {died.ExitCode}. Its log, {died.Log}, ends with:\n{lines}");
     }
 
     public void Dispose()

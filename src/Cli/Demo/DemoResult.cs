@@ -15,7 +15,8 @@ namespace Quorate.Cli.Demo;
 /// <param name="PeakRssMb">Peak resident memory of each process in 10^6 bytes; of a process that was started again, the
 /// higher.</param>
 internal sealed record DemoResult(
-    string Run, int Rounds, double? Accuracy, string ModelSha256, string? UndisturbedSha256, string ModelPath, double Seconds,
+    string Run, int Rounds, double? Accuracy, string ModelSha256, string? UndisturbedSha256, string ModelPath,
+    double Seconds,
     IReadOnlyList<FailoverResult> Failovers, PeakRss PeakRssMb)
 {
     private static readonly JsonSerializerOptions _format = new(JsonSerializerDefaults.Web)

@@ -11,7 +11,8 @@ namespace Quorate.Cli.Demo;
 /// <param name="Failovers">One for each killed leader.</param>
 /// <param name="Lost">What had been accepted and is missing; empty, or Quorate is broken.</param>
 internal sealed record RunOutcome(
-    RunStatus Run, string Sha256, double Seconds, IReadOnlyList<Failover> Failovers, IReadOnlyList<string> Lost, PeakRss Peak)
+    RunStatus Run, string Sha256, double Seconds, IReadOnlyList<Failover> Failovers, IReadOnlyList<string> Lost,
+    PeakRss Peak)
 {
     public ModelStatus Model => Run.Trail[^1];
 }
@@ -22,7 +23,8 @@ internal sealed record RunOutcome(
 /// starts them again, and fetches the final model. It sees only what any client sees.
 /// </summary>
 internal sealed class DemoRun(
-    DemoFolder folder, string title, int trainers, IReadOnlyList<Kill> kills, string modelPath, IDemoView view, TimeProvider time)
+    DemoFolder folder, string title, int trainers, IReadOnlyList<Kill> kills, string modelPath, IDemoView view,
+    TimeProvider time)
 {
     private static readonly TimeSpan _calmPause = TimeSpan.FromMilliseconds(100);
 
@@ -110,11 +112,13 @@ internal sealed class DemoRun(
         if (ClusterText.Leading(replies) is not { } leader || !kill.IsNow(leader, trainers)) return;
         _kills.Dequeue();
         _failovers.Add(new Failover(
-            leader.Node, leader.Run.Round, trainers, time.GetUtcNow().ToUnixTimeMilliseconds(), time.GetTimestamp()) { Term = leader.Term });
+            leader.Node, leader.Run.Round, trainers, time.GetUtcNow().ToUnixTimeMilliseconds(), time.GetTimestamp())
+            { Term = leader.Term });
         cluster.KillNode(leader.Node);
         _restartFrom = time.GetTimestamp();
         _rejoining = true;
-        view.Line($"kill -9 node {leader.Node}, the leader, in round {leader.Run.Round} with {leader.Run.Updates.Count}/{trainers} updates in", Tone.Plain);
+        view.Line($"kill -9 node {leader.Node}, the leader, in round {leader.Run.Round} with "
+            + $"{leader.Run.Updates.Count}/{trainers} updates in", Tone.Plain);
     }
 
     private void RestartIfDue(DemoCluster cluster)

@@ -31,7 +31,8 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !token.IsCancellationRequested)
         {
             throw new CommandException(
-                ExitCode.TimedOut, $"The demo was not through after {options.Timeout.TotalSeconds:0} s (--timeout); its logs are in {folder}.");
+                ExitCode.TimedOut, $"The demo was not through after {options.Timeout.TotalSeconds:0} s (--timeout); "
+                    + $"its logs are in {folder}.");
         }
         catch (OperationCanceledException)
         {
@@ -51,7 +52,8 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
         string modelPath = options.Keep is { } keep
             ? Path.Combine(keep, "model.pt")
             : Path.GetFullPath("run/demo/model.pt");
-        view.Line($"{run.Name}: {options.Coordinators} coordinators, {trainers} trainers, {rounds} rounds; logs in {folder}", Tone.Plain);
+        view.Line($"{run.Name}: {options.Coordinators} coordinators, {trainers} trainers, {rounds} rounds; logs in "
+            + $"{folder}", Tone.Plain);
         RunOutcome? undisturbed = null;
         if (options.Kills > 0)
         {
@@ -61,7 +63,8 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
                 DemoFolder.Create(apart, options.Coordinators, run), "undisturbed", trainers, [], Path.Combine(apart,
                     "model.pt"), view, time)
                 .PlayAsync(token);
-            view.Line($"sha256 {undisturbed.Sha256} after {undisturbed.Seconds:0.0} s. Now the same run, and the leader dies:", Tone.Plain);
+            view.Line($"sha256 {undisturbed.Sha256} after {undisturbed.Seconds:0.0} s. Now the same run, and the "
+                + $"leader dies:", Tone.Plain);
         }
         var kills = options.KillSeed is { } seed ? KillPlan.Drawn(options.Kills, seed, rounds, trainers)
             : options.Kills > 0 ? KillPlan.Once(rounds, trainers) : [];
@@ -78,7 +81,8 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
         if (kills > 1) ShowTable(outcome.Failovers, view);
         view.Line(
             score is null ? $"The final model was not scored: {outcome.Model.Unscored}"
-            : FormattableString.Invariant($"accuracy {100 * score.Accuracy:0.00} % on {score.Images:#,0} test images after {outcome.Seconds:0.0} s"),
+            : $"accuracy {100 * score.Accuracy:0.00} % on {score.Images:#,0} test images "
+                + $"after {outcome.Seconds:0.0} s",
             Tone.Good);
         view.Line($"model {modelPath}\nsha256 {outcome.Sha256}", Tone.Good);
         bool same = undisturbed is null || undisturbed.Sha256 == outcome.Sha256;
@@ -98,7 +102,8 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
 
     private static DemoResult Result(RunFile run, RunOutcome outcome, RunOutcome? undisturbed, ScoreStatus? score,
         string modelPath) => new(
-        run.Name.ToString(), outcome.Run.Rounds, score?.Accuracy, outcome.Sha256, undisturbed?.Sha256, modelPath, Math.Round(outcome.Seconds, 2),
+        run.Name.ToString(), outcome.Run.Rounds, score?.Accuracy, outcome.Sha256, undisturbed?.Sha256, modelPath,
+        Math.Round(outcome.Seconds, 2),
         [.. outcome.Failovers.Select(f => new FailoverResult(
             f.KilledNode, f.NewLeader, f.SecondsToNextAccept is { } s
                 ? Math.Round(s, 3)
@@ -110,8 +115,9 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
         view.Line("round  killed  new leader  term  next accept  safe  retrained", Tone.Plain);
         foreach (var f in failovers)
         {
-            view.Line(FormattableString.Invariant(
-                $"{f.Round,5}  node {f.KilledNode}  node {f.NewLeader,-5}  {f.Term,4}  {f.SecondsToNextAccept,9:0.00} s  {f.UpdatesSafe,2}/{f.UpdatesExpected}  {f.UpdatesRetrained,9}"),
+            view.Line(
+                $"{f.Round,5}  node {f.KilledNode}  node {f.NewLeader,-5}  {f.Term,4}  "
+                + $"{f.SecondsToNextAccept,9:0.00} s  {f.UpdatesSafe,2}/{f.UpdatesExpected}  {f.UpdatesRetrained,9}",
                 Tone.Plain);
         }
     }

@@ -27,7 +27,7 @@ internal sealed record Failover(int KilledNode, int Round, int UpdatesExpected, 
     public bool Over => NewLeader >= 0 && SecondsToNextAccept is not null;
 
     /// <summary>The loud line.</summary>
-    public string Line(int retrained) => FormattableString.Invariant(
-        $"LEADER node {KilledNode} KILLED → node {NewLeader} leads (term {Term}) · next accepted update after {SecondsToNextAccept:0.00} s · ")
-        + $"{UpdatesSafe}/{UpdatesExpected} updates were safe · {retrained} retrained";
+    public string Line(int retrained) =>
+        $"LEADER node {KilledNode} KILLED → node {NewLeader} leads (term {Term}) · next accepted update after "
+        + $"{SecondsToNextAccept:0.00} s · {UpdatesSafe}/{UpdatesExpected} updates were safe · {retrained} retrained";
 }

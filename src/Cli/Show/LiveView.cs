@@ -23,7 +23,8 @@ internal sealed class LiveView(IAnsiConsole console, LiveDisplayContext live) : 
         {
             string why = run.WaitingFor.Length > 0 ? $" · {run.WaitingFor}" : "";
             rows.Add(new Markup(Markup.Escape(
-                $"round {run.Round}/{run.Rounds} · {ClusterText.Phase(run.Phase)} · {run.Updates.Count}/{snapshot.Trainers} updates{why}")));
+                $"round {run.Round}/{run.Rounds} · {ClusterText.Phase(run.Phase)} · "
+                    + $"{run.Updates.Count}/{snapshot.Trainers} updates{why}")));
             foreach (var trainer in run.Trainers.Take(20)) rows.Add(Bar(trainer));
         }
         return new Rows(rows);
@@ -34,7 +35,8 @@ internal sealed class LiveView(IAnsiConsole console, LiveDisplayContext live) : 
         double share = trainer.Accepted ? 1 : trainer.Present ? Math.Clamp(trainer.Progress, 0, 1) : 0;
         int filled = (int)(share * BarWidth);
         string colour = trainer.Accepted ? "green" : trainer.Present ? "blue" : "red";
-        return new Markup($"  {Markup.Escape(trainer.Trainer),-10} [{colour}]{new string('━', filled)}[/][grey]{new string('─', BarWidth - filled)}[/] "
+        return new Markup($"  {Markup.Escape(trainer.Trainer),-10} "
+            + $"[{colour}]{new string('━', filled)}[/][grey]{new string('─', BarWidth - filled)}[/] "
             + Markup.Escape($"{100 * share,3:0} % {ClusterText.Activity(trainer)}"));
     }
 

@@ -63,7 +63,8 @@ internal static class StatusText
                 ? string.Create(CultureInfo.InvariantCulture,
                     $"loss {s.Loss:0.000}  accuracy {100 * s.Accuracy:0.00} % of {s.Images}")
                 : model.Unscored.Length > 0 ? $"not scored ({model.Unscored})" : "being scored";
-            yield return $"  round {model.Round,3}  {Convert.ToHexStringLower(model.Blob.Span)}  {model.Length,10} bytes  {made}  {score}";
+            yield return $"  round {model.Round,3}  {Convert.ToHexStringLower(model.Blob.Span)}  {model.Length,10} "
+                + $"bytes  {made}  {score}";
         }
     }
 
@@ -76,11 +77,13 @@ internal static class StatusText
         foreach (var trainer in run.Trainers)
         {
             string progress = trainer is { Present: true, Accepted: false } ? $" {100 * trainer.Progress:0} %" : "";
-            yield return $"  trainer {trainer.Trainer,-12} {trainer.Examples,9} examples  {ClusterText.Activity(trainer)}{progress}";
+            yield return $"  trainer {trainer.Trainer,-12} {trainer.Examples,9} examples  "
+                + $"{ClusterText.Activity(trainer)}{progress}";
         }
         yield return $"{run.Updates.Count} updates of round {run.Round} accepted";
         foreach (var update in run.Updates)
-            yield return $"  {update.Trainer,-12} {Convert.ToHexStringLower(update.Blob.Span)[..12]}  {update.Examples} examples";
+            yield return $"  {update.Trainer,-12} {Convert.ToHexStringLower(update.Blob.Span)[..12]}  "
+                + $"{update.Examples} examples";
         yield return "models";
         foreach (string line in Trail(run)) yield return line;
     }

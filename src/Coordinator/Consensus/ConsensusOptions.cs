@@ -51,7 +51,8 @@ public sealed record ConsensusOptions
     {
         if (Members.Count is < 1 or > 9) return $"A cluster has 1 to 9 nodes, not {Members.Count}.";
         if (Members.Count % 2 == 0)
-            return $"A cluster has an odd number of nodes, not {Members.Count}: one more node would tolerate one more failure.";
+            return $"A cluster has an odd number of nodes, not {Members.Count}: one more node would tolerate one "
+                + $"more failure.";
         if (Members.Select(m => m.Id).Distinct().Count() != Members.Count) return "Two nodes share an id.";
         if (Members.Select(m => m.Raft).Distinct().Count() != Members.Count) return "Two nodes share a Raft address.";
         if (Members.FirstOrDefault(m => m.Id < 0) is { } negative) return $"Node id {negative.Id} is negative.";
@@ -60,13 +61,17 @@ public sealed record ConsensusOptions
         if (ElectionMin < TimeSpan.FromMilliseconds(50) || ElectionMin > TimeSpan.FromSeconds(60))
             return $"electionMin must be 50 ms to 60 s, not {Shown(ElectionMin)}.";
         if (ElectionMax < ElectionMin * 1.25 || ElectionMax > TimeSpan.FromMinutes(2))
-            return $"electionMax must be 1.25 times electionMin ({Shown(ElectionMin)}) to 120 s, not {Shown(ElectionMax)}.";
+            return $"electionMax must be 1.25 times electionMin ({Shown(ElectionMin)}) to 120 s, not "
+                + $"{Shown(ElectionMax)}.";
         if (HeartbeatEvery < TimeSpan.FromMilliseconds(5) || HeartbeatEvery > ElectionMin / 2)
-            return $"heartbeatEvery must be 5 ms to half of electionMin ({Shown(ElectionMin / 2)}), not {Shown(HeartbeatEvery)}.";
+            return $"heartbeatEvery must be 5 ms to half of electionMin ({Shown(ElectionMin / 2)}), not "
+                + $"{Shown(HeartbeatEvery)}.";
         if (RequestTimeout < TimeSpan.FromMilliseconds(20) || RequestTimeout >= ElectionMin)
-            return $"requestTimeout must be 20 ms to below electionMin ({Shown(ElectionMin)}), not {Shown(RequestTimeout)}.";
+            return $"requestTimeout must be 20 ms to below electionMin ({Shown(ElectionMin)}), not "
+                + $"{Shown(RequestTimeout)}.";
         if (ConnectTimeout < TimeSpan.FromMilliseconds(10) || ConnectTimeout > RequestTimeout)
-            return $"connectTimeout must be 10 ms to requestTimeout ({Shown(RequestTimeout)}), not {Shown(ConnectTimeout)}.";
+            return $"connectTimeout must be 10 ms to requestTimeout ({Shown(RequestTimeout)}), not "
+                + $"{Shown(ConnectTimeout)}.";
         if (ProposeTimeout < ElectionMin || ProposeTimeout > TimeSpan.FromMinutes(5))
             return $"proposeTimeout must be electionMin ({Shown(ElectionMin)}) to 300 s, not {Shown(ProposeTimeout)}.";
         if (SnapshotEvery is < 1 or > 1_000_000) return $"snapshotEvery must be 1 to 1000000, not {SnapshotEvery}.";

@@ -31,7 +31,8 @@ internal sealed class RaftNode : IAsyncDisposable
 
     /// <summary>Opens snapshot and log; the node does not take part yet.</summary>
     public static async Task<RaftNode> OpenAsync(
-        ConsensusOptions options, ILoggerFactory loggers, TimeProvider time, FailStop failStop, bool durable, CancellationToken token)
+        ConsensusOptions options, ILoggerFactory loggers, TimeProvider time, FailStop failStop, bool durable,
+        CancellationToken token)
     {
         var snapshots = new DirectoryInfo(Path.Combine(options.Directory, "snapshots"));
         string wal = WalDirectory(options);

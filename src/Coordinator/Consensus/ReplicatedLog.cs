@@ -99,7 +99,8 @@ public sealed class ReplicatedLog : IAsyncDisposable
         try
         {
             await node.StartAsync(options, token);
-            log._watching = Task.WhenAll(log.WatchLeadershipAsync(), log.WatchFailureAsync());
+            log._watching = Task.WhenAll(
+                log.WatchAsync(log.WatchLeadershipAsync), log.WatchAsync(log.WatchFailureAsync));
             logger.Started(options.Node, options.Members.First(m => m.Id == options.Node).Raft,
                 node.Wal.LastEntryIndex);
             started = true;
@@ -131,7 +132,7 @@ public sealed class ReplicatedLog : IAsyncDisposable
     /// <exception cref="ArgumentException">The command cannot stand in a log entry; nothing was proposed.</exception>
     public async Task<Outcome> ProposeAsync(Command command, CancellationToken token)
     {
-        byte[] bytes = Encode(command);
+        byte[] bytes = CommandCodec.Encode(command);
         ThrowUnlessLeader();
         var proposal = new Proposal(Guid.NewGuid());
         var entry = new BinaryLogEntry
@@ -188,24 +189,6 @@ public sealed class ReplicatedLog : IAsyncDisposable
         Observe();
     }
 
-    /// <summary>
-    /// What may go wrong is checked before it is in the log of every node: an entry that cannot be decoded would stop
-    /// them all.
-    /// </summary>
-    private static byte[] Encode(Command command)
-    {
-        byte[] bytes = CommandCodec.Encode(command);
-        try
-        {
-            _ = CommandCodec.Decode(bytes);
-        }
-        catch (InvalidDataException e)
-        {
-            throw new ArgumentException($"The command cannot be proposed: {e.Message}", nameof(command), e);
-        }
-        return bytes;
-    }
-
     private Leadership ThrowUnlessLeader() =>
         Leadership is { IsLeader: true } leading ? leading : throw new NotLeaderException(Leadership.LeaderNode);
 
@@ -235,7 +218,8 @@ public sealed class ReplicatedLog : IAsyncDisposable
 
     /// <summary>The library's ways to say that the log is broken or that its parts are closed.</summary>
     private static bool IsEndOfNode(Exception e) =>
-        e is IntegrityException or PendingTaskInterruptedException or ObjectDisposedException or QuorumUnreachableException
+        e is IntegrityException or PendingTaskInterruptedException or ObjectDisposedException
+            or QuorumUnreachableException
             or System.Diagnostics.UnreachableException;
 
     /// <summary>
@@ -243,38 +227,26 @@ public sealed class ReplicatedLog : IAsyncDisposable
     /// </summary>
     private async Task WatchLeadershipAsync()
     {
-        try
+        while (true)
         {
-            while (true)
-            {
-                var leading = await _node.Cluster.WaitForLeadershipAsync(_stop.Token);
-                Observe();
-                var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                await using (leading.Register(ended.SetResult)) await ended.Task.WaitAsync(_stop.Token);
-                Observe();
-                await Task.Delay(LeadershipPause, _time, _stop.Token);
-            }
-        }
-        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
-        {
-            // Stopping.
-        }
-        catch (Exception e)
-        {
-            if (!_stop.IsCancellationRequested) _failStop.Trip(e);
+            var leading = await _node.Cluster.WaitForLeadershipAsync(_stop.Token);
+            Observe();
+            var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            await using (leading.Register(ended.SetResult)) await ended.Task.WaitAsync(_stop.Token);
+            Observe();
+            await Task.Delay(LeadershipPause, _time, _stop.Token);
         }
     }
 
     /// <summary>No entry has this index, so the wait ends only when the log stops, or breaks.</summary>
-    private async Task WatchFailureAsync()
+    private async Task WatchFailureAsync() => await _node.Wal.WaitForApplyAsync(long.MaxValue, _stop.Token);
+
+    /// <summary>A watch ends with the stop; whatever else ends it ends this node.</summary>
+    private async Task WatchAsync(Func<Task> watch)
     {
         try
         {
-            await _node.Wal.WaitForApplyAsync(long.MaxValue, _stop.Token);
-        }
-        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
-        {
-            // Stopping.
+            await watch();
         }
         catch (Exception e)
         {

@@ -22,16 +22,7 @@ public static class PartSending
         var answer = call.ResponseAsync;
         try
         {
-            try
-            {
-                await StreamAsync(call, header, source, offset, guard, progress);
-            }
-            catch (Exception e) when (
-                e is RpcException or InvalidOperationException or OperationCanceledException
-                    && !guard.Token.IsCancellationRequested)
-            {
-                // A write fails when the receiver has answered already: the answer says more than the failure.
-            }
+            await StreamAsync(call, header, source, offset, guard, progress);
             guard.Await(answerWithin);
             return await answer.WaitAsync(guard.Token);
         }
@@ -61,12 +52,31 @@ public static class PartSending
             part.Fill(offset, count);
             part.Header = first;
             guard.Moved();
-            await call.RequestStream.WriteAsync(part, guard.Token);
+            if (!await IsTakenAsync(call.RequestStream.WriteAsync(part, guard.Token), guard)) return;
             first = null;
             offset += count;
             progress?.Invoke(offset);
         }
         while (offset < source.Length && !call.ResponseAsync.IsCompleted);
-        await call.RequestStream.CompleteAsync();
+        await IsTakenAsync(call.RequestStream.CompleteAsync(), guard);
+    }
+
+    /// <summary>
+    /// False: the receiver takes no more. It has answered already, or the connection broke (which the client reports as
+    /// an IOException at times); either way the call's answer says more than this failure.
+    /// </summary>
+    private static async Task<bool> IsTakenAsync(Task write, StallGuard guard)
+    {
+        try
+        {
+            await write;
+            return true;
+        }
+        catch (Exception e) when (
+            e is RpcException or IOException or InvalidOperationException or OperationCanceledException
+                && !guard.Token.IsCancellationRequested)
+        {
+            return false;
+        }
     }
 }

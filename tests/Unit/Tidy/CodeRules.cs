@@ -107,7 +107,7 @@ internal static partial class CodeRules
     [GeneratedRegex(@"\b(ServerCallContext|Grpc\.AspNetCore|Grpc\.Core\.Interceptors|MapGrpcService|AddGrpc)\b")]
     private static partial Regex GrpcServer();
 
-    [GeneratedRegex(@"\bQuorate\.Coordinator\b")]
+    [GeneratedRegex(@"\bQuorate\.Coordinator\b(?!\.dll)")]
     private static partial Regex CoordinatorName();
 
     [GeneratedRegex(@"\bQuorate\.Trainer\b(?!\.dll)")]
