@@ -127,12 +127,15 @@ internal sealed partial class RoundDriver(
     private async Task PublishAsync(Run run, int round, BlobHash hash, long length, CancellationToken token)
     {
         await replication.RequireOnMajorityAsync(hash, length, token);
-        var outcome = await ProposeAsync(new Command.PublishModel(run.Id, round, hash, length, Now), token);
-        if (outcome.Verdict == Rounds.Verdict.Accepted) LogPublished(round, hash.Short, run.Updates.Count);
-        // The same round averaged twice must give the same bytes; another hash means that a node computes wrongly.
-        if (outcome.Verdict == Rounds.Verdict.Rejected && log.State.Find(run.Id) is { } now && now.Trail.Count > round)
+        var outcome = await log.ProposeAsync(new Command.PublishModel(run.Id, round, hash, length, Now), token);
+        if (outcome.Verdict == Verdict.Accepted) LogPublished(round, hash.Short, run.Updates.Count);
+        if (outcome.Holds) return;
+        // The same round averaged twice must give the same bytes; another hash means that a node computes wrongly. Only
+        // an initial model may lose to another: somebody uploaded one meanwhile.
+        if (round > 0 && log.State.Find(run.Id) is { } now && now.Trail.Count > round)
             emergency.Diverged(
                 $"Round {round} of run {run.Id} gave {hash.Short}… here and {now.Trail[round].Blob.Short}… before.");
+        throw new StepRefusedException(outcome.Reason);
     }
 
     private async Task WaitAsync(ClusterState state, TimeSpan? within, CancellationToken token)
@@ -154,7 +157,12 @@ internal sealed partial class RoundDriver(
         }
     }
 
-    private Task<Outcome> ProposeAsync(Command command, CancellationToken token) => log.ProposeAsync(command, token);
+    /// <exception cref="StepRefusedException">The state machine said no: the step is looked at again.</exception>
+    private async Task ProposeAsync(Command command, CancellationToken token)
+    {
+        var outcome = await log.ProposeAsync(command, token);
+        if (!outcome.Holds) throw new StepRefusedException(outcome.Reason);
+    }
 
     private static Shared.Runs.RunFile PlanOf(Run run) => Shared.Runs.RunFile.Parse(run.Plan);
 
@@ -162,7 +170,7 @@ internal sealed partial class RoundDriver(
 
     private static bool IsTransient(Exception e) =>
         e is IOException or NotLeaderException or OutcomeUnknownException or BlobUnavailableException
-            or PtFormatException or TrainerProgramException;
+            or PtFormatException or TrainerProgramException or StepRefusedException;
 
     [LoggerMessage(4001, LogLevel.Information, "Published round {Round}: model sha256:{Model} from {Updates} updates.")]
     private partial void LogPublished(int round, string model, int updates);
@@ -173,3 +181,6 @@ internal sealed partial class RoundDriver(
     [LoggerMessage(4003, LogLevel.Warning, "The initial model is to be uploaded: {Why}.")]
     private partial void LogAwaitsSeed(string why);
 }
+
+/// <summary>A step's fact was refused. Nothing changed; the state will show why at the next look.</summary>
+internal sealed class StepRefusedException(string reason) : Exception(reason);

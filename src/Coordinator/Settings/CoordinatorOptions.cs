@@ -84,7 +84,7 @@ internal sealed record CoordinatorOptions
         }
         catch (HostsFileException e)
         {
-            flags.Errors.AddRange(e.Errors);
+            flags.Errors.Add(e.Message);
         }
         try
         {
@@ -92,7 +92,7 @@ internal sealed record CoordinatorOptions
         }
         catch (RunFileException e)
         {
-            flags.Errors.AddRange(e.Errors);
+            flags.Errors.Add(e.Message);
         }
 
         int? id = flags.Number("id", 0, int.MaxValue);

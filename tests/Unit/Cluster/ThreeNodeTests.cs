@@ -107,6 +107,25 @@ public sealed class ThreeNodeTests
     }
 
     [Fact]
+    public async Task A_straggler_is_left_behind_after_the_grace_and_its_late_update_is_stale()
+    {
+        await using var cluster = await TestCluster.StartAsync(
+            nodes: 1,
+            """{ "name": "test", "rounds": 2, "minTrainers": 2, "minResults": 1, "graceSeconds": 1, "seed": 1 }""");
+        await cluster.StatusAsync(run => run.Phase == RunPhase.Preparing, "the run");
+        await TestTrainer.SeedAsync(cluster[0], TestTrainer.Weights(0));
+        var (anna, bert) = (new TestTrainer(cluster[0], "anna", 1), new TestTrainer(cluster[0], "bert", 2));
+        await anna.JoinAsync();
+        await bert.JoinAsync();
+        Assert.Equal(Verdict.Accepted, (await anna.UpdateAsync(TestTrainer.Weights(3))).Verdict);
+
+        var status = await cluster.StatusAsync(run => run.Round == 2, "round 2");
+
+        Assert.Equal(1, status.Run.Trail[1].Contributors);
+        Assert.Equal(Verdict.Stale, (await bert.UpdateAsync(TestTrainer.Weights(4))).Verdict);
+    }
+
+    [Fact]
     public async Task A_node_that_lost_its_directory_is_refused_and_comes_back_with_rejoin()
     {
         await using var cluster = await TestCluster.StartAsync(nodes: 3, OneTrainer);

@@ -1,0 +1,48 @@
+using Microsoft.Extensions.Time.Testing;
+using Quorate.Coordinator.Driving;
+using Quorate.Rounds;
+
+namespace Quorate.Unit.Driving;
+
+public sealed class RoundClockTests
+{
+    private static readonly RunRules Rules = new()
+    {
+        Rounds = 2, MinTrainers = 2, MinResults = 1, Deadline = TimeSpan.FromMinutes(1),
+        Grace = TimeSpan.FromSeconds(5), KeepUpdateRounds = 1, KeepModels = 1,
+    };
+
+    private readonly FakeTimeProvider _time = new();
+    private readonly RoundClock _clock;
+    private readonly Run _open = new()
+    {
+        Id = RunId.Parse("test"), Rules = Rules, Plan = "{}", OpenedAt = 0, Phase = Phase.Training, Round = 1,
+    };
+
+    public RoundClockTests() => _clock = new RoundClock(_time);
+
+    [Fact]
+    public void It_measures_since_it_first_saw_the_round_open_and_since_there_were_enough_updates()
+    {
+        Assert.Equal((TimeSpan.Zero, TimeSpan.Zero), _clock.Look(_open));
+        _time.Advance(TimeSpan.FromSeconds(10));
+        var enough = WithUpdate(_open);
+        Assert.Equal((TimeSpan.FromSeconds(10), TimeSpan.Zero), _clock.Look(enough));
+        _time.Advance(TimeSpan.FromSeconds(3));
+        Assert.Equal((TimeSpan.FromSeconds(13), TimeSpan.FromSeconds(3)), _clock.Look(enough));
+    }
+
+    [Fact]
+    public void A_new_round_starts_it_anew()
+    {
+        _clock.Look(WithUpdate(_open));
+        _time.Advance(TimeSpan.FromSeconds(10));
+        Assert.Equal((TimeSpan.Zero, TimeSpan.Zero), _clock.Look(_open with { Round = 2 }));
+    }
+
+    private static Run WithUpdate(Run run)
+    {
+        var trainer = TrainerId.Parse("anna");
+        return run with { Updates = run.Updates.Add(trainer, new Update(trainer, BlobHash.Of([1]), 1, 1, 0, 0)) };
+    }
+}

@@ -1,0 +1,87 @@
+using Quorate.Coordinator.Disk;
+using Quorate.Coordinator.Peering;
+using Quorate.Shared.Protocol;
+
+namespace Quorate.Unit.Peering;
+
+public sealed class FirstVoteTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("quorate-test-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void A_new_node_waits_for_a_majority() =>
+        Assert.Equal(Admission.Wait, FirstVote.Decide([], nodes: 3, rejoin: false));
+
+    [Fact]
+    public void A_node_that_no_answering_peer_remembers_may_vote() =>
+        Assert.Equal(Admission.Enrol, FirstVote.Decide([Stranger()], nodes: 3, rejoin: false));
+
+    [Fact]
+    public void A_latecomer_to_a_cluster_that_runs_already_may_vote() =>
+        Assert.Equal(
+            Admission.Enrol, FirstVote.Decide([Stranger(leader: 1, term: 9), Stranger(leader: 1, term: 9)], 3, false));
+
+    [Fact]
+    public void A_node_alone_in_its_cluster_may_vote() =>
+        Assert.Equal(Admission.Enrol, FirstVote.Decide([], nodes: 1, rejoin: false));
+
+    [Fact]
+    public void A_node_that_one_peer_remembers_with_other_data_is_refused() =>
+        Assert.Equal(
+            Admission.Refuse, FirstVote.Decide([Stranger(), Lost(leader: 1, term: 2)], nodes: 3, rejoin: false));
+
+    [Fact]
+    public void Rejoining_waits_until_both_others_follow_one_leader_in_one_term()
+    {
+        Assert.Equal(Admission.Wait, FirstVote.Decide([Lost(leader: 1, term: 2)], 3, rejoin: true));
+        Assert.Equal(Admission.Wait, FirstVote.Decide([Lost(1, 2), Lost(leader: -1, term: 3)], 3, rejoin: true));
+        Assert.Equal(Admission.Wait, FirstVote.Decide([Lost(1, 2), Lost(1, 3)], 3, rejoin: true));
+        Assert.Equal(Admission.Enrol, FirstVote.Decide([Lost(1, 3), Lost(1, 3)], 3, rejoin: true));
+    }
+
+    [Fact]
+    public void An_identity_is_remembered_over_restarts_and_another_one_is_told_apart()
+    {
+        var enrolment = Enrolment.Open(_folder);
+        Assert.Equal((false, false), enrolment.Answer(Hello(identity: 5, enrol: false)));
+        Assert.Equal((true, false), enrolment.Answer(Hello(identity: 5, enrol: true)));
+
+        enrolment = Enrolment.Open(_folder);
+        Assert.Equal((true, false), enrolment.Answer(Hello(identity: 5, enrol: false)));
+        Assert.Equal((false, true), enrolment.Answer(Hello(identity: 6, enrol: true)));
+        Assert.Equal((true, false), enrolment.Answer(Hello(identity: 6, enrol: true, rejoin: true)));
+        Assert.Equal((false, true), enrolment.Answer(Hello(identity: 5, enrol: false)));
+    }
+
+    [Fact]
+    public void A_directory_keeps_its_identity_and_another_directory_has_another()
+    {
+        ulong identity = Enrolment.Open(_folder).Identity;
+        Assert.NotEqual(0ul, identity);
+        Assert.Equal(identity, Enrolment.Open(_folder).Identity);
+        string other = Directory.CreateDirectory(Path.Combine(_folder, "other")).FullName;
+        Assert.NotEqual(identity, Enrolment.Open(other).Identity);
+    }
+
+    [Theory]
+    [InlineData("identity", "not hexadecimal")]
+    [InlineData("peers", "1")]
+    [InlineData("peers", "one 00000000000000ff")]
+    public void A_damaged_file_is_refused_with_the_way_out(string name, string text)
+    {
+        Enrolment.Open(_folder);
+        File.WriteAllText(Path.Combine(_folder, name), text);
+        var refusal = Assert.Throws<DataDirectoryException>(() => Enrolment.Open(_folder));
+        Assert.Contains("--rejoin", refusal.Message, StringComparison.Ordinal);
+    }
+
+    private static HelloReply Stranger(int leader = -1, long term = 0) => new() { LeaderNode = leader, Term = term };
+
+    private static HelloReply Lost(int leader, long term) =>
+        new() { LeaderNode = leader, Term = term, OtherIdentity = true };
+
+    private static HelloRequest Hello(ulong identity, bool enrol, bool rejoin = false) =>
+        new() { Node = 1, Identity = identity, Enrol = enrol, Rejoin = rejoin };
+}

@@ -1,0 +1,75 @@
+using Quorate.Coordinator.Settings;
+
+namespace Quorate.Unit.Settings;
+
+public sealed class CoordinatorOptionsTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("quorate-test-").FullName;
+    private readonly string _hosts, _run;
+
+    public CoordinatorOptionsTests()
+    {
+        _hosts = Path.Combine(_folder, "hosts.json");
+        _run = Path.Combine(_folder, "run.json");
+        File.WriteAllText(
+            _hosts, """{ "nodes": [ { "id": 4, "raft": "127.0.0.1:7100", "grpc": "127.0.0.1:7200" } ] }""");
+        File.WriteAllText(_run, """{ "name": "test", "rounds": 2, "minTrainers": 2, "seed": 1 }""");
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Flags_name_the_node_its_files_and_its_limits()
+    {
+        var options = Read("--id", "4", "--lease-seconds", "7", "--data=somewhere", "--rejoin");
+        Assert.Equal((4, "somewhere", true), (options.Node, options.DataDirectory, options.Rejoin));
+        Assert.Equal(TimeSpan.FromSeconds(7), options.Lease);
+        Assert.Equal("test", options.Run!.Name.ToString());
+    }
+
+    [Fact]
+    public void The_environment_sets_what_flags_leave_out_and_a_flag_wins()
+    {
+        string? Environment(string name) => name switch
+        {
+            "QUORATE_LEASE_SECONDS" => "20",
+            "QUORATE_ELECTION_MS" => "500",
+            _ => null,
+        };
+        var options = CoordinatorOptions.Read(
+            ["--hosts", _hosts, "--run", _run, "--id", "4", "--lease-seconds", "7"], Environment);
+        Assert.Equal(TimeSpan.FromSeconds(7), options.Lease);
+        Assert.Equal(TimeSpan.FromMilliseconds(500), options.Election);
+    }
+
+    [Fact]
+    public void An_unknown_id_is_refused_with_the_ids_there_are() =>
+        Assert.Contains($"--id 9 is not in {_hosts}, which has 4.", Errors("--id", "9"), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("--id is missing")]
+    [InlineData("'--colour' is no flag", "--id", "4", "--colour", "red")]
+    [InlineData("'id' is no flag", "--id", "4", "id")]
+    [InlineData("--lease-seconds must be a whole number from 1 to 3600, not '0'", "--id", "4", "--lease-seconds", "0")]
+    [InlineData("--id must be a whole number", "--id", "-1")]
+    [InlineData("--id must be a whole number", "--id", "one")]
+    [InlineData("--id needs a value", "--id")]
+    [InlineData("--rejoin is true or false, not 'maybe'", "--id", "4", "--rejoin=maybe")]
+    [InlineData("--trainer: there is no file nowhere.dll", "--id", "4", "--trainer", "nowhere.dll")]
+    public void A_bad_flag_is_refused_by_its_name(string sentence, params string[] args) =>
+        Assert.Contains(sentence, Errors(args), StringComparison.Ordinal);
+
+    [Fact]
+    public void All_errors_are_reported_at_once()
+    {
+        var refusal = Assert.Throws<SettingsException>(() => CoordinatorOptions.Read(
+            ["--hosts", "nowhere.json", "--run", "nothing.json", "--id", "x", "--election-ms", "1"], _ => null));
+        foreach (string part in (string[])["nowhere.json", "nothing.json", "--id", "--election-ms"])
+            Assert.Contains(part, refusal.Message, StringComparison.Ordinal);
+    }
+
+    private CoordinatorOptions Read(params string[] args) =>
+        CoordinatorOptions.Read(["--hosts", _hosts, "--run", _run, .. args], _ => null);
+
+    private string Errors(params string[] args) => Assert.Throws<SettingsException>(() => Read(args)).Message;
+}
