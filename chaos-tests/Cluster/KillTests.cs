@@ -70,17 +70,8 @@ public sealed class KillTests(ITestOutputHelper output)
         cluster.Start(away);
 
         foreach (string model in made)
-            Assert.Equal(model, await cluster.UntilAsync(async _ =>
-            {
-                try
-                {
-                    return await cluster.DownloadAsync(away, model);
-                }
-                catch (Grpc.Core.RpcException)
-                {
-                    return null; // It is still starting.
-                }
-            }, "the model that it lacked"));
+            Assert.Equal(model, await cluster.UntilAsync(
+                _ => cluster.DownloadAsync(away, model), "a model that the follower lacked"));
         output.WriteLine(await cluster.AssertIntactAsync(undisturbed));
     }
 

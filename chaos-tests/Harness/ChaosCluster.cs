@@ -105,7 +105,7 @@ internal sealed class ChaosCluster : IAsyncDisposable
         Connections.StatusAsync(new StatusRequest(), token);
 
     /// <summary>Every node's status, once the run has ended on all of them and they stand at one index.</summary>
-    public Task<StatusReply[]> WhenFinishedAsync() => UntilAsync(
+    public Task<StatusReply[]> WhenFinishedAsync(TimeSpan? patience = null) => UntilAsync(
         async token =>
         {
             var replies = await StatusAsync(token);
@@ -114,7 +114,7 @@ internal sealed class ChaosCluster : IAsyncDisposable
                 ? (StatusReply[])replies!
                 : null;
         },
-        "the end of the run on every node");
+        "the end of the run on every node", patience);
 
     /// <summary>"INDEX HASH" for every command a node has applied and still remembers.</summary>
     public async Task<IReadOnlyList<string>> ChainAsync(int node)
@@ -127,8 +127,8 @@ internal sealed class ChaosCluster : IAsyncDisposable
     }
 
     /// <summary>
-    /// The SHA-256 of what one node gives for a blob; null where it says that it has none. No retries and no checks of
-    /// the client between: what comes is what is hashed.
+    /// The SHA-256 of what one node gives for a blob; null where it gives none, or breaks off. No retries and no checks
+    /// of the client between: what comes is what is hashed.
     /// </summary>
     public async Task<string?> DownloadAsync(int node, string sha256)
     {
@@ -144,17 +144,18 @@ internal sealed class ChaosCluster : IAsyncDisposable
                 sha.AppendData(part.Data.Span);
             }
         }
-        catch (RpcException e) when (e.StatusCode is StatusCode.NotFound or StatusCode.DataLoss)
+        catch (Exception e) when (e is RpcException or OperationCanceledException && !bound.IsCancellationRequested)
         {
-            return null;
+            return null; // Not held, damaged, down, or the connection just broke, which comes as a cancellation.
         }
         return Convert.ToHexStringLower(sha.GetHashAndReset());
     }
 
     /// <summary>What <paramref name="look"/> finds, asked for again and again; null: not yet.</summary>
-    public async Task<T> UntilAsync<T>(Func<CancellationToken, Task<T?>> look, string what) where T : class
+    public async Task<T> UntilAsync<T>(
+        Func<CancellationToken, Task<T?>> look, string what, TimeSpan? patience = null) where T : class
     {
-        using var bound = new CancellationTokenSource(Patience);
+        using var bound = new CancellationTokenSource(patience ?? Patience);
         while (!bound.IsCancellationRequested)
         {
             foreach (var node in _nodes)
@@ -165,7 +166,7 @@ internal sealed class ChaosCluster : IAsyncDisposable
             if (await look(bound.Token) is { } found) return found;
             await PauseAsync(TimeSpan.FromMilliseconds(20));
         }
-        throw new TimeoutException($"No sign of {what} within {Patience.TotalSeconds} s; see {Root}.");
+        throw new TimeoutException($"No sign of {what} within {(patience ?? Patience).TotalSeconds} s; see {Root}.");
     }
 
     public static Task PauseAsync(TimeSpan pause) => Task.Delay(pause, TimeProvider.System, CancellationToken.None);
