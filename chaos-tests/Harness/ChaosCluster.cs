@@ -1,0 +1,206 @@
+using System.Security.Cryptography;
+using Google.Protobuf;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Quorate.Shared.Cluster;
+using Quorate.Shared.Hosts;
+using Quorate.Shared.Protocol;
+using Quorate.Shared.Transfer;
+
+namespace Quorate.Chaos.Harness;
+
+/// <summary>
+/// Three real coordinators, each with a directory and a log file of its own, synthetic trainers, and an observer that
+/// never stops looking. Black box: what it knows it asked by the public protocol, or read from the disks of nodes that
+/// are down. The directory of a test that failed is kept and named.
+/// </summary>
+internal sealed class ChaosCluster : IAsyncDisposable
+{
+    /// <summary>
+    /// Bound of everything a test waits for: far above what a loaded machine needs, so that only a hang meets it.
+    /// </summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+
+    public const int Nodes = 3;
+
+    private readonly string[] _flags;
+    private readonly string _hostsPath, _runPath;
+    private readonly CoordinatorProcess?[] _nodes = new CoordinatorProcess?[Nodes];
+    private readonly GrpcChannel[] _channels;
+    private readonly List<SyntheticTrainer> _trainers = [];
+    private bool _passed;
+
+    private ChaosCluster(ChaosRun run, string[] flags)
+    {
+        (Run, _flags) = (run, flags);
+        Root = Directory.CreateTempSubdirectory("quorate-chaos-").FullName;
+        (_hostsPath, _runPath) = (Path.Combine(Root, "hosts.json"), Path.Combine(Root, "run.json"));
+        int[] ports = FreePorts.Take(2 * Nodes);
+        var members = Enumerable.Range(0, Nodes).Select(id =>
+            $$"""{ "id": {{id}}, "raft": "127.0.0.1:{{ports[2 * id]}}", "grpc": "127.0.0.1:{{ports[2 * id + 1]}}" }""");
+        Hosts = HostsFile.Parse($$"""{ "nodes": [ {{string.Join(", ", members)}} ] }""");
+        File.WriteAllText(_hostsPath, Hosts.Json);
+        File.WriteAllText(_runPath, run.Json);
+        Connections = new ClusterConnections(Hosts, TimeProvider.System);
+        _channels = [.. Hosts.Nodes.Select(node => Channels.Create($"http://{node.Grpc}"))];
+        Observer = new Observer(this);
+    }
+
+    public ChaosRun Run { get; }
+    public string Root { get; }
+    public HostsFile Hosts { get; }
+    public ClusterConnections Connections { get; }
+    public Observer Observer { get; }
+    public IReadOnlyList<SyntheticTrainer> Trainers => _trainers;
+
+    public CoordinatorProcess this[int node] => _nodes[node] ?? throw new InvalidOperationException("Not started.");
+
+    /// <summary>Starts all nodes, uploads the seed model and starts all of the run's trainers.</summary>
+    /// <param name="pace">About how long a trainer trains.</param>
+    /// <param name="flags">More flags for every coordinator.</param>
+    public static async Task<ChaosCluster> StartAsync(ChaosRun run, TimeSpan pace, params string[] flags)
+    {
+        ThreadPool.SetMinThreads(64, 64); // A synthetic training blocks its thread, as a real one does.
+        var cluster = new ChaosCluster(run, flags);
+        for (int node = 0; node < Nodes; node++) cluster.Start(node);
+        await cluster.UploadSeedAsync();
+        foreach (string id in run.TrainerIds)
+        {
+            var trainer = new SyntheticTrainer(run, cluster.Hosts, id, cluster.Root, pace);
+            cluster._trainers.Add(trainer);
+            trainer.Start();
+        }
+        cluster.Observer.Start();
+        return cluster;
+    }
+
+    public string DirectoryOf(int node) => Path.Combine(Root, $"node-{node}");
+
+    /// <summary>Where a node keeps a blob.</summary>
+    public string BlobOf(int node, string sha256) => Path.Combine(DirectoryOf(node), "blobs", sha256[..2], sha256);
+
+    public void Start(int node)
+    {
+        _nodes[node]?.Dispose();
+        _nodes[node] = new CoordinatorProcess(node, DirectoryOf(node) + ".log",
+            ["--hosts", _hostsPath, "--run", _runPath, "--data", DirectoryOf(node), "--trainer", "none", .. _flags]);
+    }
+
+    public Task KillAsync(params int[] nodes) => Task.WhenAll(nodes.Select(node => this[node].KillAsync()));
+
+    /// <summary>The node that leads now, waited for.</summary>
+    public async Task<int> LeaderAsync() => (await UntilAsync(
+        async token => await Connections.FindLeaderAsync(token), "a leader")).Id;
+
+    /// <summary>A status of the leader, once it is as wanted.</summary>
+    public Task<RunStatus> WhenAsync(Func<RunStatus, bool> wanted, string what) => UntilAsync(
+        async token => (await StatusAsync(token)).Where(reply => reply is { Leader: true, Run: not null })
+            .MaxBy(reply => reply!.Term) is { } newest && wanted(newest.Run)
+            ? newest.Run
+            : null,
+        what);
+
+    /// <summary>Every node's status with the whole trail; null where one does not answer.</summary>
+    public Task<StatusReply?[]> StatusAsync(CancellationToken token) =>
+        Connections.StatusAsync(new StatusRequest(), token);
+
+    /// <summary>Every node's status, once the run has ended on all of them and they stand at one index.</summary>
+    public Task<StatusReply[]> WhenFinishedAsync(TimeSpan? patience = null) => UntilAsync(
+        async token =>
+        {
+            var replies = await StatusAsync(token);
+            return replies.All(reply => reply?.Run?.Phase >= RunPhase.Finished)
+                && replies.Select(reply => reply!.Index).Distinct().Count() == 1
+                ? (StatusReply[])replies!
+                : null;
+        },
+        "the end of the run on every node", patience);
+
+    /// <summary>"INDEX HASH" for every command a node has applied and still remembers.</summary>
+    public async Task<IReadOnlyList<string>> ChainAsync(int node)
+    {
+        using var bound = new CancellationTokenSource(Patience);
+        var peers = new PeersClient(_channels[node].CreateCallInvoker());
+        using var call = peers.Hello(new HelloRequest { Node = -1, ChainFrom = 1 }, bound.Token);
+        var reply = await call.ResponseAsync;
+        return [.. reply.Chain.Select(link => $"{link.Index} {Convert.ToHexStringLower(link.Hash.Span)}")];
+    }
+
+    /// <summary>
+    /// The SHA-256 of what one node gives for a blob; null where it gives none, or breaks off. No retries and no checks
+    /// of the client between: what comes is what is hashed.
+    /// </summary>
+    public async Task<string?> DownloadAsync(int node, string sha256)
+    {
+        using var bound = new CancellationTokenSource(Patience);
+        var request = new DownloadRequest { Blob = ByteString.CopyFrom(Convert.FromHexString(sha256)) };
+        using var call = new TransferClient(_channels[node].CreateCallInvoker()).Download(request, bound.Token);
+        using var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        try
+        {
+            while (await call.ResponseStream.MoveNext(bound.Token))
+            {
+                using var part = call.ResponseStream.Current;
+                sha.AppendData(part.Data.Span);
+            }
+        }
+        catch (Exception e) when (e is RpcException or OperationCanceledException && !bound.IsCancellationRequested)
+        {
+            return null; // Not held, damaged, down, or the connection just broke, which comes as a cancellation.
+        }
+        return Convert.ToHexStringLower(sha.GetHashAndReset());
+    }
+
+    /// <summary>What <paramref name="look"/> finds, asked for again and again; null: not yet.</summary>
+    public async Task<T> UntilAsync<T>(
+        Func<CancellationToken, Task<T?>> look, string what, TimeSpan? patience = null) where T : class
+    {
+        using var bound = new CancellationTokenSource(patience ?? Patience);
+        while (!bound.IsCancellationRequested)
+        {
+            foreach (var node in _nodes)
+                if (node?.OwnExit is { } code)
+                    throw new InvalidOperationException($"Node {node.Node} ended with exit code {code}; see {Root}.");
+            foreach (var trainer in _trainers)
+                if (trainer.Fault is { } fault) throw new InvalidOperationException($"{fault}; see {Root}.");
+            if (await look(bound.Token) is { } found) return found;
+            await PauseAsync(TimeSpan.FromMilliseconds(20));
+        }
+        throw new TimeoutException($"No sign of {what} within {(patience ?? Patience).TotalSeconds} s; see {Root}.");
+    }
+
+    public static Task PauseAsync(TimeSpan pause) => Task.Delay(pause, TimeProvider.System, CancellationToken.None);
+
+    /// <summary>The test has passed: nothing of it is kept.</summary>
+    public void Passed() => _passed = true;
+
+    public async ValueTask DisposeAsync()
+    {
+        await Observer.DisposeAsync();
+        await Task.WhenAll(_trainers.Select(trainer => trainer.KillAsync()));
+        foreach (var node in _nodes) node?.Dispose();
+        foreach (var channel in _channels) channel.Dispose();
+        Connections.Dispose();
+        if (_passed && Settings.Number("KEEP", 0) == 0) Directory.Delete(Root, recursive: true);
+    }
+
+    private async Task UploadSeedAsync()
+    {
+        string path = Path.Combine(Root, "seed.pt");
+        Run.WriteSeedModel(path);
+        await WhenAsync(run => run.Phase == RunPhase.Preparing, "the run");
+        var header = new UploadHeader
+        {
+            Blob = ByteString.CopyFrom(SHA256.HashData(await File.ReadAllBytesAsync(path))),
+            Length = new FileInfo(path).Length, Seed = new SeedFacts { Run = Run.Name },
+        };
+        var upload = new BlobUpload(
+            async (_, token) => await Connections.FindLeaderAsync(token) is { } leader
+                ? leader.Transfer
+                : throw new TimeoutException("No node leads."),
+            new RetryRules { Attempts = 30 }, TimeProvider.System);
+        using var bound = new CancellationTokenSource(Patience);
+        var reply = await upload.SendAsync(header, path, null, bound.Token);
+        Assert.True(reply.Verdict is Shared.Protocol.Verdict.Accepted or Shared.Protocol.Verdict.Duplicate, reply.Reason);
+    }
+}

@@ -1,0 +1,90 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using Quorate.Shared.Pt;
+
+namespace Quorate.Chaos.Harness;
+
+/// <summary>
+/// A run that needs no torch: the model is <see cref="Elements"/> float32 in <see cref="Tensors"/> tensors, and every
+/// trainer's update a function of (model, seed, round, trainer). Two with equal values give equal final models.
+/// </summary>
+internal sealed record ChaosRun
+{
+    public string Name { get; init; } = "chaos";
+    public int Rounds { get; init; } = 6;
+    public int Trainers { get; init; } = 3;
+
+    /// <summary>Updates without which no round closes; 0: all trainers'. Below that the accepted sets may differ.</summary>
+    public int MinResults { get; init; }
+
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>Closed rounds whose updates stay listed and stored; -1: all of them, so that all can be checked.</summary>
+    public int KeepUpdateRounds { get; init; } = -1;
+
+    public int Tensors { get; init; } = 5;
+
+    /// <summary>50,000 float32 are two parts on the wire: a transfer can be cut in the middle.</summary>
+    public int Elements { get; init; } = 50_000;
+
+    public string Json => $$"""
+        {
+          "name": "{{Name}}", "rounds": {{Rounds}}, "minTrainers": {{Trainers}},
+          "minResults": {{(MinResults == 0 ? Trainers : MinResults)}}, "deadlineSeconds": 600, "graceSeconds": 0,
+          "keepUpdateRounds": {{(KeepUpdateRounds < 0 ? Rounds : KeepUpdateRounds)}}, "keepModels": {{Rounds + 1}},
+          "seed": {{Seed}}
+        }
+        """;
+
+    public IReadOnlyList<string> TrainerIds => [.. Enumerable.Range(0, Trainers).Select(i => $"t{i:D2}")];
+
+    private IReadOnlyList<TensorInfo> Schema => [.. Enumerable.Range(0, Tensors).Select(i => new TensorInfo(
+        $"layer{i}.weight", TensorType.Float32,
+        ImmutableArray.Create((long)(Elements / Tensors) + (i == Tensors - 1 ? Elements % Tensors : 0))))];
+
+    /// <summary>Writes the initial model, drawn from the seed.</summary>
+    public void WriteSeedModel(string path)
+    {
+        var draws = new Draws(Seed);
+        using var file = File.Create(path);
+        using var writer = new PtWriter(file, Schema);
+        float[] block = new float[16 * 1024];
+        for (int left = Elements; left > 0;)
+        {
+            var values = block.AsSpan(0, Math.Min(left, block.Length));
+            foreach (ref float value in values) value = Drawn(draws.Next());
+            writer.Write(MemoryMarshal.AsBytes(values));
+            left -= values.Length;
+        }
+        writer.Complete();
+    }
+
+    /// <summary>
+    /// Writes an update: half the model plus what (seed, round, trainer) draw, a block at a time. Values stay within
+    /// (-2, 2), so they are finite however many rounds there are.
+    /// </summary>
+    public void WriteUpdate(string model, int round, string trainer, string path, CancellationToken token)
+    {
+        ulong name = trainer.Aggregate(0UL, (hash, c) => hash * 31 + c);
+        var draws = new Draws(Draws.Mix(Seed, (ulong)round, name));
+        using var from = PtFile.Open(model);
+        using var file = File.Create(path);
+        using var writer = new PtWriter(file, from.Schema);
+        byte[] block = new byte[64 * 1024];
+        foreach (var tensor in from.Tensors)
+            for (long at = 0; at < tensor.Info.Bytes;)
+            {
+                token.ThrowIfCancellationRequested();
+                var bytes = block.AsSpan(0, (int)Math.Min(block.Length, tensor.Info.Bytes - at));
+                from.Read(tensor, at, bytes);
+                foreach (ref float value in MemoryMarshal.Cast<byte, float>(bytes))
+                    value = value * 0.5f + Drawn(draws.Next());
+                writer.Write(bytes);
+                at += bytes.Length;
+            }
+        writer.Complete();
+    }
+
+    /// <summary>-1 to 1, in steps of 2^-23: exact in a float32.</summary>
+    private static float Drawn(ulong draw) => ((int)(draw >> 40) - (1 << 23)) * (1f / (1 << 23));
+}

@@ -1,0 +1,77 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Quorate.Chaos.Harness;
+
+/// <summary>
+/// One real coordinator. Its output goes straight into a file, so that nothing it said before a SIGKILL is lost. It
+/// ends with this process: its standard input is a pipe of ours.
+/// </summary>
+internal sealed class CoordinatorProcess : IDisposable
+{
+    private static readonly string _program = Path.GetFullPath(
+        Path.Combine(AppContext.BaseDirectory, "../../Coordinator/release/Quorate.Coordinator.dll"));
+
+    private readonly Process _process;
+
+    public CoordinatorProcess(int node, string log, IEnumerable<string> arguments)
+    {
+        Node = node;
+        var start = new ProcessStartInfo("/bin/sh") { RedirectStandardInput = true };
+        start.ArgumentList.Add("-c");
+        start.ArgumentList.Add("exec dotnet \"$0\" \"$@\" >>\"$CHAOS_LOG\" 2>&1");
+        foreach (string argument in (string[])[_program, "--id", $"{node}", .. arguments])
+            start.ArgumentList.Add(argument);
+        start.Environment["CHAOS_LOG"] = log;
+        start.Environment["QUORATE_EXIT_ON_STDIN_CLOSE"] = "1";
+        _process = Process.Start(start) ?? throw new InvalidOperationException("The coordinator does not start.");
+    }
+
+    public int Node { get; }
+
+    /// <summary>True after a kill of ours.</summary>
+    public bool Killed { get; private set; }
+
+    /// <summary>Its exit code where it ended by itself; null while it runs, and after a kill of ours.</summary>
+    public int? OwnExit => !Killed && _process.HasExited ? _process.ExitCode : null;
+
+    /// <summary>SIGKILL; returns when it is gone.</summary>
+    public async Task KillAsync()
+    {
+        Killed = !_process.HasExited;
+        _process.Kill();
+        await _process.WaitForExitAsync().WaitAsync(ChaosCluster.Patience);
+    }
+
+    /// <summary>SIGSTOP: it keeps its sockets and answers nothing.</summary>
+    public Task StopAsync() => SignalAsync("STOP");
+
+    /// <summary>SIGCONT.</summary>
+    public Task ContinueAsync() => SignalAsync("CONT");
+
+    /// <summary>The most memory it ever had resident, in MB of 10^6 bytes: the kernel's VmHWM.</summary>
+    public double PeakMegabytes()
+    {
+        string line = File.ReadLines($"/proc/{_process.Id}/status").First(
+            l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
+        string kibibytes = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2].Split('\t')[^1];
+        return long.Parse(kibibytes, CultureInfo.InvariantCulture) * 1024 / 1e6;
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+            _process.WaitForExit(5000);
+        }
+        _process.Dispose();
+    }
+
+    private async Task SignalAsync(string signal)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", $"{_process.Id}"]);
+        await kill.WaitForExitAsync().WaitAsync(ChaosCluster.Patience);
+        Assert.Equal(0, kill.ExitCode);
+    }
+}

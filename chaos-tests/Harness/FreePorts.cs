@@ -1,0 +1,36 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Quorate.Chaos.Harness;
+
+/// <summary>
+/// Ports for processes that are killed and started again. They lie below the range from which Linux draws the ports of
+/// outgoing connections (32768 and up): there, a client that calls a dead node could be given the node's own port,
+/// and the node would not come up again.
+/// </summary>
+internal static class FreePorts
+{
+    private const int First = 12_000, Last = 32_000;
+
+    private static int _next = First + (Environment.ProcessId * 37 % (Last - First));
+
+    public static int[] Take(int count)
+    {
+        var taken = new List<int>();
+        while (taken.Count < count)
+        {
+            int port = _next = _next < Last ? _next + 1 : First;
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            try
+            {
+                listener.Start();
+                taken.Add(port);
+            }
+            catch (SocketException)
+            {
+                // Somebody has it.
+            }
+        }
+        return [.. taken];
+    }
+}

@@ -1,0 +1,14 @@
+using System.Globalization;
+
+[assembly: CollectionBehavior(DisableTestParallelization = true)] // Every test has processes of its own; two cores.
+
+namespace Quorate.Chaos.Harness;
+
+/// <summary>Environment variables that make the tests longer or other: QUORATE_CHAOS_SEED and so on.</summary>
+internal static class Settings
+{
+    public static int Number(string name, int otherwise) =>
+        Environment.GetEnvironmentVariable($"QUORATE_CHAOS_{name}") is { Length: > 0 } text
+            ? int.Parse(text, CultureInfo.InvariantCulture)
+            : otherwise;
+}

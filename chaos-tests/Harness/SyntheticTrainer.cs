@@ -1,0 +1,90 @@
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+using Quorate.Rounds;
+using Quorate.Shared.Attending;
+using Quorate.Shared.Cluster;
+using Quorate.Shared.Hosts;
+
+namespace Quorate.Chaos.Harness;
+
+/// <summary>
+/// A trainer in this process: the client's real loop and worker around a <see cref="SyntheticLearner"/>. It can be
+/// killed, which here means that its loop is cut off wherever it is, and started again under its id, as a new process.
+/// </summary>
+internal sealed class SyntheticTrainer(ChaosRun run, HostsFile hosts, string id, string root, TimeSpan pace)
+    : IAsyncDisposable
+{
+    private static ulong _incarnations = (ulong)Environment.ProcessId << 32;
+
+    private readonly string _work = Path.Combine(root, $"trainer-{id}");
+    private CancellationTokenSource? _stop;
+    private Task _loop = Task.CompletedTask;
+
+    public TrainerRecord Record { get; } = new(id);
+
+    /// <summary>Why it ended by itself, which no trainer may; null while all is well.</summary>
+    public string? Fault => _loop.IsFaulted ? $"Trainer {id} ended: {_loop.Exception.GetBaseException()}"
+        : _stop is { IsCancellationRequested: false } && _loop.IsCompleted ? $"Trainer {id} left." : null;
+
+    public void Start()
+    {
+        _stop = new CancellationTokenSource();
+        _loop = Task.Run(() => LiveAsync(_stop.Token));
+    }
+
+    /// <summary>Cut off; its files stay, its memory is gone.</summary>
+    public async Task KillAsync()
+    {
+        if (_stop is null) return;
+        await _stop.CancelAsync();
+        await _loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Dispose();
+        _stop = null;
+    }
+
+    public async ValueTask DisposeAsync() => await KillAsync();
+
+    private async Task LiveAsync(CancellationToken token)
+    {
+        var settings = new AttendSettings { Trainer = TrainerId.Parse(id), WorkDirectory = _work, Once = false };
+        var time = TimeProvider.System;
+        var presence = new Presence(settings.Trainer, Interlocked.Increment(ref _incarnations));
+        using var learner = new SyntheticLearner(run, id, pace, Record);
+        using var cluster = new ClusterConnections(hosts, time);
+        await using var log = new StreamWriter(_work + ".log", append: true) { AutoFlush = true };
+        RoundWorker? attending = null;
+        var lines = new Lines(log, line => Heed(line, attending?.Leader?.Id ?? -1));
+        var terminal = new Terminal(time, TextWriter.Synchronized(lines), id);
+        await using var worker = attending = new RoundWorker(settings, cluster, learner, presence, terminal, time);
+        await new TrainerLoop(settings, cluster, worker, presence, terminal, time).RunAsync(token);
+    }
+
+    /// <summary>The trainer's own terminal is what a person would go by; so does the harness.</summary>
+    private void Heed(string line, int node)
+    {
+        var update = Regex.Match(line, @"update of round (\d+) (\w+)", RegexOptions.CultureInvariant);
+        if (update.Success && update.Groups[2].Value is "accepted" or "duplicate")
+        {
+            int round = int.Parse(update.Groups[1].Value, CultureInfo.InvariantCulture);
+            Record.Safe.Enqueue(new Answer(round, node, TimeProvider.System.GetTimestamp()));
+        }
+        else if (update.Success)
+        {
+            Record.Odd.Enqueue(line);
+        }
+    }
+
+    private sealed class Lines(TextWriter log, Action<string> heed) : TextWriter(CultureInfo.InvariantCulture)
+    {
+        public override Encoding Encoding => Encoding.UTF8;
+
+        public override void Write(char value) => log.Write(value);
+
+        public override void WriteLine(string? value)
+        {
+            log.WriteLine(value);
+            heed(value ?? "");
+        }
+    }
+}

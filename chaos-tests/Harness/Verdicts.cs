@@ -1,0 +1,72 @@
+using Quorate.Chaos.Durability;
+
+namespace Quorate.Chaos.Harness;
+
+/// <summary>Everything that must hold once a run has ended, whatever was done to it on the way.</summary>
+internal static class Verdicts
+{
+    /// <summary>Waits for the end, then checks all promises. What it returns is for the test's output.</summary>
+    /// <param name="mayRetrain">Trainers that the test killed: their memory was gone.</param>
+    public static async Task<string> AssertIntactAsync(
+        this ChaosCluster cluster, string undisturbed, params string[] mayRetrain)
+    {
+        var histories = (await cluster.WhenFinishedAsync()).Select(History.Of).ToList();
+        var chains = await Task.WhenAll(Enumerable.Range(0, ChaosCluster.Nodes).Select(cluster.ChainAsync));
+        var records = cluster.Trainers.Select(trainer => trainer.Record).ToList();
+        var safe = records.SelectMany(record => record.Safe.Select(
+            answer => new SafeUpdate(answer.Round, record.Trainer, record.UpdateOf(answer.Round)))).ToList();
+        List<string> violations =
+        [
+            .. HistoryChecker.Lost(safe, histories),
+            .. HistoryChecker.CountedTwice(histories),
+            .. HistoryChecker.Differing(histories),
+            .. HistoryChecker.Retrained(records.Where(record => !mayRetrain.Contains(record.Trainer))),
+            .. DurabilityChecker.Diverged(chains),
+            .. cluster.Observer.Violations,
+            .. await UnreadableAsync(cluster, histories[0]),
+        ];
+        if (histories[0].FinalModel != undisturbed)
+            violations.Add($"The final model is {histories[0].FinalModel}; undisturbed it is {undisturbed}.");
+        string summary = $"{safe.Count} updates called safe, {chains.Min(chain => chain.Count)} chain hashes compared, "
+            + $"{cluster.Observer.Answers} linearizable reads, {violations.Count} violations";
+        Assert.True(violations.Count == 0, $"{summary}; files in {cluster.Root}\n{string.Join('\n', violations)}");
+
+        // A run in which nothing happened would prove nothing.
+        Assert.True(safe.Count > 0 && cluster.Observer.Answers > 0 && chains.All(chain => chain.Count > 0), summary);
+        cluster.Passed();
+        return summary;
+    }
+
+    /// <summary>
+    /// Every model is had from every node, and every update from a majority at least; none gives other bytes.
+    /// </summary>
+    private static async Task<List<string>> UnreadableAsync(ChaosCluster cluster, History history)
+    {
+        var violations = new List<string>();
+        foreach (var round in history.Rounds)
+        {
+            foreach (var (blob, copies) in round.Updates.Select(update => (update.Update, Copies: 2))
+                .Append((round.Model, ChaosCluster.Nodes)))
+            {
+                var given = await CopiesAsync(cluster, blob, copies);
+                if (given.Any(sha256 => sha256 is not null && sha256 != blob))
+                    violations.Add($"Blob {blob} of round {round.Round} came with other bytes: {string.Join(", ", given)}.");
+                if (given.Count(sha256 => sha256 == blob) < copies)
+                    violations.Add($"Blob {blob} of round {round.Round} is on fewer than {copies} nodes.");
+            }
+        }
+        return violations;
+    }
+
+    /// <summary>What each node gives; a node that was away may still be pulling, so a lack is asked for again.</summary>
+    private static async Task<string?[]> CopiesAsync(ChaosCluster cluster, string blob, int copies)
+    {
+        for (int tries = 0; ; tries++)
+        {
+            var given = await Task.WhenAll(
+                Enumerable.Range(0, ChaosCluster.Nodes).Select(node => cluster.DownloadAsync(node, blob)));
+            if (given.Count(sha256 => sha256 is not null) >= copies || tries == 150) return given;
+            await ChaosCluster.PauseAsync(TimeSpan.FromMilliseconds(100));
+        }
+    }
+}

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# The chaos tests, longer than CI runs them, against real coordinator processes:
+#   ./scripts/chaos-long.sh [SEED]
+# Every count can be set from outside; the seed fixes the schedule of faults, not how the processes interleave.
+#   QUORATE_CHAOS_KILL_ALL        times that all three coordinators are killed at once   (60)
+#   QUORATE_CHAOS_KILL_LEADER     times that the leader is killed                        (100)
+#   QUORATE_CHAOS_FAILOVERS       failovers that are timed                               (200)
+#   QUORATE_CHAOS_MEMORY_ROUNDS   rounds of 20 updates of 46.8 MB                        (2)
+#   QUORATE_DURABILITY_ROUNDS     rounds of the log's own kill experiment                (150)
+#   QUORATE_CHAOS_KEEP=1          keep every run's logs and data; a failed run's are always kept
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+require_sdk
+cd "$root"
+export QUORATE_CHAOS_SEED=${1:-${QUORATE_CHAOS_SEED:-1}}
+export QUORATE_CHAOS_KILL_ALL=${QUORATE_CHAOS_KILL_ALL:-60} QUORATE_CHAOS_KILL_LEADER=${QUORATE_CHAOS_KILL_LEADER:-100}
+export QUORATE_CHAOS_FAILOVERS=${QUORATE_CHAOS_FAILOVERS:-200} QUORATE_CHAOS_MEMORY_ROUNDS=${QUORATE_CHAOS_MEMORY_ROUNDS:-2}
+export QUORATE_DURABILITY_ROUNDS=${QUORATE_DURABILITY_ROUNDS:-150}
+echo "SEED=$QUORATE_CHAOS_SEED COMMIT=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)"
+dotnet build chaos-tests/Chaos.csproj -c Release -v:m -nologo
+exec dotnet test chaos-tests/Chaos.csproj -c Release --no-build --nologo --logger "console;verbosity=detailed"
