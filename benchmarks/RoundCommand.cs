@@ -1,0 +1,52 @@
+using System.CommandLine;
+
+namespace Quorate.Benchmarks;
+
+/// <summary><c>round</c>: no-op rounds on real coordinators, with synthetic trainers.</summary>
+internal static class RoundCommand
+{
+    public static Command Create()
+    {
+        var payload = new Option<string>("--payload")
+        {
+            Description = "lr (31 kB), cnn (4.8 MB), resnet18 (46.8 MB), or a size such as 30MB.",
+            DefaultValueFactory = _ => "cnn",
+        };
+        var trainers = new Option<int>("--trainers") { DefaultValueFactory = _ => 5 };
+        var rounds = new Option<int>("--rounds")
+        {
+            Description = "Measured rounds, after one that is reported apart.", DefaultValueFactory = _ => 30,
+        };
+        var processes = new Option<int>("--processes")
+        {
+            Description = "Trainer processes at most; the trainers are dealt out to them.",
+            DefaultValueFactory = _ => 10,
+        };
+        var durability = new Option<string>("--durability")
+        {
+            Description = "majority: ACCEPTED means fsynced on two of three disks. No other is built.",
+            DefaultValueFactory = _ => "majority",
+        };
+        durability.AcceptOnlyFromAmong("majority");
+        var json = new Option<bool>("--json") { Description = "The figures as one JSON object, on the last line." };
+        var keep = new Option<bool>("--keep") { Description = "Keep the run's folder, with the logs." };
+        var command = new Command("round", "Round time of no-op rounds, from one model to the next.")
+        {
+            payload, trainers, rounds, processes, durability, json, keep,
+        };
+        command.SetAction(async (line, cancellation) =>
+        {
+            var plan = new RoundPlan(
+                Payload.Parse(line.GetValue(payload)!), line.GetValue(trainers), line.GetValue(rounds),
+                Math.Min(line.GetValue(processes), line.GetValue(trainers)), line.GetValue(durability)!);
+            var report = await new RoundBench(plan, line.GetValue(keep), TimeProvider.System).RunAsync(cancellation);
+            report.Print(Console.Out);
+            if (line.GetValue(json)) Console.WriteLine(report.ToJson());
+            return 0;
+        });
+        return command;
+    }
+}
+
+/// <summary>What one run of the round benchmark does.</summary>
+internal sealed record RoundPlan(Payload Payload, int Trainers, int Rounds, int Processes, string Durability);

@@ -1,0 +1,94 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace Quorate.Benchmarks;
+
+/// <summary>What a run of the round benchmark found, for people and as JSON.</summary>
+internal sealed class RoundReport
+{
+    private readonly RoundFigures _figures;
+    private readonly List<double> _rounds;
+    private readonly Dictionary<string, double> _phases;
+
+    /// <param name="opened">When each round was announced.</param>
+    /// <param name="frequency">Ticks a second.</param>
+    public RoundReport(
+        RoundFigures figures, IReadOnlyDictionary<int, long> opened, IReadOnlyList<AcceptedUpdate> accepted,
+        long frequency)
+    {
+        _figures = figures;
+        var missed = Enumerable.Range(1, figures.Plan.Rounds + 2).Where(round => !opened.ContainsKey(round)).ToList();
+        if (missed.Count > 0)
+            throw new InvalidOperationException($"Announcements were missed, of rounds {string.Join(", ", missed)}.");
+        FirstMs = Ms(opened[2] - opened[1]);
+        _rounds = [.. Enumerable.Range(2, figures.Plan.Rounds).Select(r => Ms(opened[r + 1] - opened[r]))];
+
+        var phases = accepted.Where(a => a.Round >= 2).GroupBy(a => a.Round).Select(round => (
+            Download: Ms((long)round.Average(a => a.Downloaded) - opened[round.Key]),
+            Train: round.Average(a => Ms(a.Trained - a.Downloaded)),
+            Upload: round.Average(a => Ms(a.Accepted - a.Trained)),
+            Close: Ms(opened[round.Key + 1] - round.Max(a => a.Accepted)))).ToList();
+        _phases = new()
+        {
+            ["announceAndDownload"] = Median(phases.Select(p => p.Download)),
+            ["rewriteAtTrainer"] = Median(phases.Select(p => p.Train)),
+            ["hashUploadRelayFsyncCommit"] = Median(phases.Select(p => p.Upload)),
+            ["averageAndPublish"] = Median(phases.Select(p => p.Close)),
+        };
+        double Ms(long ticks) => ticks * 1e3 / frequency;
+    }
+
+    public double FirstMs { get; }
+
+    public double MedianMs => Median(_rounds);
+
+    public void Print(TextWriter output)
+    {
+        var (plan, floors) = (_figures.Plan, _figures.Floors);
+        Line($"{plan.Trainers} x {plan.Payload.Name} ({plan.Payload.Bytes / 1e6:0.###} MB), {plan.Rounds} rounds, ");
+        Line($"  durability {plan.Durability}, 3 coordinators, {plan.Processes} trainer processes, load {_figures.Load}");
+        Line($"round       median {MedianMs:0.0} ms, min {_rounds.Min():0.0}, max {_rounds.Max():0.0}; first {FirstMs:0.0}");
+        foreach (var (name, ms) in _phases) Line($"  {name,-28} {ms,8:0.0} ms");
+        Line($"coordinators {_figures.CpuMsPerRound:0} ms of processor a round, {_figures.DiskBytesPerRound / 1e6:0.00} MB"
+            + $" to disk, {_figures.WireBytesPerRound / 1e6:0.00} MB over loopback (all of the machine)");
+        Line($"peak memory  leader {_figures.LeaderPeakMb:0} MB, followers {Join(_figures.FollowerPeaksMb)},"
+            + $" trainer processes {Join(_figures.TrainerPeaksMb)}");
+        Line($"ready        {_figures.ReadyMs:0} ms from a cold start to a leader with an open run");
+        Line($"floors       loopback {floors.LoopbackMBps:0} MB/s, round trip {floors.RoundTripUs:0} us, copy"
+            + $" {floors.CopyMBps:0} MB/s, SHA-256 {floors.Sha256MBps:0} MB/s, write {floors.WriteMBps:0} MB/s,"
+            + $" fsync {floors.FsyncMs:0.00} ms, this payload written and fsynced {floors.DurableFileMs:0.0} ms");
+        Line($"             a round is {MedianMs / floors.DurableFileMs:0.0} x one payload made durable and "
+            + $"{MedianMs / (plan.Payload.Bytes / 1e3 / floors.Sha256MBps * plan.Trainers):0.0} x all updates hashed once");
+
+        void Line(string text) => output.WriteLine(text);
+    }
+
+    /// <summary>One line. What is not measured is left out: fsyncs.</summary>
+    public string ToJson() => JsonSerializer.Serialize(new
+    {
+        payload = _figures.Plan.Payload.Name, bytes = _figures.Plan.Payload.Bytes, trainers = _figures.Plan.Trainers,
+        rounds = _figures.Plan.Rounds, durability = _figures.Plan.Durability, medianMs = Round(MedianMs),
+        minMs = Round(_rounds.Min()), maxMs = Round(_rounds.Max()), firstMs = Round(FirstMs),
+        cpuMsPerRound = Round(_figures.CpuMsPerRound),
+        peakRssMb = new
+        {
+            leader = Round(_figures.LeaderPeakMb), followers = _figures.FollowerPeaksMb.Select(Round),
+            trainers = _figures.TrainerPeaksMb.Select(Round),
+        },
+        wireBytesPerRound = _figures.WireBytesPerRound, diskBytesPerRound = _figures.DiskBytesPerRound,
+        phasesMs = _phases.ToDictionary(p => p.Key, p => Round(p.Value)), readyMs = Round(_figures.ReadyMs),
+        load = _figures.Load, floors = _figures.Floors,
+    });
+
+    private static string Join(IEnumerable<double> numbers) =>
+        string.Join(" ", numbers.Select(n => n.ToString("0", CultureInfo.InvariantCulture)));
+
+    private static double Round(double value) => Math.Round(value, 2);
+
+    private static double Median(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        if (sorted.Length == 0) return double.NaN;
+        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+    }
+}

@@ -1,0 +1,70 @@
+using System.Security.Cryptography;
+using Grpc.Core;
+using Quorate.Shared.Cluster;
+using Quorate.Shared.Protocol;
+
+namespace Quorate.Benchmarks;
+
+/// <summary>
+/// Attends the leader without ever joining and notes when each round is announced, on the machine's monotonic clock:
+/// the coordinators' own times have whole milliseconds only.
+/// </summary>
+internal sealed class RoundWatch(ClusterConnections cluster, TimeProvider time)
+{
+    private static readonly TimeSpan BeatEvery = TimeSpan.FromSeconds(1);
+
+    /// <summary>When each round was announced, by round.</summary>
+    public SortedDictionary<int, long> Opened { get; } = [];
+
+    /// <summary>Returns when the run has ended. <paramref name="announced"/> is told of each new round.</summary>
+    /// <exception cref="InvalidOperationException">The leader changed or the run failed: nothing to measure.</exception>
+    public async Task FollowAsync(int rounds, Action<int> announced, CancellationToken token)
+    {
+        var leader = await cluster.FindLeaderAsync(token)
+            ?? throw new InvalidOperationException("No coordinator leads.");
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(token);
+        using var call = leader.Federation.Attend(cancellationToken: ends.Token);
+        var beats = BeatAsync(call.RequestStream, ends.Token);
+        try
+        {
+            while (await call.ResponseStream.MoveNext(token))
+            {
+                long now = time.GetTimestamp();
+                var heard = call.ResponseStream.Current;
+                if (heard.Phase is RunPhase.Failed or RunPhase.Stopped)
+                    throw new InvalidOperationException($"The run ended: {heard.Phase}.");
+                // After the last round there is none to be announced: its end is the end of the measurement.
+                int round = heard.Phase is RunPhase.Scoring or RunPhase.Finished ? rounds + 1 : heard.Round;
+                if (heard.Phase is RunPhase.Preparing or RunPhase.Waiting || !Opened.TryAdd(round, now)) continue;
+                announced(round);
+                if (round == rounds + 1) return;
+            }
+            throw new InvalidOperationException("The leader ended the stream.");
+        }
+        finally
+        {
+            await ends.CancelAsync();
+            await beats;
+        }
+    }
+
+    private async Task BeatAsync(IClientStreamWriter<Heartbeat> stream, CancellationToken token)
+    {
+        var beat = new Heartbeat
+        {
+            Trainer = "watch", Incarnation = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1,
+        };
+        try
+        {
+            while (true)
+            {
+                await stream.WriteAsync(beat, token);
+                await Task.Delay(BeatEvery, time, token);
+            }
+        }
+        catch (Exception e) when (e is RpcException or OperationCanceledException or InvalidOperationException)
+        {
+            // The stream is over; its reader says why.
+        }
+    }
+}

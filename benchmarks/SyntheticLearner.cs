@@ -1,0 +1,69 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using Quorate.Rounds;
+using Quorate.Shared.Attending;
+using Quorate.Shared.Pt;
+using Quorate.Shared.Runs;
+
+namespace Quorate.Benchmarks;
+
+/// <summary>
+/// Learns nothing: reads every tensor of the model and returns the same values, but for one number in each block, so
+/// that no two trainers and no two rounds make the same bytes (content addressing would skip the work).
+/// </summary>
+internal sealed class SyntheticLearner(int trainer, TimeProvider time) : ILearner
+{
+    /// <summary>Every trainer's weight in the average, as in the benchmark's definition.</summary>
+    private const int ExamplesEach = 12_000;
+
+    private const int BlockBytes = 256 << 10;
+
+    public RunId? Run { get; private set; }
+
+    public long Examples => ExamplesEach;
+
+    /// <summary>When the model was here, and when the update was, in the clock's ticks.</summary>
+    public (int Round, long Downloaded, long Trained) Last { get; private set; }
+
+    public Task PrepareAsync(RunId run, RunFile file, CancellationToken token)
+    {
+        Run = run;
+        return Task.CompletedTask;
+    }
+
+    public LearnedFile Train(
+        RoundWork work, string model, string folder, Action<double> progress, CancellationToken token)
+    {
+        long downloaded = time.GetTimestamp();
+        string path = Path.Combine(folder, $"{work.Round}.pt");
+        byte[] block = ArrayPool<byte>.Shared.Rent(BlockBytes);
+        try
+        {
+            using var file = PtFile.Open(model);
+            using var output = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
+            using var writer = new PtWriter(output, file.Schema);
+            foreach (var tensor in file.Tensors)
+            {
+                for (long at = 0; at < tensor.Info.Bytes; at += BlockBytes)
+                {
+                    token.ThrowIfCancellationRequested();
+                    Span<byte> bytes = block.AsSpan(0, (int)Math.Min(BlockBytes, tensor.Info.Bytes - at));
+                    file.Read(tensor, at, bytes);
+                    BinaryPrimitives.WriteSingleLittleEndian(bytes, (0.001f * work.Round) + (0.00001f * trainer));
+                    writer.Write(bytes);
+                }
+            }
+            writer.Complete();
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(block);
+        }
+        Last = (work.Round, downloaded, time.GetTimestamp());
+        return new LearnedFile(path, ExamplesEach, double.NaN);
+    }
+
+    public void Dispose()
+    {
+    }
+}

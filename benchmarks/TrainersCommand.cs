@@ -1,0 +1,79 @@
+using System.CommandLine;
+using System.Security.Cryptography;
+using System.Text;
+using Quorate.Rounds;
+using Quorate.Shared.Attending;
+using Quorate.Shared.Cluster;
+using Quorate.Shared.Hosts;
+using Quorate.Shared.Processes;
+using Command = System.CommandLine.Command;
+
+namespace Quorate.Benchmarks;
+
+/// <summary>
+/// <c>trainers</c>: one process of synthetic trainers, with the client code of the real ones. Prints a line for each
+/// accepted update: <c>trainer round downloaded trained accepted</c>, times in ticks of the machine's monotonic clock.
+/// </summary>
+internal static class TrainersCommand
+{
+    public static Command Create()
+    {
+        var ids = new Option<int[]>("--ids") { Required = true, AllowMultipleArgumentsPerToken = true };
+        var hosts = new Option<string>("--hosts") { Required = true };
+        var work = new Option<string>("--work") { Required = true };
+        var command = new Command("trainers", "Synthetic trainers; started by the other commands.")
+        {
+            ids, hosts, work,
+        };
+        command.SetAction(async (line, cancellation) =>
+        {
+            using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            using var signals = new StopSignals(stopping);
+            var members = HostsFile.Load(line.GetValue(hosts)!);
+            try
+            {
+                await Task.WhenAll(line.GetValue(ids)!.Select(
+                    id => AttendAsync(id, members, Path.Combine(line.GetValue(work)!, $"{id}"), stopping.Token)));
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            {
+                // Told to stop.
+            }
+            return 0;
+        });
+        return command;
+    }
+
+    private static async Task AttendAsync(int id, HostsFile hosts, string work, CancellationToken token)
+    {
+        var time = TimeProvider.System;
+        var settings = new AttendSettings
+        {
+            Trainer = TrainerId.Parse($"t{id:D5}"), WorkDirectory = work, Once = true,
+        };
+        var presence = new Presence(
+            settings.Trainer, BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1);
+        var learner = new SyntheticLearner(id, time);
+        await using var lines = new AcceptedLines(id, learner, time);
+        var terminal = new Terminal(time, lines, $"{settings.Trainer}");
+        using var cluster = new ClusterConnections(hosts, time);
+        await using var worker = new RoundWorker(settings, cluster, learner, presence, terminal, time);
+        await new TrainerLoop(settings, cluster, worker, presence, terminal, time).RunAsync(token);
+    }
+
+    /// <summary>Takes a trainer's lines and notes when an update was accepted; all other lines go to stderr.</summary>
+    private sealed class AcceptedLines(int id, SyntheticLearner learner, TimeProvider time) : StringWriter
+    {
+        public override Encoding Encoding => Encoding.UTF8;
+
+        public override void WriteLine(string? value)
+        {
+            if (value is null || value.Contains("] trained round", StringComparison.Ordinal)) return;
+            long now = time.GetTimestamp();
+            var (round, downloaded, trained) = learner.Last;
+            if (value.EndsWith($"update of round {round} accepted", StringComparison.Ordinal))
+                Console.Out.WriteLine($"{id} {round} {downloaded} {trained} {now}");
+            else Console.Error.WriteLine(value);
+        }
+    }
+}
