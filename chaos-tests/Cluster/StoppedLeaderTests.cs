@@ -11,7 +11,7 @@ public sealed class StoppedLeaderTests(ITestOutputHelper output)
     [Fact]
     public async Task A_stopped_leader_is_replaced_and_steps_down_when_it_wakes()
     {
-        var run = new ChaosRun { Rounds = 8, Seed = 3 };
+        var run = new ChaosRun();
         string undisturbed = await Undisturbed.FinalModelAsync(run);
         await using var cluster = await ChaosCluster.StartAsync(run, TimeSpan.FromMilliseconds(150), "--verify");
         await cluster.WhenAsync(r => r.Phase == RunPhase.TrainingRound && r.Round >= 2, "round 2");
