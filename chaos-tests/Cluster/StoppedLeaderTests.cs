@@ -5,7 +5,9 @@ using Xunit.Abstractions;
 
 namespace Quorate.Chaos.Cluster;
 
-/// <summary>A leader that hangs is worse than one that died: its sockets are open, and it wakes up sure that it leads.</summary>
+/// <summary>
+/// A leader that hangs is worse than one that died: its sockets are open, and it wakes up sure that it leads.
+/// </summary>
 public sealed class StoppedLeaderTests(ITestOutputHelper output)
 {
     [Fact]
