@@ -10,7 +10,7 @@ public sealed class BitRotTests(ITestOutputHelper output)
     [Fact]
     public async Task Blobs_that_rot_on_a_follower_are_never_served_and_come_back_from_a_peer()
     {
-        var run = new ChaosRun { Rounds = 6, Seed = 4 };
+        var run = new ChaosRun();
         string undisturbed = await Undisturbed.FinalModelAsync(run);
         await using var cluster = await ChaosCluster.StartAsync(run, TimeSpan.FromMilliseconds(150), "--verify");
         await cluster.WhenAsync(r => r.Phase == RunPhase.TrainingRound && r.Round >= 4, "round 4");

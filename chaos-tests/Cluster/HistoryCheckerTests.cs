@@ -36,7 +36,8 @@ public sealed class HistoryCheckerTests
     [Fact]
     public void Another_model_or_a_missing_round_on_one_node_is_seen()
     {
-        Assert.NotEmpty(HistoryChecker.Differing([Good, new(1, [Good.Rounds[0], Good.Rounds[1] with { Model = "x" }])]));
+        var other = Good.Rounds[1] with { Model = "x" };
+        Assert.NotEmpty(HistoryChecker.Differing([Good, new(1, [Good.Rounds[0], other])]));
         Assert.NotEmpty(HistoryChecker.Differing([Good, new(1, [Good.Rounds[0]])]));
         Assert.NotEmpty(HistoryChecker.Differing([new(0, [Good.Rounds[1]])]));
     }

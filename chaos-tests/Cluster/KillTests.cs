@@ -56,7 +56,7 @@ public sealed class KillTests(ITestOutputHelper output)
     [Fact]
     public async Task A_follower_that_was_away_for_two_rounds_pulls_the_models_it_lacks_and_serves_them()
     {
-        var run = new ChaosRun { Rounds = 6, Seed = Seed };
+        var run = new ChaosRun();
         string undisturbed = await Undisturbed.FinalModelAsync(run);
         await using var cluster = await ChaosCluster.StartAsync(run, Pace);
         await cluster.WhenAsync(r => r.Phase == RunPhase.TrainingRound && r.Round >= 2, "round 2");

@@ -5,13 +5,15 @@ using Xunit.Abstractions;
 
 namespace Quorate.Chaos.Cluster;
 
-/// <summary>A leader that hangs is worse than one that died: its sockets are open, and it wakes up sure that it leads.</summary>
+/// <summary>
+/// A leader that hangs is worse than one that died: its sockets are open, and it wakes up sure that it leads.
+/// </summary>
 public sealed class StoppedLeaderTests(ITestOutputHelper output)
 {
     [Fact]
     public async Task A_stopped_leader_is_replaced_and_steps_down_when_it_wakes()
     {
-        var run = new ChaosRun { Rounds = 8, Seed = 3 };
+        var run = new ChaosRun();
         string undisturbed = await Undisturbed.FinalModelAsync(run);
         await using var cluster = await ChaosCluster.StartAsync(run, TimeSpan.FromMilliseconds(150), "--verify");
         await cluster.WhenAsync(r => r.Phase == RunPhase.TrainingRound && r.Round >= 2, "round 2");

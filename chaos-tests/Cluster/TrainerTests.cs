@@ -12,7 +12,7 @@ public sealed class TrainerTests(ITestOutputHelper output)
     [Fact]
     public async Task A_trainer_killed_in_a_round_returns_under_its_id_and_the_run_ends_the_same()
     {
-        var run = new ChaosRun { Rounds = 4, Seed = 5 };
+        var run = new ChaosRun();
         string undisturbed = await Undisturbed.FinalModelAsync(run);
         await using var cluster = await ChaosCluster.StartAsync(run, Pace);
         var victim = cluster.Trainers[1];
@@ -27,7 +27,7 @@ public sealed class TrainerTests(ITestOutputHelper output)
     [Fact]
     public async Task A_run_below_its_threshold_pauses_names_who_is_missing_and_goes_on_when_they_are_back()
     {
-        var run = new ChaosRun { Rounds = 4, Seed = 5 };
+        var run = new ChaosRun();
         string undisturbed = await Undisturbed.FinalModelAsync(run);
         await using var cluster = await ChaosCluster.StartAsync(run, Pace, "--lease-seconds", "2");
         var victim = cluster.Trainers[2];

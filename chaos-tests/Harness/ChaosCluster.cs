@@ -201,6 +201,6 @@ internal sealed class ChaosCluster : IAsyncDisposable
             new RetryRules { Attempts = 30 }, TimeProvider.System);
         using var bound = new CancellationTokenSource(Patience);
         var reply = await upload.SendAsync(header, path, null, bound.Token);
-        Assert.True(reply.Verdict is Shared.Protocol.Verdict.Accepted or Shared.Protocol.Verdict.Duplicate, reply.Reason);
+        Assert.True(reply.Verdict is Verdict.Accepted or Verdict.Duplicate, reply.Reason);
     }
 }

@@ -14,12 +14,11 @@ internal sealed record ChaosRun
     public int Rounds { get; init; } = 6;
     public int Trainers { get; init; } = 3;
 
-    /// <summary>Updates without which no round closes; 0: all trainers'. Below that the accepted sets may differ.</summary>
-    public int MinResults { get; init; }
-
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>Closed rounds whose updates stay listed and stored; -1: all of them, so that all can be checked.</summary>
+    /// <summary>
+    /// Closed rounds whose updates stay listed and stored; -1: all of them, so that all can be checked.
+    /// </summary>
     public int KeepUpdateRounds { get; init; } = -1;
 
     public int Tensors { get; init; } = 5;
@@ -30,7 +29,7 @@ internal sealed record ChaosRun
     public string Json => $$"""
         {
           "name": "{{Name}}", "rounds": {{Rounds}}, "minTrainers": {{Trainers}},
-          "minResults": {{(MinResults == 0 ? Trainers : MinResults)}}, "deadlineSeconds": 600, "graceSeconds": 0,
+          "minResults": {{Trainers}}, "deadlineSeconds": 600, "graceSeconds": 0,
           "keepUpdateRounds": {{(KeepUpdateRounds < 0 ? Rounds : KeepUpdateRounds)}}, "keepModels": {{Rounds + 1}},
           "seed": {{Seed}}
         }

@@ -2,7 +2,9 @@ using Quorate.Shared.Protocol;
 
 namespace Quorate.Chaos.Harness;
 
-/// <summary>What a node says that was counted: by round, each trainer and its update's SHA-256; and the model made.</summary>
+/// <summary>
+/// What a node says that was counted: by round, each trainer and its update's SHA-256; and the model made.
+/// </summary>
 internal sealed record History(int Node, IReadOnlyList<CountedRound> Rounds)
 {
     public static History Of(StatusReply status) => new(
@@ -59,7 +61,8 @@ internal static class HistoryChecker
         foreach (var history in histories)
         {
             if (!history.Rounds.Select(round => round.Round).SequenceEqual(Enumerable.Range(0, history.Rounds.Count)))
-                violations.Add($"Node {history.Node} has the rounds {string.Join(", ", history.Rounds.Select(r => r.Round))}.");
+                violations.Add(
+                    $"Node {history.Node} has the rounds {string.Join(", ", history.Rounds.Select(r => r.Round))}.");
             if (!history.Rounds.Select(round => round.Model).SequenceEqual(histories[0].Rounds.Select(r => r.Model)))
                 violations.Add($"Nodes {histories[0].Node} and {history.Node} have different models.");
         }

@@ -6,7 +6,9 @@ using Quorate.Shared.Runs;
 
 namespace Quorate.Chaos.Harness;
 
-/// <summary>Learning that is arithmetic: see <see cref="ChaosRun.WriteUpdate"/>. Everything around it is real.</summary>
+/// <summary>
+/// Learning that is arithmetic: see <see cref="ChaosRun.WriteUpdate"/>. Everything around it is real.
+/// </summary>
 internal sealed class SyntheticLearner(ChaosRun run, string trainer, TimeSpan pace, TrainerRecord record) : ILearner
 {
     public RunId? Run { get; private set; }
@@ -48,7 +50,9 @@ internal sealed class TrainerRecord(string trainer)
 
     public string Trainer => trainer;
 
-    /// <summary>Rounds whose update was answered ACCEPTED or DUPLICATE, with the node attended then and the moment.</summary>
+    /// <summary>
+    /// Rounds whose update was answered ACCEPTED or DUPLICATE, with the node attended then and the moment.
+    /// </summary>
     public ConcurrentQueue<Answer> Safe { get; } = new();
 
     /// <summary>Lines no healthy run says: updates refused or stale, transfers given up.</summary>

@@ -50,7 +50,8 @@ internal static class Verdicts
             {
                 var given = await CopiesAsync(cluster, blob, copies);
                 if (given.Any(sha256 => sha256 is not null && sha256 != blob))
-                    violations.Add($"Blob {blob} of round {round.Round} came with other bytes: {string.Join(", ", given)}.");
+                    violations.Add(
+                        $"Blob {blob} of round {round.Round} came with other bytes: {string.Join(", ", given)}.");
                 if (given.Count(sha256 => sha256 == blob) < copies)
                     violations.Add($"Blob {blob} of round {round.Round} is on fewer than {copies} nodes.");
             }
@@ -58,7 +59,9 @@ internal static class Verdicts
         return violations;
     }
 
-    /// <summary>What each node gives; a node that was away may still be pulling, so a lack is asked for again.</summary>
+    /// <summary>
+    /// What each node gives; a node that was away may still be pulling, so a lack is asked for again.
+    /// </summary>
     private static async Task<string?[]> CopiesAsync(ChaosCluster cluster, string blob, int copies)
     {
         for (int tries = 0; ; tries++)

@@ -47,6 +47,9 @@ public sealed partial class BlobStore : IDisposable
         }
     }
 
+    /// <summary>A blob that lay here turned out bad and is gone. On the thread that found it; must not block.</summary>
+    public event Action? FoundBad;
+
     /// <summary>
     /// Where a blob lies or would lie. Reading it by this path skips verification: ask <see cref="HasAsync"/> first.
     /// </summary>
@@ -205,6 +208,7 @@ public sealed partial class BlobStore : IDisposable
         if (Hash(file) != hash)
         {
             Quarantine(hash, PathOf(hash), "wrong SHA-256");
+            FoundBad?.Invoke();
             return false;
         }
         // Its name may stem from a rename just before a crash, or just now by another thread: durable before told.

@@ -35,6 +35,7 @@ public sealed class Puller(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        store.FoundBad += Wake;
         while (!stoppingToken.IsCancellationRequested)
         {
             Volatile.Write(ref _wake, NewWake());

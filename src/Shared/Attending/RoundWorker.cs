@@ -28,12 +28,24 @@ public sealed class RoundWorker(
     private RoundWork? _settled;
     private volatile Announcement? _latest;
     private volatile NodeConnection? _leader;
+    private volatile CancellationTokenSource _reign = new();
 
-    /// <summary>The leader this trainer attends; uploads go there.</summary>
+    /// <summary>
+    /// The leader this trainer attends; uploads go there. One that hangs would hold an upload for as long as its
+    /// patience lasts, so with another leader the attempt under way ends, and the next begins at once.
+    /// </summary>
     public NodeConnection? Leader
     {
         get => _leader;
-        set => _leader = value;
+        set
+        {
+            if (value == _leader) return;
+            var ended = _reign;
+            // In this order: whoever sees the new reign sees its leader.
+            _leader = value;
+            _reign = new CancellationTokenSource();
+            ended.Cancel();
+        }
     }
 
     /// <summary>The run whose data is loaded.</summary>
@@ -171,12 +183,25 @@ public sealed class RoundWorker(
             async () =>
             {
                 presence.Set(Activity.Uploading, update.Work.Round, 0);
-                var reply = await upload.SendAsync(
-                    header, update.Path, sent =>
-                        presence.Set(Activity.Uploading, update.Work.Round, (double)sent / update.Length), token);
-                return Settles(reply, update.Work);
+                while (true)
+                {
+                    using var reign = CancellationTokenSource.CreateLinkedTokenSource(token, _reign.Token);
+                    try
+                    {
+                        var reply = await upload.SendAsync(header, update.Path, Sent, reign.Token);
+                        return Settles(reply, update.Work);
+                    }
+                    catch (OperationCanceledException) when (
+                        reign.IsCancellationRequested && !token.IsCancellationRequested)
+                    {
+                        // Another leader is attended now: it is sent there what it lacks.
+                    }
+                }
             },
             token);
+
+        void Sent(long bytes) =>
+            presence.Set(Activity.Uploading, update.Work.Round, (double)bytes / update.Length);
     }
 
     /// <summary>

@@ -110,9 +110,10 @@ public sealed class TrainerLoop(
             do await stream.WriteAsync(presence.ToHeartbeat(worker.Run?.ToString() ?? ""), token);
             while (await tick.WaitForNextTickAsync(token));
         }
-        catch (Exception e) when (e is RpcException or OperationCanceledException or InvalidOperationException)
+        catch (Exception e) when (
+            e is RpcException or OperationCanceledException or InvalidOperationException or IOException)
         {
-            // The stream is over; its reader says why.
+            // The stream is over (a connection that breaks under a write is an IOException); its reader says why.
         }
     }
 }
