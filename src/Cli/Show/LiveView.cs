@@ -9,7 +9,12 @@ internal sealed class LiveView(IAnsiConsole console, LiveDisplayContext live) : 
 {
     private const int BarWidth = 30;
 
-    public void Line(string text, Tone tone) => console.MarkupLine($"[{Style(tone)}]{Markup.Escape(text)}[/]");
+    /// <summary>
+    /// The line lands where the live part began a moment ago, and what is longer there would stick out behind it: hence
+    /// the blanks up to the terminal's edge.
+    /// </summary>
+    public void Line(string text, Tone tone) =>
+        console.MarkupLine($"[{Style(tone)}]{Markup.Escape(text.PadRight(console.Profile.Width - 1))}[/]");
 
     public void Show(Snapshot snapshot) => live.UpdateTarget(Draw(snapshot));
 
