@@ -54,11 +54,12 @@ internal sealed class RoundBench(RoundPlan plan, bool keep, TimeProvider time)
             for (int p = 0; p < plan.Processes; p++) processes.Add(StartTrainers(folder, p, hostsPath));
             var figures = new RoundFigures(plan, floors, readyMs, [.. hosts.Nodes.Select(node => node.Id)], leader.Id);
             var watch = new RoundWatch(cluster, time);
-            await watch.FollowAsync(plan.Rounds + 1, round =>
+            await watch.FollowAsync(plan.RoundsInAll, round =>
             {
-                // Round 1 is reported apart; from round 2 on all counters run.
-                if (round == 2) figures.Begin(coordinators);
-                if (round == plan.Rounds + 2) figures.End(coordinators, processes[coordinators.Count..]);
+                // The counters run over the measured rounds alone.
+                var trainers = processes[coordinators.Count..];
+                if (round == plan.WarmUp + 1) figures.Begin(coordinators, trainers);
+                if (round == plan.RoundsInAll + 1) figures.End(coordinators, trainers);
             }, token);
             var accepted = ReadAccepted(folder);
             return new RoundReport(figures, watch.Opened, accepted, time.TimestampFrequency);
@@ -118,7 +119,7 @@ internal sealed class RoundBench(RoundPlan plan, bool keep, TimeProvider time)
     private string RunJson() =>
         $$"""
         {
-          "name": "bench", "rounds": {{plan.Rounds + 1}}, "minTrainers": {{plan.Trainers}},
+          "name": "bench", "rounds": {{plan.RoundsInAll}}, "minTrainers": {{plan.Trainers}},
           "minResults": {{plan.Trainers}}, "deadlineSeconds": 600, "keepUpdateRounds": 0, "keepModels": 2, "seed": 1
         }
         """;

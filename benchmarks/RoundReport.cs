@@ -17,13 +17,15 @@ internal sealed class RoundReport
         long frequency)
     {
         _figures = figures;
-        var missed = Enumerable.Range(1, figures.Plan.Rounds + 2).Where(round => !opened.ContainsKey(round)).ToList();
+        var missed = Enumerable.Range(1, figures.Plan.RoundsInAll + 1).Where(round => !opened.ContainsKey(round)).ToList();
         if (missed.Count > 0)
             throw new InvalidOperationException($"Announcements were missed, of rounds {string.Join(", ", missed)}.");
         FirstMs = Ms(opened[2] - opened[1]);
-        _rounds = [.. Enumerable.Range(2, figures.Plan.Rounds).Select(r => Ms(opened[r + 1] - opened[r]))];
+        WarmUpMs = Median(Enumerable.Range(1, figures.Plan.WarmUp).Select(r => Ms(opened[r + 1] - opened[r])));
+        _rounds = [.. Enumerable.Range(figures.Plan.WarmUp + 1, figures.Plan.Rounds)
+            .Select(r => Ms(opened[r + 1] - opened[r]))];
 
-        var phases = accepted.Where(a => a.Round >= 2).GroupBy(a => a.Round).Select(round => (
+        var phases = accepted.Where(a => a.Round > figures.Plan.WarmUp).GroupBy(a => a.Round).Select(round => (
             Download: Ms((long)round.Average(a => a.Downloaded) - opened[round.Key]),
             Train: round.Average(a => Ms(a.Trained - a.Downloaded)),
             Upload: round.Average(a => Ms(a.Accepted - a.Trained)),
@@ -40,6 +42,9 @@ internal sealed class RoundReport
 
     public double FirstMs { get; }
 
+    /// <summary>Median of the rounds before the measured ones, the first included.</summary>
+    public double WarmUpMs { get; }
+
     public double MedianMs => Median(_rounds);
 
     public void Print(TextWriter output)
@@ -47,9 +52,12 @@ internal sealed class RoundReport
         var (plan, floors) = (_figures.Plan, _figures.Floors);
         Line($"{plan.Trainers} x {plan.Payload.Name} ({plan.Payload.Bytes / 1e6:0.###} MB), {plan.Rounds} rounds, ");
         Line($"  durability {plan.Durability}, 3 coordinators, {plan.Processes} trainer processes, load {_figures.Load}");
-        Line($"round       median {MedianMs:0.0} ms, min {_rounds.Min():0.0}, max {_rounds.Max():0.0}; first {FirstMs:0.0}");
+        Line($"round       median {MedianMs:0.0} ms, min {_rounds.Min():0.0}, max {_rounds.Max():0.0}; first {FirstMs:0.0},"
+            + $" median of {plan.WarmUp} before {WarmUpMs:0.0}");
         foreach (var (name, ms) in _phases) Line($"  {name,-28} {ms,8:0.0} ms");
-        Line($"coordinators {_figures.CpuMsPerRound:0} ms of processor a round, {_figures.DiskBytesPerRound / 1e6:0.00} MB"
+        Line($"processor    {_figures.CpuMsPerRound:0} ms a round in coordinators, {_figures.TrainersCpuMsPerRound:0} ms in"
+            + " trainers");
+        Line($"bytes        {_figures.DiskBytesPerRound / 1e6:0.00} MB"
             + $" to disk, {_figures.WireBytesPerRound / 1e6:0.00} MB over loopback (all of the machine)");
         Line($"peak memory  leader {_figures.LeaderPeakMb:0} MB, followers {Join(_figures.FollowerPeaksMb)},"
             + $" trainer processes {Join(_figures.TrainerPeaksMb)}");
@@ -68,8 +76,10 @@ internal sealed class RoundReport
     {
         payload = _figures.Plan.Payload.Name, bytes = _figures.Plan.Payload.Bytes, trainers = _figures.Plan.Trainers,
         rounds = _figures.Plan.Rounds, durability = _figures.Plan.Durability, medianMs = Round(MedianMs),
-        minMs = Round(_rounds.Min()), maxMs = Round(_rounds.Max()), firstMs = Round(FirstMs),
+        minMs = Round(_rounds.Min()), maxMs = Round(_rounds.Max()), firstMs = Round(FirstMs), warmUpMs = Round(WarmUpMs),
+        warmUpRounds = _figures.Plan.WarmUp,
         cpuMsPerRound = Round(_figures.CpuMsPerRound),
+        trainersCpuMsPerRound = Round(_figures.TrainersCpuMsPerRound),
         peakRssMb = new
         {
             leader = Round(_figures.LeaderPeakMb), followers = _figures.FollowerPeaksMb.Select(Round),
