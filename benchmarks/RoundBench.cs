@@ -62,7 +62,7 @@ internal sealed class RoundBench(RoundPlan plan, bool keep, TimeProvider time)
                 if (round == plan.RoundsInAll + 1) figures.End(coordinators, trainers);
             }, token);
             var accepted = ReadAccepted(folder);
-            return new RoundReport(figures, watch.Opened, accepted, time.TimestampFrequency);
+            return new RoundReport(figures, watch, accepted, time.TimestampFrequency);
         }
         finally
         {

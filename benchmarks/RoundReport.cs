@@ -10,22 +10,20 @@ internal sealed class RoundReport
     private readonly List<double> _rounds;
     private readonly Dictionary<string, double> _phases;
 
-    /// <param name="opened">When each round was announced.</param>
     /// <param name="frequency">Ticks a second.</param>
     public RoundReport(
-        RoundFigures figures, IReadOnlyDictionary<int, long> opened, IReadOnlyList<AcceptedUpdate> accepted,
-        long frequency)
+        RoundFigures figures, RoundWatch watch, IReadOnlyList<AcceptedUpdate> accepted, long frequency)
     {
         _figures = figures;
-        var missed = Enumerable.Range(1, figures.Plan.RoundsInAll + 1).Where(round => !opened.ContainsKey(round)).ToList();
-        if (missed.Count > 0)
-            throw new InvalidOperationException($"Announcements were missed, of rounds {string.Join(", ", missed)}.");
-        FirstMs = Ms(opened[2] - opened[1]);
-        WarmUpMs = Median(Enumerable.Range(1, figures.Plan.WarmUp).Select(r => Ms(opened[r + 1] - opened[r])));
-        _rounds = [.. Enumerable.Range(figures.Plan.WarmUp + 1, figures.Plan.Rounds)
-            .Select(r => Ms(opened[r + 1] - opened[r]))];
+        LeadersLost = watch.LeadersLost;
+        var opened = watch.Opened;
+        FirstMs = TimesOf(1, 1).FirstOrDefault(double.NaN);
+        WarmUpMs = Median(TimesOf(1, figures.Plan.WarmUp));
+        _rounds = [.. TimesOf(figures.Plan.WarmUp + 1, figures.Plan.Rounds)];
+        if (_rounds.Count == 0)
+            throw new InvalidOperationException("No round could be timed: the cluster had no leader most of the time.");
 
-        var phases = accepted.Where(a => a.Round > figures.Plan.WarmUp).GroupBy(a => a.Round).Select(round => (
+        var phases = accepted.Where(a => a.Round > figures.Plan.WarmUp && IsTimed(a.Round)).GroupBy(a => a.Round).Select(round => (
             Download: Ms((long)round.Average(a => a.Downloaded) - opened[round.Key]),
             Train: round.Average(a => Ms(a.Trained - a.Downloaded)),
             Upload: round.Average(a => Ms(a.Accepted - a.Trained)),
@@ -37,10 +35,17 @@ internal sealed class RoundReport
             ["hashUploadRelayFsyncCommit"] = Median(phases.Select(p => p.Upload)),
             ["averageAndPublish"] = Median(phases.Select(p => p.Close)),
         };
+        // A round whose announcement was missed, because the leader changed, is not timed.
+        bool IsTimed(int round) => opened.ContainsKey(round) && opened.ContainsKey(round + 1);
+        IEnumerable<double> TimesOf(int first, int count) => Enumerable.Range(first, count).Where(IsTimed)
+            .Select(r => Ms(opened[r + 1] - opened[r]));
         double Ms(long ticks) => ticks * 1e3 / frequency;
     }
 
     public double FirstMs { get; }
+
+    /// <inheritdoc cref="RoundWatch.LeadersLost"/>
+    public int LeadersLost { get; }
 
     /// <summary>Median of the rounds before the measured ones, the first included.</summary>
     public double WarmUpMs { get; }
@@ -51,7 +56,8 @@ internal sealed class RoundReport
     {
         var (plan, floors) = (_figures.Plan, _figures.Floors);
         Line($"{plan.Trainers} x {plan.Payload.Name} ({plan.Payload.Bytes / 1e6:0.###} MB), {plan.Rounds} rounds, ");
-        Line($"  durability {plan.Durability}, 3 coordinators, {plan.Processes} trainer processes, load {_figures.Load}");
+        Line($"  durability {plan.Durability}, 3 coordinators, {plan.Processes} trainer processes, load {_figures.Load},"
+            + $" leaders lost {LeadersLost}, rounds timed {_rounds.Count}");
         Line($"round       median {MedianMs:0.0} ms, min {_rounds.Min():0.0}, max {_rounds.Max():0.0}; first {FirstMs:0.0},"
             + $" median of {plan.WarmUp} before {WarmUpMs:0.0}");
         foreach (var (name, ms) in _phases) Line($"  {name,-28} {ms,8:0.0} ms");
@@ -87,7 +93,7 @@ internal sealed class RoundReport
         },
         wireBytesPerRound = _figures.WireBytesPerRound, diskBytesPerRound = _figures.DiskBytesPerRound,
         phasesMs = _phases.ToDictionary(p => p.Key, p => Round(p.Value)), readyMs = Round(_figures.ReadyMs),
-        load = _figures.Load, floors = _figures.Floors,
+        load = _figures.Load, leadersLost = LeadersLost, floors = _figures.Floors,
     });
 
     private static string Join(IEnumerable<double> numbers) =>
