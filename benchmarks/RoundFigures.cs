@@ -26,7 +26,9 @@ internal sealed class RoundFigures(
     public IReadOnlyList<double> FollowerPeaksMb { get; private set; } = [];
     public IReadOnlyList<double> TrainerPeaksMb { get; private set; } = [];
 
-    /// <summary>Processes waiting for the machine's cores, averaged over a minute, when the measurement ended.</summary>
+    /// <summary>
+    /// Processes waiting for the machine's cores, averaged over a minute, when the measurement ended.
+    /// </summary>
     public double Load { get; private set; }
 
     public void Begin(IReadOnlyList<BenchProcess> coordinators, IReadOnlyList<BenchProcess> trainers)
@@ -51,7 +53,8 @@ internal sealed class RoundFigures(
 
     private static long LoopbackBytes()
     {
-        string line = File.ReadLines("/proc/net/dev").First(l => l.TrimStart().StartsWith("lo:", StringComparison.Ordinal));
+        string line = File.ReadLines("/proc/net/dev").Select(l => l.Trim())
+            .First(l => l.StartsWith("lo:", StringComparison.Ordinal));
         return long.Parse(
             line.Split(':')[1].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], CultureInfo.InvariantCulture);
     }

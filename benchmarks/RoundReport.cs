@@ -23,7 +23,8 @@ internal sealed class RoundReport
         if (_rounds.Count == 0)
             throw new InvalidOperationException("No round could be timed: the cluster had no leader most of the time.");
 
-        var phases = accepted.Where(a => a.Round > figures.Plan.WarmUp && IsTimed(a.Round)).GroupBy(a => a.Round).Select(round => (
+        var phases = accepted.Where(a => a.Round > figures.Plan.WarmUp && IsTimed(a.Round)).GroupBy(a => a.Round)
+            .Select(round => (
             Download: Ms((long)round.Average(a => a.Downloaded) - opened[round.Key]),
             Train: round.Average(a => Ms(a.Trained - a.Downloaded)),
             Upload: round.Average(a => Ms(a.Accepted - a.Trained)),
@@ -56,13 +57,13 @@ internal sealed class RoundReport
     {
         var (plan, floors) = (_figures.Plan, _figures.Floors);
         Line($"{plan.Trainers} x {plan.Payload.Name} ({plan.Payload.Bytes / 1e6:0.###} MB), {plan.Rounds} rounds, ");
-        Line($"  durability {plan.Durability}, 3 coordinators, {plan.Processes} trainer processes, load {_figures.Load},"
-            + $" leaders lost {LeadersLost}, rounds timed {_rounds.Count}");
-        Line($"round       median {MedianMs:0.0} ms, min {_rounds.Min():0.0}, max {_rounds.Max():0.0}; first {FirstMs:0.0},"
-            + $" median of {plan.WarmUp} before {WarmUpMs:0.0}");
+        Line($"  durability {plan.Durability}, 3 coordinators, {plan.Processes} trainer processes,"
+            + $" load {_figures.Load}, leaders lost {LeadersLost}, rounds timed {_rounds.Count}");
+        Line($"round       median {MedianMs:0.0} ms, min {_rounds.Min():0.0}, max {_rounds.Max():0.0};"
+            + $" first {FirstMs:0.0}, median of {plan.WarmUp} before {WarmUpMs:0.0}");
         foreach (var (name, ms) in _phases) Line($"  {name,-28} {ms,8:0.0} ms");
-        Line($"processor    {_figures.CpuMsPerRound:0} ms a round in coordinators, {_figures.TrainersCpuMsPerRound:0} ms in"
-            + " trainers");
+        Line($"processor    {_figures.CpuMsPerRound:0} ms a round in coordinators,"
+            + $" {_figures.TrainersCpuMsPerRound:0} ms in trainers");
         Line($"bytes        {_figures.DiskBytesPerRound / 1e6:0.00} MB"
             + $" to disk, {_figures.WireBytesPerRound / 1e6:0.00} MB over loopback (all of the machine)");
         Line($"peak memory  leader {_figures.LeaderPeakMb:0} MB, followers {Join(_figures.FollowerPeaksMb)},"
@@ -72,7 +73,7 @@ internal sealed class RoundReport
             + $" {floors.CopyMBps:0} MB/s, SHA-256 {floors.Sha256MBps:0} MB/s, write {floors.WriteMBps:0} MB/s,"
             + $" fsync {floors.FsyncMs:0.00} ms, this payload written and fsynced {floors.DurableFileMs:0.0} ms");
         Line($"             a round is {MedianMs / floors.DurableFileMs:0.0} x one payload made durable and "
-            + $"{MedianMs / (plan.Payload.Bytes / 1e3 / floors.Sha256MBps * plan.Trainers):0.0} x all updates hashed once");
+            + $"{MedianMs / (plan.Payload.Bytes / 1e3 / floors.Sha256MBps * plan.Trainers):0.0} x all updates hashed");
 
         void Line(string text) => output.WriteLine(text);
     }
@@ -82,7 +83,8 @@ internal sealed class RoundReport
     {
         payload = _figures.Plan.Payload.Name, bytes = _figures.Plan.Payload.Bytes, trainers = _figures.Plan.Trainers,
         rounds = _figures.Plan.Rounds, durability = _figures.Plan.Durability, medianMs = Round(MedianMs),
-        minMs = Round(_rounds.Min()), maxMs = Round(_rounds.Max()), firstMs = Round(FirstMs), warmUpMs = Round(WarmUpMs),
+        minMs = Round(_rounds.Min()), maxMs = Round(_rounds.Max()),
+        firstMs = Round(FirstMs), warmUpMs = Round(WarmUpMs),
         warmUpRounds = _figures.Plan.WarmUp,
         cpuMsPerRound = Round(_figures.CpuMsPerRound),
         trainersCpuMsPerRound = Round(_figures.TrainersCpuMsPerRound),

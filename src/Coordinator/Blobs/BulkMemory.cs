@@ -14,8 +14,8 @@ internal sealed class BulkMemory : MemoryPool<byte>
     /// <summary>Two HTTP/2 frames of the usual size and their headers.</summary>
     internal const int BlockBytes = 32 * 1024 + 512;
 
-    /// <summary>16 MB: the stream windows of sixty uploads at once.</summary>
-    private const int KeptMax = 512;
+    /// <summary>4 MB: more are in use at once only for moments.</summary>
+    private const int KeptMax = 128;
 
     private readonly ConcurrentQueue<byte[]> _free = new();
     private int _kept;
