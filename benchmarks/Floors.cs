@@ -4,7 +4,9 @@ using System.Security.Cryptography;
 
 namespace Quorate.Benchmarks;
 
-/// <summary>What this machine can do at this moment, in this process family: figures are read as multiples of it.</summary>
+/// <summary>
+/// What this machine can do at this moment, in this process family: figures are read as multiples of it.
+/// </summary>
 internal sealed record Floors(
     double LoopbackMBps, double RoundTripUs, double CopyMBps, double Sha256MBps, double WriteMBps, double FsyncMs,
     double DurableFileMs)
@@ -12,20 +14,27 @@ internal sealed record Floors(
     private const int Bytes = 32 << 20;
     private const int Repeats = 5;
 
-    public static async Task<Floors> MeasureAsync(string folder, long payload, TimeProvider time, CancellationToken token)
+    public static async Task<Floors> MeasureAsync(
+        string folder, long payload, TimeProvider time, CancellationToken token)
     {
         byte[] from = new byte[Bytes], to = new byte[Bytes];
         RandomNumberGenerator.Fill(from);
         string path = Path.Combine(folder, "floor");
-        double copy = await MedianAsync(() => { from.CopyTo(to, 0); return Task.CompletedTask; });
-        double sha = await MedianAsync(() => { SHA256.HashData(from); return Task.CompletedTask; });
-        double write = await MedianAsync(() => { File.WriteAllBytes(path, from); return Task.CompletedTask; });
+        double copy = Median(() => from.CopyTo(to, 0));
+        double sha = Median(() => SHA256.HashData(from));
+        double write = Median(() => File.WriteAllBytes(path, from));
         byte[] whole = from.AsSpan(0, (int)Math.Min(Bytes, payload)).ToArray();
-        double durable = await MedianAsync(() => { Durably(path, whole, payload); return Task.CompletedTask; });
-        double fsync = await MedianAsync(() => { Durably(path, whole.AsSpan(0, 1).ToArray(), 1); return Task.CompletedTask; });
+        double durable = Median(() => Durably(path, whole, payload));
+        double fsync = Median(() => Durably(path, [1], 1));
         File.Delete(path);
         var (loopback, roundTrip) = await LoopbackAsync(from, MedianAsync, token);
         return new Floors(Rate(loopback), roundTrip * 1e3, Rate(copy), Rate(sha), Rate(write), fsync, durable);
+
+        double Median(Action work) => MedianAsync(() =>
+        {
+            work();
+            return Task.CompletedTask;
+        }).GetAwaiter().GetResult();
 
         async Task<double> MedianAsync(Func<Task> work)
         {

@@ -54,14 +54,15 @@ internal sealed class RoundBench(RoundPlan plan, bool keep, TimeProvider time)
             for (int p = 0; p < plan.Processes; p++) processes.Add(StartTrainers(folder, p, hostsPath));
             var figures = new RoundFigures(plan, floors, readyMs, [.. hosts.Nodes.Select(node => node.Id)], leader.Id);
             var watch = new RoundWatch(cluster, time);
-            await watch.FollowAsync(plan.Rounds + 1, round =>
+            await watch.FollowAsync(plan.RoundsInAll, round =>
             {
-                // Round 1 is reported apart; from round 2 on all counters run.
-                if (round == 2) figures.Begin(coordinators);
-                if (round == plan.Rounds + 2) figures.End(coordinators, processes[coordinators.Count..]);
+                // The counters run over the measured rounds alone.
+                var trainers = processes[coordinators.Count..];
+                if (round == plan.WarmUp + 1) figures.Begin(coordinators, trainers);
+                if (round == plan.RoundsInAll + 1) figures.End(coordinators, trainers);
             }, token);
             var accepted = ReadAccepted(folder);
-            return new RoundReport(figures, watch.Opened, accepted, time.TimestampFrequency);
+            return new RoundReport(figures, watch, accepted, time.TimestampFrequency);
         }
         finally
         {
@@ -100,11 +101,18 @@ internal sealed class RoundBench(RoundPlan plan, bool keep, TimeProvider time)
             throw new InvalidOperationException($"The seed model was refused: {reply.Reason}");
     }
 
-    private static BenchProcess StartNode(string folder, int id, string hosts, string run) => BenchProcess.Start(
+    /// <summary>
+    /// Blobs that nothing names any more are deleted during the run only where they would fill the disk: a file system
+    /// that is deleting is slow at creating.
+    /// </summary>
+    private string CollectAfter =>
+        plan.Payload.Bytes * plan.Trainers * plan.RoundsInAll * 3 > 8_000_000_000 ? "20" : "600";
+
+    private BenchProcess StartNode(string folder, int id, string hosts, string run) => BenchProcess.Start(
         $"node {id}", Path.Combine(folder, $"node-{id}.log"),
         Path.Combine(Bin, "Coordinator", "release", "Quorate.Coordinator.dll"),
         "--id", $"{id}", "--hosts", hosts, "--run", run, "--data", Path.Combine(folder, $"node-{id}"),
-        "--trainer", "none", "--collect-after-seconds", "20");
+        "--trainer", "none", "--collect-after-seconds", CollectAfter);
 
     private BenchProcess StartTrainers(string folder, int process, string hosts) => BenchProcess.Start(
         $"trainers {process}", Path.Combine(folder, $"trainers-{process}.log"), typeof(RoundBench).Assembly.Location,
@@ -118,7 +126,7 @@ internal sealed class RoundBench(RoundPlan plan, bool keep, TimeProvider time)
     private string RunJson() =>
         $$"""
         {
-          "name": "bench", "rounds": {{plan.Rounds + 1}}, "minTrainers": {{plan.Trainers}},
+          "name": "bench", "rounds": {{plan.RoundsInAll}}, "minTrainers": {{plan.Trainers}},
           "minResults": {{plan.Trainers}}, "deadlineSeconds": 600, "keepUpdateRounds": 0, "keepModels": 2, "seed": 1
         }
         """;
@@ -127,7 +135,9 @@ internal sealed class RoundBench(RoundPlan plan, bool keep, TimeProvider time)
     {
         int[] ports = FreePorts(6);
         var nodes = Enumerable.Range(0, 3).Select(id =>
-            $$"""{ "id": {{id}}, "raft": "127.0.0.1:{{ports[2 * id]}}", "grpc": "127.0.0.1:{{ports[(2 * id) + 1]}}" }""");
+            $$"""
+            { "id": {{id}}, "raft": "127.0.0.1:{{ports[2 * id]}}", "grpc": "127.0.0.1:{{ports[(2 * id) + 1]}}" }
+            """);
         return $$"""{ "nodes": [ {{string.Join(", ", nodes)}} ] }""";
     }
 
@@ -142,7 +152,9 @@ internal sealed class RoundBench(RoundPlan plan, bool keep, TimeProvider time)
     }
 }
 
-/// <summary>When one trainer had the model, had its update, and had it accepted; ticks of the monotonic clock.</summary>
+/// <summary>
+/// When one trainer had the model, had its update, and had it accepted; ticks of the monotonic clock.
+/// </summary>
 internal sealed record AcceptedUpdate(int Round, long Downloaded, long Trained, long Accepted)
 {
     /// <summary>Reads a line of <see cref="TrainersCommand"/>.</summary>

@@ -15,7 +15,12 @@ internal static class RoundCommand
         var trainers = new Option<int>("--trainers") { DefaultValueFactory = _ => 5 };
         var rounds = new Option<int>("--rounds")
         {
-            Description = "Measured rounds, after one that is reported apart.", DefaultValueFactory = _ => 30,
+            Description = "Measured rounds.", DefaultValueFactory = _ => 30,
+        };
+        var warmUp = new Option<int>("--warm-up")
+        {
+            Description = "Rounds before them, reported apart: the runtime still compiles. At least 1.",
+            DefaultValueFactory = _ => 30,
         };
         var processes = new Option<int>("--processes")
         {
@@ -32,12 +37,13 @@ internal static class RoundCommand
         var keep = new Option<bool>("--keep") { Description = "Keep the run's folder, with the logs." };
         var command = new Command("round", "Round time of no-op rounds, from one model to the next.")
         {
-            payload, trainers, rounds, processes, durability, json, keep,
+            payload, trainers, rounds, warmUp, processes, durability, json, keep,
         };
         command.SetAction(async (line, cancellation) =>
         {
             var plan = new RoundPlan(
                 Payload.Parse(line.GetValue(payload)!), line.GetValue(trainers), line.GetValue(rounds),
+                Math.Max(1, line.GetValue(warmUp)),
                 Math.Min(line.GetValue(processes), line.GetValue(trainers)), line.GetValue(durability)!);
             var report = await new RoundBench(plan, line.GetValue(keep), TimeProvider.System).RunAsync(cancellation);
             report.Print(Console.Out);
@@ -49,4 +55,9 @@ internal static class RoundCommand
 }
 
 /// <summary>What one run of the round benchmark does.</summary>
-internal sealed record RoundPlan(Payload Payload, int Trainers, int Rounds, int Processes, string Durability);
+internal sealed record RoundPlan(
+    Payload Payload, int Trainers, int Rounds, int WarmUp, int Processes, string Durability)
+{
+    /// <summary>All rounds of the run.</summary>
+    public int RoundsInAll => WarmUp + Rounds;
+}

@@ -6,7 +6,7 @@ namespace Quorate.Benchmarks;
 internal sealed class RoundFigures(
     RoundPlan plan, Floors floors, double readyMs, IReadOnlyList<int> nodes, int leader)
 {
-    private double _cpuMs;
+    private double _cpuMs, _trainersCpuMs;
     private long _disk, _wire;
 
     public RoundPlan Plan => plan;
@@ -16,6 +16,7 @@ internal sealed class RoundFigures(
     public double ReadyMs => readyMs;
 
     public double CpuMsPerRound { get; private set; }
+    public double TrainersCpuMsPerRound { get; private set; }
     public long DiskBytesPerRound { get; private set; }
 
     /// <summary>Of the whole machine: whatever else talks over loopback is in it.</summary>
@@ -25,11 +26,14 @@ internal sealed class RoundFigures(
     public IReadOnlyList<double> FollowerPeaksMb { get; private set; } = [];
     public IReadOnlyList<double> TrainerPeaksMb { get; private set; } = [];
 
-    /// <summary>Processes waiting for the machine's cores, averaged over a minute, when the measurement ended.</summary>
+    /// <summary>
+    /// Processes waiting for the machine's cores, averaged over a minute, when the measurement ended.
+    /// </summary>
     public double Load { get; private set; }
 
-    public void Begin(IReadOnlyList<BenchProcess> coordinators)
+    public void Begin(IReadOnlyList<BenchProcess> coordinators, IReadOnlyList<BenchProcess> trainers)
     {
+        _trainersCpuMs = trainers.Sum(t => t.CpuMs);
         _cpuMs = coordinators.Sum(c => c.CpuMs);
         _disk = coordinators.Sum(c => c.DiskBytes);
         _wire = LoopbackBytes();
@@ -38,17 +42,19 @@ internal sealed class RoundFigures(
     public void End(IReadOnlyList<BenchProcess> coordinators, IReadOnlyList<BenchProcess> trainers)
     {
         CpuMsPerRound = (coordinators.Sum(c => c.CpuMs) - _cpuMs) / plan.Rounds;
+        TrainersCpuMsPerRound = (trainers.Sum(t => t.CpuMs) - _trainersCpuMs) / plan.Rounds;
         DiskBytesPerRound = (coordinators.Sum(c => c.DiskBytes) - _disk) / plan.Rounds;
         WireBytesPerRound = (LoopbackBytes() - _wire) / plan.Rounds;
         LeaderPeakMb = coordinators.Where((_, i) => nodes[i] == leader).First().PeakMb;
         FollowerPeaksMb = [.. coordinators.Where((_, i) => nodes[i] != leader).Select(c => c.PeakMb)];
-        TrainerPeaksMb = [.. trainers.Where(t => !t.HasExited).Select(t => t.PeakMb)];
+        TrainerPeaksMb = [.. trainers.Select(t => t.PeakMb)];
         Load = double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture);
     }
 
     private static long LoopbackBytes()
     {
-        string line = File.ReadLines("/proc/net/dev").First(l => l.TrimStart().StartsWith("lo:", StringComparison.Ordinal));
+        string line = File.ReadLines("/proc/net/dev").Select(l => l.Trim())
+            .First(l => l.StartsWith("lo:", StringComparison.Ordinal));
         return long.Parse(
             line.Split(':')[1].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], CultureInfo.InvariantCulture);
     }

@@ -10,20 +10,21 @@ internal sealed class RoundReport
     private readonly List<double> _rounds;
     private readonly Dictionary<string, double> _phases;
 
-    /// <param name="opened">When each round was announced.</param>
     /// <param name="frequency">Ticks a second.</param>
     public RoundReport(
-        RoundFigures figures, IReadOnlyDictionary<int, long> opened, IReadOnlyList<AcceptedUpdate> accepted,
-        long frequency)
+        RoundFigures figures, RoundWatch watch, IReadOnlyList<AcceptedUpdate> accepted, long frequency)
     {
         _figures = figures;
-        var missed = Enumerable.Range(1, figures.Plan.Rounds + 2).Where(round => !opened.ContainsKey(round)).ToList();
-        if (missed.Count > 0)
-            throw new InvalidOperationException($"Announcements were missed, of rounds {string.Join(", ", missed)}.");
-        FirstMs = Ms(opened[2] - opened[1]);
-        _rounds = [.. Enumerable.Range(2, figures.Plan.Rounds).Select(r => Ms(opened[r + 1] - opened[r]))];
+        LeadersLost = watch.LeadersLost;
+        var opened = watch.Opened;
+        FirstMs = TimesOf(1, 1).FirstOrDefault(double.NaN);
+        WarmUpMs = Median(TimesOf(1, figures.Plan.WarmUp));
+        _rounds = [.. TimesOf(figures.Plan.WarmUp + 1, figures.Plan.Rounds)];
+        if (_rounds.Count == 0)
+            throw new InvalidOperationException("No round could be timed: the cluster had no leader most of the time.");
 
-        var phases = accepted.Where(a => a.Round >= 2).GroupBy(a => a.Round).Select(round => (
+        var phases = accepted.Where(a => a.Round > figures.Plan.WarmUp && IsTimed(a.Round)).GroupBy(a => a.Round)
+            .Select(round => (
             Download: Ms((long)round.Average(a => a.Downloaded) - opened[round.Key]),
             Train: round.Average(a => Ms(a.Trained - a.Downloaded)),
             Upload: round.Average(a => Ms(a.Accepted - a.Trained)),
@@ -35,10 +36,20 @@ internal sealed class RoundReport
             ["hashUploadRelayFsyncCommit"] = Median(phases.Select(p => p.Upload)),
             ["averageAndPublish"] = Median(phases.Select(p => p.Close)),
         };
+        // A round whose announcement was missed, because the leader changed, is not timed.
+        bool IsTimed(int round) => opened.ContainsKey(round) && opened.ContainsKey(round + 1);
+        IEnumerable<double> TimesOf(int first, int count) => Enumerable.Range(first, count).Where(IsTimed)
+            .Select(r => Ms(opened[r + 1] - opened[r]));
         double Ms(long ticks) => ticks * 1e3 / frequency;
     }
 
     public double FirstMs { get; }
+
+    /// <inheritdoc cref="RoundWatch.LeadersLost"/>
+    public int LeadersLost { get; }
+
+    /// <summary>Median of the rounds before the measured ones, the first included.</summary>
+    public double WarmUpMs { get; }
 
     public double MedianMs => Median(_rounds);
 
@@ -46,10 +57,14 @@ internal sealed class RoundReport
     {
         var (plan, floors) = (_figures.Plan, _figures.Floors);
         Line($"{plan.Trainers} x {plan.Payload.Name} ({plan.Payload.Bytes / 1e6:0.###} MB), {plan.Rounds} rounds, ");
-        Line($"  durability {plan.Durability}, 3 coordinators, {plan.Processes} trainer processes, load {_figures.Load}");
-        Line($"round       median {MedianMs:0.0} ms, min {_rounds.Min():0.0}, max {_rounds.Max():0.0}; first {FirstMs:0.0}");
+        Line($"  durability {plan.Durability}, 3 coordinators, {plan.Processes} trainer processes,"
+            + $" load {_figures.Load}, leaders lost {LeadersLost}, rounds timed {_rounds.Count}");
+        Line($"round       median {MedianMs:0.0} ms, min {_rounds.Min():0.0}, max {_rounds.Max():0.0};"
+            + $" first {FirstMs:0.0}, median of {plan.WarmUp} before {WarmUpMs:0.0}");
         foreach (var (name, ms) in _phases) Line($"  {name,-28} {ms,8:0.0} ms");
-        Line($"coordinators {_figures.CpuMsPerRound:0} ms of processor a round, {_figures.DiskBytesPerRound / 1e6:0.00} MB"
+        Line($"processor    {_figures.CpuMsPerRound:0} ms a round in coordinators,"
+            + $" {_figures.TrainersCpuMsPerRound:0} ms in trainers");
+        Line($"bytes        {_figures.DiskBytesPerRound / 1e6:0.00} MB"
             + $" to disk, {_figures.WireBytesPerRound / 1e6:0.00} MB over loopback (all of the machine)");
         Line($"peak memory  leader {_figures.LeaderPeakMb:0} MB, followers {Join(_figures.FollowerPeaksMb)},"
             + $" trainer processes {Join(_figures.TrainerPeaksMb)}");
@@ -58,7 +73,7 @@ internal sealed class RoundReport
             + $" {floors.CopyMBps:0} MB/s, SHA-256 {floors.Sha256MBps:0} MB/s, write {floors.WriteMBps:0} MB/s,"
             + $" fsync {floors.FsyncMs:0.00} ms, this payload written and fsynced {floors.DurableFileMs:0.0} ms");
         Line($"             a round is {MedianMs / floors.DurableFileMs:0.0} x one payload made durable and "
-            + $"{MedianMs / (plan.Payload.Bytes / 1e3 / floors.Sha256MBps * plan.Trainers):0.0} x all updates hashed once");
+            + $"{MedianMs / (plan.Payload.Bytes / 1e3 / floors.Sha256MBps * plan.Trainers):0.0} x all updates hashed");
 
         void Line(string text) => output.WriteLine(text);
     }
@@ -68,8 +83,11 @@ internal sealed class RoundReport
     {
         payload = _figures.Plan.Payload.Name, bytes = _figures.Plan.Payload.Bytes, trainers = _figures.Plan.Trainers,
         rounds = _figures.Plan.Rounds, durability = _figures.Plan.Durability, medianMs = Round(MedianMs),
-        minMs = Round(_rounds.Min()), maxMs = Round(_rounds.Max()), firstMs = Round(FirstMs),
+        minMs = Round(_rounds.Min()), maxMs = Round(_rounds.Max()),
+        firstMs = Round(FirstMs), warmUpMs = Round(WarmUpMs),
+        warmUpRounds = _figures.Plan.WarmUp,
         cpuMsPerRound = Round(_figures.CpuMsPerRound),
+        trainersCpuMsPerRound = Round(_figures.TrainersCpuMsPerRound),
         peakRssMb = new
         {
             leader = Round(_figures.LeaderPeakMb), followers = _figures.FollowerPeaksMb.Select(Round),
@@ -77,7 +95,7 @@ internal sealed class RoundReport
         },
         wireBytesPerRound = _figures.WireBytesPerRound, diskBytesPerRound = _figures.DiskBytesPerRound,
         phasesMs = _phases.ToDictionary(p => p.Key, p => Round(p.Value)), readyMs = Round(_figures.ReadyMs),
-        load = _figures.Load, floors = _figures.Floors,
+        load = _figures.Load, leadersLost = LeadersLost, floors = _figures.Floors,
     });
 
     private static string Join(IEnumerable<double> numbers) =>

@@ -49,7 +49,7 @@ internal static class TrainersCommand
         var time = TimeProvider.System;
         var settings = new AttendSettings
         {
-            Trainer = TrainerId.Parse($"t{id:D5}"), WorkDirectory = work, Once = true,
+            Trainer = TrainerId.Parse($"t{id:D5}"), WorkDirectory = work, Once = false,
         };
         var presence = new Presence(
             settings.Trainer, BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1);

@@ -104,11 +104,14 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
 
     private WebApplicationBuilder CreateBuilder()
     {
-        var builder = WebApplication.CreateSlimBuilder();
+        // Settings are flags. Watching the working directory for a changed settings file would watch every blob in it.
+        var builder = WebApplication.CreateSlimBuilder(
+            new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false"] });
         builder.Logging.ClearProviders();
         logging(builder.Logging);
         builder.Services.AddSingleton(options).AddSingleton(_time);
         builder.Services.AddGrpc(TransferServer.Apply);
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, BulkMemoryFactory>();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             TransferServer.Apply(kestrel);
