@@ -19,7 +19,7 @@ public static class Channels
     /// Bytes a server may send ahead of the reader on one stream: two parts, so that one is read while the next
     /// arrives.
     /// </summary>
-    public const int StreamWindowBytes = 256 * 1024;
+    public const int StreamWindowBytes = 128 * 1024;
 
     /// <param name="address">For example http://127.0.0.1:5001. Plain http speaks HTTP/2 with prior knowledge.</param>
     public static GrpcChannel Create(string address) => GrpcChannel.ForAddress(address, new GrpcChannelOptions
