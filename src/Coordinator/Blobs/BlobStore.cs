@@ -37,9 +37,6 @@ public sealed partial class BlobStore : IDisposable
     {
         (_options, _time, _log) = (options, time, log);
         (_blobs, _parts, _quarantine) = (In("blobs"), In("parts"), In("quarantine"));
-        // All at once, so that no blob waits for its directory to become durable.
-        for (int first = 0; first < 256; first++) Directory.CreateDirectory(Path.Combine(_blobs, $"{first:x2}"));
-        DurableDirectory.Flush(_blobs);
         foreach (string old in Directory.EnumerateFiles(_parts, "draft-*")) File.Delete(old);
 
         string In(string name)
@@ -155,6 +152,7 @@ public sealed partial class BlobStore : IDisposable
     internal void Publish(BlobHash hash, SafeFileHandle file, string from)
     {
         string to = PathOf(hash), directory = Path.GetDirectoryName(to)!;
+        DurableDirectory.Create(directory);
         Flush(hash, file, from);
         File.Move(from, to, overwrite: true);
         DurableDirectory.Flush(directory);
