@@ -67,7 +67,8 @@ public sealed class IntakeTests : IAsyncLifetime
         await OpenRoundAsync();
         await _anna.UpdateAsync(TestTrainer.Weights(1));
         await _bert.UpdateAsync(TestTrainer.Weights(5));
-        await _cluster.StatusAsync(run => run.Round == 2, "round 2");
+        // Its score, or here the reason why there is none, is the last fact of round 1: nothing moves after it.
+        await _cluster.StatusAsync(run => run.Round == 2 && run.Trail[^1].Unscored.Length > 0, "the end of round 1");
         var carl = new TestTrainer(_cluster[0], "carl", incarnation: 3);
         await carl.JoinAsync();
         await RefusedAsync(() => carl.UpdateAsync(TestTrainer.Weights(1), round: 1), Verdict.Stale,

@@ -42,6 +42,7 @@ internal sealed class TestCluster : IAsyncDisposable
             FreeHosts(nodes), run is null ? null : RunFile.Parse(run), lease ?? TimeSpan.FromMinutes(5));
         for (int id = 0; id < nodes; id++) cluster.Start(id);
         await cluster.LeaderAsync();
+        await cluster.AllAnswerAsync();
         return cluster;
     }
 
@@ -75,6 +76,15 @@ internal sealed class TestCluster : IAsyncDisposable
         Node = id, Hosts = Hosts, Run = _run, DataDirectory = Path.Combine(Root,
             $"node-{id}"), TrainerProgram = null, Lease = _lease,
     };
+
+    /// <summary>Returns once every node's doors are open and it hears a majority.</summary>
+    public Task AllAnswerAsync() => UntilAsync(
+        async token =>
+        {
+            var replies = await Connections.StatusAsync(new StatusRequest(), token);
+            return replies.All(reply => reply is { Quorum: true }) ? "" : null;
+        },
+        "an answer with a quorum from every node");
 
     public Task<NodeConnection> LeaderAsync() => UntilAsync(
         async token =>

@@ -131,7 +131,6 @@ public sealed class ThreeNodeTests
         await using var cluster = await TestCluster.StartAsync(nodes: 3, OneTrainer);
         var leader = await cluster.LeaderAsync();
         int lost = (leader.Id + 1) % 3;
-        await AllAnswerAsync(cluster);
         await cluster.StopAsync(lost);
         Directory.Delete(Path.Combine(cluster.Root, $"node-{lost}"), recursive: true);
 
@@ -140,16 +139,8 @@ public sealed class ThreeNodeTests
         Assert.Contains("--rejoin", refusal.Message, StringComparison.Ordinal);
 
         cluster.Start(lost, rejoin: true);
-        await AllAnswerAsync(cluster);
+        await cluster.AllAnswerAsync();
     }
-
-    private static Task<string> AllAnswerAsync(TestCluster cluster) => TestCluster.UntilAsync(
-        async token =>
-        {
-            var replies = await cluster.Connections.StatusAsync(new StatusRequest(), token);
-            return replies.All(reply => reply is { Quorum: true }) ? "" : null;
-        },
-        "an answer with a quorum from every node");
 
     [Fact]
     public async Task A_port_in_use_is_named_with_the_setting_that_names_it()
