@@ -19,7 +19,7 @@ internal static class ModelCommands
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
             async t =>
             {
-                using var client = new ClusterConnections(HostsFile.Load(parsed.GetValue(hosts)!), TimeProvider.System);
+                using var client = QuorateCommand.Connect(HostsFile.Load(parsed.GetValue(hosts)!));
                 foreach (string line in StatusText.Trail(await RunAsync(client, parsed.GetValue(run)!, t)))
                     Console.WriteLine(line);
                 return ExitCode.Ok;
@@ -40,7 +40,7 @@ internal static class ModelCommands
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
             async t =>
             {
-                using var client = new ClusterConnections(HostsFile.Load(parsed.GetValue(hosts)!), TimeProvider.System);
+                using var client = QuorateCommand.Connect(HostsFile.Load(parsed.GetValue(hosts)!));
                 var model = Choose(await RunAsync(client, parsed.GetValue(run)!, t), parsed.GetValue(round)!);
                 string hash = await FinalModel.FetchAsync(client, model, parsed.GetValue(output)!, TimeProvider.System,
                     t);

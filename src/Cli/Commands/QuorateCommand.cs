@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Runs;
 using Quorate.Shared.Transfer;
@@ -28,6 +29,10 @@ internal static class QuorateCommand
         HelpName = "FILE",
         DefaultValueFactory = _ => Programs.Beside("config/hosts.json"),
     };
+
+    /// <summary>Connections for one command: this process is cold, so its first calls get more time.</summary>
+    public static ClusterConnections Connect(HostsFile hosts) =>
+        new(hosts, TimeProvider.System) { StatusTimeout = TimeSpan.FromSeconds(3) };
 
     /// <summary>
     /// Runs a command's work; what it throws for the user becomes a sentence on stderr and an exit code.

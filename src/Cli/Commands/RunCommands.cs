@@ -55,7 +55,7 @@ internal static class RunCommands
         HostsFile hosts, string done,
         Func<Federation.FederationClient, CallOptions, AsyncUnaryCall<VerdictReply>> call, CancellationToken token)
     {
-        using var cluster = new ClusterConnections(hosts, TimeProvider.System);
+        using var cluster = QuorateCommand.Connect(hosts);
         // Asking again is safe: a write that was accepted without our hearing of it is answered as a duplicate.
         for (int attempt = 0; attempt < Attempts; attempt++)
         {

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Quorate.Cli.Show;
-using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 
@@ -30,7 +29,7 @@ internal static class StatusCommand
 
     private static async Task<ExitCode> ShowAsync(HostsFile hosts, bool json, bool watch, CancellationToken token)
     {
-        using var client = new ClusterConnections(hosts, TimeProvider.System);
+        using var client = QuorateCommand.Connect(hosts);
         while (true)
         {
             var replies = await client.StatusAsync(new StatusRequest { Trail = 10 }, token);

@@ -110,8 +110,6 @@ internal sealed class StatusView(
             Phase.Waiting => $"Waiting for {lacking} more of {run.Rules.MinTrainers} trainers.{names}",
             Phase.Training when lacking > 0 =>
                 $"Paused below the threshold: {run.Present} of {run.Rules.MinTrainers} trainers are present.{names}",
-            Phase.Training when run.Updates.Count < run.Rules.MinResults =>
-                $"Training: {run.Updates.Count} of at least {run.Rules.MinResults} updates are in.",
             Phase.Scoring => "Waiting for the final score.",
             _ => "",
         };

@@ -13,9 +13,10 @@ namespace Quorate.Shared.Cluster;
 public sealed class ClusterConnections : IDisposable
 {
     /// <summary>
-    /// A coordinator answers a status in milliseconds or hangs; the others are asked at the same time.
+    /// A coordinator answers a status in milliseconds or hangs; the others are asked at the same time. A program that
+    /// has only just started may need longer for its first call: the command line waits three seconds.
     /// </summary>
-    public static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(1);
+    public TimeSpan StatusTimeout { get; init; } = TimeSpan.FromSeconds(1);
 
     private readonly TimeProvider _time;
 
