@@ -92,7 +92,7 @@ public sealed class BlobStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task Rot_that_leaves_no_trace_in_the_times_is_found_by_hashing_again()
+    public async Task A_flipped_bit_is_found_by_hashing_again()
     {
         using var store = _directory.Store();
         var hash = await store.PutAsync(Bytes(1000));
