@@ -86,7 +86,8 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
     private async Task<ReplicatedLog> OpenLogAsync(ILoggerFactory loggers, Action<Exception> onBroken,
         CancellationToken token)
     {
-        var members = options.Hosts.Nodes.Select(node => new Member(node.Id, Resolve(node.Raft, node.Id))).ToList();
+        var members = options.Hosts.Nodes.Select(node => new Member(
+            node.Id, Resolve(node.Raft, node.Id), Resolve(options.Reached(node).Raft, node.Id))).ToList();
         var consensus = new ConsensusOptions
         {
             Node = options.Node, Members = members, Directory = data.Path, SnapshotEvery = options.SnapshotEvery,

@@ -19,8 +19,9 @@ internal sealed class PeerConnections : IDisposable
     public PeerConnections(CoordinatorOptions options)
     {
         var others = options.Hosts.Nodes.Where(node => node.Id != options.Node).ToList();
-        _channels = [.. others.Select(node => Channels.Create($"http://{node.Grpc}"))];
-        _weights = [.. others.Select(node => new StreamConnections(node.Grpc.Host, node.Grpc.Port))];
+        var reached = others.Select(options.Reached).ToList();
+        _channels = [.. reached.Select(node => Channels.Create(node.Grpc.Url))];
+        _weights = [.. reached.Select(node => new StreamConnections(node.Grpc.Host, node.Grpc.Port))];
         All = [.. others.Select((node, i) =>
             new Peer(node.Id, new StreamInvoker(_weights[i], _channels[i].CreateCallInvoker())))];
     }
