@@ -3,7 +3,7 @@ using Quorate.Chaos.Checking;
 
 namespace Quorate.ChaosTests.Checking;
 
-/// <summary>A checker is trusted because it rejects what is known to be wrong, and passes what is known to be right.</summary>
+/// <summary>A checker is trusted because it rejects what is known to be wrong and passes what is right.</summary>
 public sealed class LinearizabilityTests
 {
     private const string Key = "run/1/anna";

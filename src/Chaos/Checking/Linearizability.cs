@@ -113,7 +113,7 @@ public static class Linearizability
             };
         }
 
-        /// <summary>Calls and returns in the order of time; at one moment calls come first, for then they overlap.</summary>
+        /// <summary>Calls and returns in the order of time; at one moment calls come first: they overlap.</summary>
         private void Link()
         {
             var events = new List<(long At, Event Event)>();

@@ -4,7 +4,7 @@ namespace Quorate.Chaos.Checking;
 /// <param name="Key">What it is about, as RUN/ROUND/TRAINER: operations on different keys never touch.</param>
 /// <param name="Client">Who asked, for the reader of a violation.</param>
 /// <param name="Call">When it was sent; any unit, the same for all, of a clock that never goes back.</param>
-/// <param name="Return">When the answer was here. Ignored where there is none (see <see cref="Answer.Unknown"/>).</param>
+/// <param name="Return">When the answer was here. Ignored where there is none: <see cref="Answer.Unknown"/>.</param>
 /// <param name="Hash">Offered: the update's SHA-256. Looked: what was seen, null for nothing.</param>
 public sealed record Operation(
     string Key, string Client, long Call, long Return, OperationKind Kind, string? Hash, Answer Answer);
