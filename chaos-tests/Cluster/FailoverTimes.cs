@@ -47,7 +47,7 @@ public sealed class FailoverTimes(ITestOutputHelper output)
         double At(double share) => seconds[(int)Math.Ceiling(share * seconds.Count) - 1];
     }
 
-    private static Task<Answer> AcceptedAsync(ChaosCluster cluster, long after, int exceptBy) => cluster.UntilAsync(
+    private static Task<SafeAnswer> AcceptedAsync(ChaosCluster cluster, long after, int exceptBy) => cluster.UntilAsync(
         _ => Task.FromResult(cluster.Trainers.SelectMany(trainer => trainer.Record.Safe)
             .Where(answer => answer.At > after && answer.Node != exceptBy).MinBy(answer => answer.At)),
         "the next accepted update");

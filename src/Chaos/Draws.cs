@@ -18,6 +18,21 @@ public sealed class Draws(ulong seed)
     /// <summary>0 to <paramref name="below"/> - 1.</summary>
     public int Below(int below) => (int)(Next() % (ulong)below);
 
+    /// <summary>0 to 1, the 1 excluded.</summary>
+    public double Share() => (Next() >> 11) * (1.0 / (1UL << 53));
+
+    /// <summary>From <paramref name="low"/> to <paramref name="high"/>.</summary>
+    public TimeSpan Between(TimeSpan low, TimeSpan high) => low + (high - low) * Share();
+
+    /// <summary>
+    /// A stream of its own for each name, so that one that draws more often moves no other. FNV-1a of the name.
+    /// </summary>
+    public static Draws Named(ulong seed, string name)
+    {
+        ulong hash = name.Aggregate(14695981039346656037, (h, c) => (h ^ c) * 1099511628211);
+        return new Draws(Mix(seed, hash));
+    }
+
     /// <summary>A seed that depends on every one of the parts and on their order.</summary>
     public static ulong Mix(params ReadOnlySpan<ulong> parts)
     {

@@ -10,6 +10,7 @@ using Quorate.Coordinator.Intake;
 using Quorate.Coordinator.Peering;
 using Quorate.Coordinator.Settings;
 using Quorate.Shared.Hosts;
+using Quorate.Shared.Transfer.Streams;
 
 namespace Quorate.Coordinator;
 
@@ -85,7 +86,8 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
     private async Task<ReplicatedLog> OpenLogAsync(ILoggerFactory loggers, Action<Exception> onBroken,
         CancellationToken token)
     {
-        var members = options.Hosts.Nodes.Select(node => new Member(node.Id, Resolve(node.Raft, node.Id))).ToList();
+        var members = options.Hosts.Nodes.Select(node => new Member(
+            node.Id, Resolve(node.Raft, node.Id), Resolve(options.Reached(node).Raft, node.Id))).ToList();
         var consensus = new ConsensusOptions
         {
             Node = options.Node, Members = members, Directory = data.Path, SnapshotEvery = options.SnapshotEvery,
@@ -112,13 +114,17 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
         builder.Services.AddSingleton(options).AddSingleton(_time);
         builder.Services.AddGrpc(TransferServer.Apply);
         builder.Services.AddSingleton<IMemoryPoolFactory<byte>, BulkMemoryFactory>();
-        builder.WebHost.ConfigureKestrel(kestrel =>
+        builder.WebHost.UseSockets(TransferServer.Apply).ConfigureKestrel(kestrel =>
         {
             TransferServer.Apply(kestrel);
             kestrel.AddServerHeader = false;
             kestrel.Limits.Http2.MaxStreamsPerConnection = StreamsMax;
             var address = options.Hosts.Node(options.Node).Grpc;
-            kestrel.Listen(Resolve(address, options.Node), listen => listen.Protocols = HttpProtocols.Http2);
+            kestrel.Listen(Resolve(address, options.Node), listen =>
+            {
+                listen.Protocols = HttpProtocols.Http2;
+                listen.UseWeightStreams(() => listen.ApplicationServices.GetService<StreamServer>(), _time);
+            });
         });
         return builder;
     }

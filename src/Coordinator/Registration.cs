@@ -5,6 +5,7 @@ using Quorate.Coordinator.Intake;
 using Quorate.Coordinator.Peering;
 using Quorate.Coordinator.Settings;
 using Quorate.Rounds;
+using Quorate.Shared.Transfer.Streams;
 
 namespace Quorate.Coordinator;
 
@@ -28,6 +29,15 @@ internal static class Registration
         .AddSingleton<BlobStore>()
         .AddSingleton<Replication>()
         .AddSingleton<BlobReferences>()
+        .AddSingleton<TransferService>()
+        .AddSingleton<PeersService>()
+        .AddSingleton(provider =>
+        {
+            var logger = provider.GetRequiredService<ILogger<StreamServer>>();
+            return new StreamServer(
+                provider.GetRequiredService<TransferService>(), provider.GetRequiredService<PeersService>(),
+                provider.GetRequiredService<TimeProvider>(), e => WeightStreams.CallFailed(logger, e));
+        })
         .AddSingleton<Greeting>(provider => (hello, _) => new(provider.GetRequiredService<HelloDesk>().Answer(hello)))
         .AddSingleton(provider =>
         {

@@ -53,7 +53,7 @@ public sealed class TrainerRecord(string trainer)
     /// <summary>
     /// Rounds whose update was answered ACCEPTED or DUPLICATE, with the node attended then and the moment.
     /// </summary>
-    public ConcurrentQueue<Answer> Safe { get; } = new();
+    public ConcurrentQueue<SafeAnswer> Safe { get; } = new();
 
     /// <summary>Lines no healthy run says: updates refused or stale, transfers given up.</summary>
     public ConcurrentQueue<string> Odd { get; } = new();
@@ -73,4 +73,4 @@ public sealed class TrainerRecord(string trainer)
 
 /// <param name="Node">The coordinator that gave it.</param>
 /// <param name="At">In <see cref="TimeProvider.GetTimestamp"/> units.</param>
-public sealed record Answer(int Round, int Node, long At);
+public sealed record SafeAnswer(int Round, int Node, long At);

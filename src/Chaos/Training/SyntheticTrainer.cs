@@ -67,7 +67,7 @@ public sealed class SyntheticTrainer(ChaosRun run, HostsFile hosts, string id, s
         if (update.Success && update.Groups[2].Value is "accepted" or "duplicate")
         {
             int round = int.Parse(update.Groups[1].Value, CultureInfo.InvariantCulture);
-            Record.Safe.Enqueue(new Answer(round, node, TimeProvider.System.GetTimestamp()));
+            Record.Safe.Enqueue(new SafeAnswer(round, node, TimeProvider.System.GetTimestamp()));
         }
         else if (update.Success)
         {

@@ -92,7 +92,7 @@ public sealed class Replication(
                 Offset = writer.Have };
             if (writer.Have == writer.Length) return;
             using var call = peer.Transfer.Download(request, guard.Token);
-            while (writer.Have < writer.Length && await call.ResponseStream.MoveNext(guard.Token))
+            while (await call.ResponseStream.MoveNext(guard.Token))
             {
                 using var part = call.ResponseStream.Current;
                 guard.Moved();

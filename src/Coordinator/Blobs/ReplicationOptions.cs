@@ -12,6 +12,15 @@ public sealed record ReplicationOptions
     /// <summary>How long a peer may take to fsync what it has received. A busy disk writes some 100 MB/s.</summary>
     public TimeSpan AnswerTimeout { get; init; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>
+    /// A peer that was sent everything and has not answered after this, and the time below, is not waited for alone:
+    /// half a second is some two hundred fsyncs of an idle disk.
+    /// </summary>
+    public TimeSpan AnswerSoon { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>What a busy disk is given for its part of that wait.</summary>
+    public long FlushBytesPerSecond { get; init; } = 50_000_000;
+
     /// <summary>How long a peer that failed is asked last.</summary>
     public TimeSpan DoubtTime { get; init; } = TimeSpan.FromSeconds(5);
 

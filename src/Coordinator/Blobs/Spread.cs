@@ -11,7 +11,8 @@ namespace Quorate.Coordinator.Blobs;
 /// One blob on its way to some peers, from its file, complete or still growing. As many lanes as copies are wanted;
 /// each lane brings the blob to one peer, and takes the next peer when that one fails or stalls. Lanes read the file
 /// behind the writer (see <see cref="BlobSource"/>), so the upload never waits for a peer, and a peer that takes over
-/// late starts at its own offset.
+/// late starts at its own offset. A peer that has been sent everything and does not answer is not waited for alone: a
+/// further lane starts beside it. (The kernel takes some megabytes for a process that hangs, so sending tells little.)
 /// Invariant: a counted copy was answered ACCEPTED, so it is fsynced there.
 /// </summary>
 public sealed class Spread : IAsyncDisposable
@@ -25,7 +26,7 @@ public sealed class Spread : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly CancellationTokenSource _stop;
-    private readonly int _required;
+    private readonly int _wanted, _required;
     private readonly Task _lanes;
     private int _copies;
 
@@ -40,8 +41,9 @@ public sealed class Spread : IAsyncDisposable
     {
         (_source, _required, _options, _time, _log) = (source, required, options, time, log);
         _queue = new ConcurrentQueue<Turn>(order.Select(peer => new Turn(peer, IsSecond: false)));
+        _wanted = Math.Min(lanes, _queue.Count);
         _stop = CancellationTokenSource.CreateLinkedTokenSource(token);
-        _lanes = Task.WhenAll(Enumerable.Range(0, Math.Min(lanes, _queue.Count)).Select(_ => RunLaneAsync()));
+        _lanes = Task.WhenAll(Enumerable.Range(0, _wanted).Select(_ => RunLaneAsync()));
     }
 
     /// <summary>
@@ -67,12 +69,16 @@ public sealed class Spread : IAsyncDisposable
         await Task.Yield();
         while (_queue.TryDequeue(out var turn))
         {
-            string? fault = await TryPushAsync(turn.Peer);
+            var sent = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            var push = TryPushAsync(turn.Peer, sent);
+            var beside = await IsSlowAsync(push, sent.Task) ? BesideAsync(turn.Peer) : Task.CompletedTask;
+            string? fault = await push;
+            await beside;
             if (_stop.IsCancellationRequested && fault is not null) return;
             if (fault is null)
             {
                 turn.Peer.Worked();
-                if (Interlocked.Increment(ref _copies) == _required) _stop.CancelAfter(_options.Linger);
+                Count();
                 return;
             }
             turn.Peer.Failed(_time);
@@ -81,12 +87,38 @@ public sealed class Spread : IAsyncDisposable
         }
     }
 
+    private void Count()
+    {
+        int copies = Interlocked.Increment(ref _copies);
+        if (copies == _wanted) _stop.Cancel();
+        else if (copies == _required) _stop.CancelAfter(_options.Linger);
+    }
+
+    /// <summary>Whether all was sent and no answer came in the time that a healthy peer needs.</summary>
+    private async Task<bool> IsSlowAsync(Task push, Task sent)
+    {
+        if (await Task.WhenAny(push, sent) == push) return false;
+        var flush = TimeSpan.FromSeconds(_source.Length / (double)_options.FlushBytesPerSecond);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        var wait = Task.Delay(_options.AnswerSoon + flush, _time, over.Token);
+        bool slow = await Task.WhenAny(push, wait) == wait && !_stop.IsCancellationRequested;
+        await over.CancelAsync();
+        return slow;
+    }
+
+    private Task BesideAsync(Peer slow)
+    {
+        slow.Failed(_time);
+        _log.PeerFailed(slow.Id, _source.Hash, "it has all bytes and does not answer; another is asked as well");
+        return RunLaneAsync();
+    }
+
     /// <summary>Null: the peer has it. Otherwise why not.</summary>
-    private async Task<string?> TryPushAsync(Peer peer)
+    private async Task<string?> TryPushAsync(Peer peer, TaskCompletionSource sent)
     {
         try
         {
-            return await PushAsync(peer);
+            return await PushAsync(peer, sent);
         }
         catch (RpcException e)
         {
@@ -98,7 +130,7 @@ public sealed class Spread : IAsyncDisposable
         }
     }
 
-    private async Task<string?> PushAsync(Peer peer)
+    private async Task<string?> PushAsync(Peer peer, TaskCompletionSource sent)
     {
         var header = new UploadHeader { Blob = UnsafeByteOperations.UnsafeWrap(_source.Hash.ToArray()),
             Length = _source.Length };
@@ -108,7 +140,8 @@ public sealed class Spread : IAsyncDisposable
         {
             using var guard = new StallGuard(_options.StallTimeout, _time, _stop.Token);
             using var call = peer.Peers.PutBlob(guard.Token);
-            var reply = await PartSending.SendAsync(call, header, _source, offset, guard, _options.AnswerTimeout);
+            var reply = await PartSending.SendAsync(
+                call, header, _source, offset, guard, _options.AnswerTimeout, Sent);
             if (reply.Verdict is Verdict.Accepted or Verdict.Duplicate)
             {
                 BlobMeter.Sent.Add(_source.Length - offset);
@@ -120,6 +153,11 @@ public sealed class Spread : IAsyncDisposable
             (offset, reason) = (next, reply.Reason);
         }
         return reason;
+
+        void Sent(long bytes)
+        {
+            if (bytes == _source.Length) sent.TrySetResult();
+        }
     }
 
     private sealed record Turn(Peer Peer, bool IsSecond);

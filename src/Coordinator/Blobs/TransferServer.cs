@@ -1,5 +1,6 @@
 using Grpc.AspNetCore.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Quorate.Shared.Transfer;
 
 namespace Quorate.Coordinator.Blobs;
@@ -9,6 +10,14 @@ namespace Quorate.Coordinator.Blobs;
 /// </summary>
 public static class TransferServer
 {
+    /// <summary>
+    /// Bytes of one connection that wait to be read: some parts, so that one is written while the next ones arrive.
+    /// These times the number of uploads wait in memory at the worst.
+    /// </summary>
+    private const int ReceivedBytesMax = 256 * 1024;
+
+    public static void Apply(SocketTransportOptions options) => options.MaxReadBufferSize = ReceivedBytesMax;
+
     public static void Apply(KestrelServerOptions options)
     {
         var limits = options.Limits;

@@ -2,8 +2,10 @@ using System.Net;
 
 namespace Quorate.Coordinator.Consensus;
 
-/// <summary>A voting node: its id and the address of its Raft port, written alike on every node.</summary>
-public sealed record Member(int Id, IPEndPoint Raft);
+/// <summary>A voting node.</summary>
+/// <param name="Raft">Its Raft port's address, written alike on every node: it is who the node is.</param>
+/// <param name="Dial">Where this node reaches it: a tunnel or a relay, say. Null: at <paramref name="Raft"/>.</param>
+public sealed record Member(int Id, IPEndPoint Raft, IPEndPoint? Dial = null);
 
 /// <summary>
 /// How one node takes part in consensus. The timeouts' defaults are the lowest that stay calm on two cores with niced

@@ -1,9 +1,7 @@
-using System.Net;
 using System.Net.Sockets;
 using DotNext.IO.Log;
 using DotNext.Net.Cluster;
 using DotNext.Net.Cluster.Consensus.Raft;
-using DotNext.Net.Cluster.Consensus.Raft.Membership;
 using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
 using Quorate.Coordinator.Disk;
 
@@ -74,7 +72,7 @@ internal sealed class RaftNode : IAsyncDisposable
         }
         catch (SocketException e)
         {
-            throw new IOException($"Node {options.Node} cannot listen on {Own(options)}: {e.Message}.", e);
+            throw new IOException($"Node {options.Node} cannot listen on {Own(options).Raft}: {e.Message}.", e);
         }
 
         // The library flushes its files and not their names: what it created at its first start is made durable here.
@@ -116,12 +114,11 @@ internal sealed class RaftNode : IAsyncDisposable
     private static RaftCluster.TcpConfiguration Configure(ConsensusOptions options, ILoggerFactory loggers)
     {
         var own = Own(options);
-        var configuration = new RaftCluster.TcpConfiguration(own)
+        return new RaftCluster.TcpConfiguration(own.Raft)
         {
-            // the library's in-memory storage: members are fixed and the same on every node
-            ConfigurationStorage = null!,
+            ConfigurationStorage = new FixedMembers(options.Members),
             ColdStart = false,
-            PublicEndPoint = own,
+            PublicEndPoint = new MemberEndPoint(own),
             LowerElectionTimeout = (int)options.ElectionMin.TotalMilliseconds,
             UpperElectionTimeout = (int)options.ElectionMax.TotalMilliseconds,
             HeartbeatThreshold = options.HeartbeatEvery / options.ElectionMin,
@@ -132,14 +129,9 @@ internal sealed class RaftNode : IAsyncDisposable
             ServerBacklog = 32,
             LoggerFactory = loggers,
         };
-        var members = ((InMemoryClusterConfigurationStorage<EndPoint>)configuration.ConfigurationStorage)
-            .CreateInitialConfigurationBuilder();
-        foreach (var member in options.Members) members.Add(member.Raft);
-        members.Build();
-        return configuration;
     }
 
     private static string WalDirectory(ConsensusOptions options) => Path.Combine(options.Directory, "wal");
 
-    private static IPEndPoint Own(ConsensusOptions options) => options.Members.First(m => m.Id == options.Node).Raft;
+    private static Member Own(ConsensusOptions options) => options.Members.First(m => m.Id == options.Node);
 }

@@ -47,7 +47,7 @@ public sealed class ReplicatedLog : IAsyncDisposable
         _time = time;
         _failStop = failStop;
         _node = node;
-        _nodes = options.Members.ToDictionary(m => (System.Net.EndPoint)m.Raft, m => m.Id);
+        _nodes = options.Members.ToDictionary(m => (System.Net.EndPoint)new MemberEndPoint(m), m => m.Id);
         _node.Cluster.LeaderChanged += (_, _) => Observe();
     }
 

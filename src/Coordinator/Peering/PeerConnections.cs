@@ -4,6 +4,7 @@ using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Settings;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
+using Quorate.Shared.Transfer.Streams;
 
 namespace Quorate.Coordinator.Peering;
 
@@ -13,12 +14,16 @@ internal sealed class PeerConnections : IDisposable
     private static readonly TimeSpan HelloTimeout = TimeSpan.FromSeconds(1);
 
     private readonly IReadOnlyList<GrpcChannel> _channels;
+    private readonly IReadOnlyList<StreamConnections> _weights;
 
     public PeerConnections(CoordinatorOptions options)
     {
         var others = options.Hosts.Nodes.Where(node => node.Id != options.Node).ToList();
-        _channels = [.. others.Select(node => Channels.Create($"http://{node.Grpc}"))];
-        All = [.. others.Zip(_channels, (node, channel) => new Peer(node.Id, channel.CreateCallInvoker()))];
+        var reached = others.Select(options.Reached).ToList();
+        _channels = [.. reached.Select(node => Channels.Create(node.Grpc.Url))];
+        _weights = [.. reached.Select(node => new StreamConnections(node.Grpc.Host, node.Grpc.Port))];
+        All = [.. others.Select((node, i) =>
+            new Peer(node.Id, new StreamInvoker(_weights[i], _channels[i].CreateCallInvoker())))];
     }
 
     public IReadOnlyList<Peer> All { get; }
@@ -32,6 +37,7 @@ internal sealed class PeerConnections : IDisposable
 
     public void Dispose()
     {
+        foreach (var streams in _weights) streams.Dispose();
         foreach (var channel in _channels) channel.Dispose();
     }
 

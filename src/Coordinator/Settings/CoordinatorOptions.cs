@@ -27,6 +27,10 @@ internal sealed record CoordinatorOptions
     /// <c>none</c> turns both off. Default: the Trainer built beside this program.</summary>
     public required string? TrainerProgram { get; init; }
 
+    /// <summary><c>--dial</c>: nodes that this one reaches through other addresses than the hosts file's: a tunnel, a
+    /// relay, a fault proxy. They stay known, here and to trainers, by the hosts file's.</summary>
+    public IReadOnlyList<Node> Dial { get; init; } = [];
+
     /// <summary><c>--rejoin</c>: this node lost its data and comes back empty, on purpose.</summary>
     public bool Rejoin { get; init; }
 
@@ -57,7 +61,7 @@ internal sealed record CoordinatorOptions
 
     public const string Usage = """
         usage: coordinator --id N [--hosts FILE] [--run FILE|none] [--data DIR] [--trainer PROGRAM|none]
-                           [--rejoin] [--verify]
+                           [--rejoin] [--verify] [--dial "N=HOST:RAFTPORT,HOST:GRPCPORT;…"]
                            [--lease-seconds S] [--election-ms MS] [--snapshot-every N] [--collect-after-seconds S]
                            [--score-timeout-seconds S]
         Every flag is also an environment variable: --lease-seconds is QUORATE_LEASE_SECONDS.
@@ -65,13 +69,16 @@ internal sealed record CoordinatorOptions
                     5 refused to rejoin.
         """;
 
+    /// <summary>The addresses at which this node reaches a node of the hosts file.</summary>
+    public Node Reached(Node node) => Dial.FirstOrDefault(dial => dial.Id == node.Id) ?? node;
+
     /// <summary>Reads flags, then the environment, then the files they name.</summary>
     /// <exception cref="SettingsException">With every error found, each naming its flag.</exception>
     public static CoordinatorOptions Read(string[] args, Func<string, string?> environment)
     {
         var flags = new Flags(args, environment,
             ["id", "hosts", "run", "data", "trainer", "lease-seconds", "election-ms", "snapshot-every",
-             "collect-after-seconds", "score-timeout-seconds"],
+             "collect-after-seconds", "score-timeout-seconds", "dial"],
             switches: ["rejoin", "verify"]);
 
         string hostsPath = flags.Text("hosts") ?? "config/hosts.json";
@@ -108,7 +115,8 @@ internal sealed record CoordinatorOptions
         var options = defaults with
         {
             Node = id ?? 0, Hosts = hosts!, Run = run, DataDirectory = flags.Text("data") ?? $"run/node-{id}",
-            TrainerProgram = FindTrainer(flags), Rejoin = flags.Switch("rejoin"), Verify = flags.Switch("verify"),
+            TrainerProgram = FindTrainer(flags), Dial = Dials.Read(flags, id ?? -1, hosts),
+            Rejoin = flags.Switch("rejoin"), Verify = flags.Switch("verify"),
             Lease = flags.Span("lease-seconds", 1, 3600, TimeSpan.FromSeconds) ?? defaults.Lease,
             Election = flags.Span("election-ms", 150, 60_000, TimeSpan.FromMilliseconds) ?? defaults.Election,
             SnapshotEvery = flags.Number("snapshot-every", 10, 1_000_000) ?? defaults.SnapshotEvery,

@@ -3,12 +3,13 @@ using Grpc.Net.Client;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
+using Quorate.Shared.Transfer.Streams;
 
 namespace Quorate.Shared.Cluster;
 
 /// <summary>
-/// Connections to every coordinator of a hosts file. Each has two: one for small calls and heartbeats, one for weights,
-/// so that a full transfer window never delays a heartbeat.
+/// Connections to every coordinator of a hosts file. Small calls and heartbeats share one; weights have streams of
+/// their own, so that a transfer never delays a heartbeat.
 /// </summary>
 public sealed class ClusterConnections : IDisposable
 {
@@ -24,7 +25,7 @@ public sealed class ClusterConnections : IDisposable
     {
         ArgumentNullException.ThrowIfNull(hosts);
         _time = time;
-        Nodes = [.. hosts.Nodes.Select(node => new NodeConnection(node.Id, $"http://{node.Grpc}"))];
+        Nodes = [.. hosts.Nodes.Select(node => new NodeConnection(node.Id, node.Grpc))];
     }
 
     /// <summary>One a coordinator, in the order of the hosts file.</summary>
@@ -67,23 +68,24 @@ public sealed class ClusterConnections : IDisposable
 /// <summary>The connections to one coordinator, opened when first used.</summary>
 public sealed class NodeConnection : IDisposable
 {
-    private readonly Lazy<GrpcChannel> _control, _weights;
+    private readonly Lazy<GrpcChannel> _control;
+    private readonly StreamConnections _weights;
 
-    internal NodeConnection(int id, string address)
+    internal NodeConnection(int id, HostPort address)
     {
-        (Id, Address) = (id, address);
-        _control = new Lazy<GrpcChannel>(() => Channels.Create(address));
-        _weights = new Lazy<GrpcChannel>(() => Channels.Create(address));
+        (Id, Address) = (id, $"http://{address}");
+        _control = new Lazy<GrpcChannel>(() => Channels.Create(Address));
+        _weights = new StreamConnections(address.Host, address.Port);
     }
 
     public int Id { get; }
     public string Address { get; }
     public Federation.FederationClient Federation => new(_control.Value);
-    public TransferClient Transfer => new(_weights.Value.CreateCallInvoker());
+    public TransferClient Transfer => new(new StreamInvoker(_weights, _control.Value.CreateCallInvoker()));
 
     public void Dispose()
     {
+        _weights.Dispose();
         if (_control.IsValueCreated) _control.Value.Dispose();
-        if (_weights.IsValueCreated) _weights.Value.Dispose();
     }
 }

@@ -60,17 +60,35 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
             $"Blob {hash.Short} arrived {WrongWholesMax} times with a wrong SHA-256; nothing was kept.");
     }
 
-    /// <summary>One attempt at one replica. Returns when it made progress, throws when it made none.</summary>
+    /// <summary>
+    /// One attempt: at one replica, or at the first that has the blob. Returns when it made progress, throws when it
+    /// made none.
+    /// </summary>
     private async Task TryAsync(State fetch, CancellationToken token)
     {
-        var replica = replicas[fetch.Attempt++ % replicas.Count];
+        for (int asked = 1; ; asked++)
+        {
+            try
+            {
+                await TryAsync(fetch, replicas[fetch.Attempt++ % replicas.Count], token);
+                return;
+            }
+            catch (RpcException e) when (e.StatusCode == StatusCode.NotFound && asked < replicas.Count)
+            {
+                // It lacks the blob, so far: no reason to wait before another is asked.
+            }
+        }
+    }
+
+    private async Task TryAsync(State fetch, TransferClient replica, CancellationToken token)
+    {
         long before = fetch.Offset;
         using var guard = new StallGuard(rules.StallTimeout, time, token);
         try
         {
             using var call = replica.Download(fetch.Ask(0), guard.Token);
             int refetches = 0;
-            while (fetch.Offset < fetch.Length && await call.ResponseStream.MoveNext(guard.Token))
+            while (await call.ResponseStream.MoveNext(guard.Token))
             {
                 using var part = call.ResponseStream.Current;
                 guard.Moved();
@@ -104,6 +122,7 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
         if (!part.Intact || part.Offset != fetch.Offset || part.Length != length)
             throw new InvalidDataException($"The part at {fetch.Offset} is damaged, twice.");
         fetch.Append(part);
+        await call.ResponseStream.MoveNext(guard.Token); // The end, so that the connection serves the next call.
     }
 
     /// <summary>The bytes so far: those before <see cref="Offset"/> are in the file and in the hash.</summary>

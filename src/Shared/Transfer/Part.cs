@@ -1,5 +1,6 @@
 using System.Buffers;
 using Quorate.Shared.Protocol;
+using Quorate.Shared.Transfer.Streams;
 using Crc = System.IO.Hashing.Crc32;
 
 namespace Quorate.Shared.Transfer;
@@ -35,10 +36,10 @@ public sealed class Part : IDisposable
 
     public int Length { get; private set; }
 
-    public ReadOnlyMemory<byte> Data => Buffer.AsMemory(0, Length);
+    public ReadOnlyMemory<byte> Data => Buffer.AsMemory(Frame.HeadBytes, Length);
 
     /// <summary>Room for data: at least the capacity that was rented.</summary>
-    public Memory<byte> Room => Buffer;
+    public Memory<byte> Room => Buffer.AsMemory(Frame.HeadBytes);
 
     /// <summary>Whether the data is what the sender checksummed.</summary>
     public bool Intact => Crc.HashToUInt32(Data.Span) == Checksum;
@@ -49,7 +50,7 @@ public sealed class Part : IDisposable
     public static Part Rent(int capacity)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(capacity, BytesMax);
-        return new Part(ArrayPool<byte>.Shared.Rent(capacity));
+        return new Part(ArrayPool<byte>.Shared.Rent(Frame.HeadBytes + capacity));
     }
 
     /// <summary>
@@ -58,7 +59,14 @@ public sealed class Part : IDisposable
     /// </summary>
     public void Fill(long offset, int length)
     {
-        Describe(offset, length, Crc.HashToUInt32(Buffer.AsSpan(0, length)));
+        Describe(offset, length, Crc.HashToUInt32(Room.Span[..length]));
+    }
+
+    /// <summary>The part as a frame of a weight stream: the head stands in the buffer, right before the data.</summary>
+    internal ReadOnlyMemory<byte> ToFrame()
+    {
+        new Frame(FrameKind.Part, Length, Offset, Checksum).Write(Buffer);
+        return Buffer.AsMemory(0, Frame.HeadBytes + Length);
     }
 
     internal void Describe(long offset, int length, uint checksum)

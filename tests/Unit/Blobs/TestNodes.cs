@@ -11,6 +11,7 @@ using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Intake;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
+using Quorate.Shared.Transfer.Streams;
 using Part = Quorate.Shared.Transfer.Part;
 using Verdict = Quorate.Shared.Protocol.Verdict;
 
@@ -33,7 +34,7 @@ internal sealed class TestNodes : IAsyncDisposable
         for (int id = 0; id < count; id++) nodes.All.Add(await TestNode.StartAsync(id, nodes._directory));
         foreach (var node in nodes.All)
             node.Peers.AddRange(nodes.All.Where(other => other != node).Select(
-                other => new Peer(other.Id, other.Channel.CreateCallInvoker())));
+                other => new Peer(other.Id, other.Invoker)));
         return nodes;
     }
 
@@ -62,7 +63,12 @@ internal sealed class TestNode : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             TransferServer.Apply(kestrel);
-            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2);
+            kestrel.Listen(IPAddress.Loopback, 0, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http2;
+                listen.UseWeightStreams(() => listen.ApplicationServices.GetService<StreamServer>(),
+                    TimeProvider.System);
+            });
         });
         builder.Services.AddGrpc(TransferServer.Apply);
         var rules = new UploadRules
@@ -74,6 +80,9 @@ internal sealed class TestNode : IAsyncDisposable
             TimeProvider.System)));
         builder.Services.AddSingleton(new FaultyPeers(this, new PeersService(
             Store, (_, _) => ValueTask.FromResult(new HelloReply { Node = id }), Options, TimeProvider.System)));
+        builder.Services.AddSingleton(provider => new StreamServer(
+            provider.GetRequiredService<FaultyTransfer>(), provider.GetRequiredService<FaultyPeers>(),
+            TimeProvider.System, _ => { }));
         _app = builder.Build();
         _app.MapGrpcService<FaultyTransfer>();
         _app.MapGrpcService<FaultyPeers>();
@@ -90,8 +99,15 @@ internal sealed class TestNode : IAsyncDisposable
     public List<Peer> Peers { get; } = [];
     public Replication Replication { get; }
     public GrpcChannel Channel { get; private set; } = null!;
-    public TransferClient Client => new(Channel.CreateCallInvoker());
-    public PeersClient PeersClient => new(Channel.CreateCallInvoker());
+    public StreamConnections Streams { get; private set; } = null!;
+    public CallInvoker Invoker => new StreamInvoker(Streams, Channel.CreateCallInvoker());
+    public TransferClient Client => new(Invoker);
+    public PeersClient PeersClient => new(Invoker);
+
+    public StreamServer StreamServer => _app.Services.GetRequiredService<StreamServer>();
+
+    /// <summary>The same service for those who speak gRPC alone.</summary>
+    public TransferClient GrpcClient => new(Channel.CreateCallInvoker());
 
     /// <summary>Files given to the commit.</summary>
     public List<string> Committed { get; } = [];
@@ -122,7 +138,9 @@ internal sealed class TestNode : IAsyncDisposable
             return new VerdictReply { Verdict = Verdict.Accepted };
         };
         await node._app.StartAsync();
-        node.Channel = Channels.Create(node._app.Urls.Single());
+        var url = new Uri(node._app.Urls.Single());
+        node.Channel = Channels.Create(url.ToString());
+        node.Streams = new StreamConnections(url.Host, url.Port);
         return node;
     }
 
@@ -130,6 +148,7 @@ internal sealed class TestNode : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        Streams.Dispose();
         Channel.Dispose();
         await StopAsync();
         await _app.DisposeAsync();

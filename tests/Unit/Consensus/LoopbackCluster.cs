@@ -108,7 +108,7 @@ internal sealed class LoopbackCluster : IAsyncDisposable
         lock (Broken) Broken.Add(e);
     }
 
-    private static int[] FreePorts(int count)
+    public static int[] FreePorts(int count)
     {
         var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToArray();
         foreach (var listener in listeners) listener.Start();

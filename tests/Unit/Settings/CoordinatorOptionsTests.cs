@@ -43,6 +43,26 @@ public sealed class CoordinatorOptionsTests : IDisposable
     }
 
     [Fact]
+    public void A_node_is_reached_where_dial_says_and_otherwise_where_the_hosts_file_does()
+    {
+        string path = Path.Combine(_folder, "three.json");
+        File.WriteAllText(path, """
+            { "nodes": [ { "id": 0, "raft": "a:1", "grpc": "a:2" }, { "id": 1, "raft": "b:1", "grpc": "b:2" },
+                         { "id": 2, "raft": "c:1", "grpc": "c:2" } ] }
+            """);
+        var options = CoordinatorOptions.Read(
+            ["--hosts", path, "--run", "none", "--id", "0", "--dial", "2=x:7,y:8"], _ => null);
+        Assert.Equal(("x:7", "y:8"), Reached(2));
+        Assert.Equal(("b:1", "b:2"), Reached(1));
+
+        (string, string) Reached(int node)
+        {
+            var reached = options.Reached(options.Hosts.Node(node));
+            return ($"{reached.Raft}", $"{reached.Grpc}");
+        }
+    }
+
+    [Fact]
     public void An_unknown_id_is_refused_with_the_ids_there_are() =>
         Assert.Contains($"--id 9 is not in {_hosts}, which has 4.", Errors("--id", "9"), StringComparison.Ordinal);
 
@@ -54,6 +74,9 @@ public sealed class CoordinatorOptionsTests : IDisposable
     [InlineData("--id must be a whole number", "--id", "-1")]
     [InlineData("--id must be a whole number", "--id", "one")]
     [InlineData("--id needs a value", "--id")]
+    [InlineData("--dial 9=a:1,a:2: 9 is no other node", "--id", "4", "--dial", "9=a:1,a:2")]
+    [InlineData("--dial 4=a:1,a:2: 4 is no other node", "--id", "4", "--dial", "4=a:1,a:2")]
+    [InlineData("--dial takes NODE=HOST:RAFTPORT,HOST:GRPCPORT", "--id", "4", "--dial", "9=a:1")]
     [InlineData("--rejoin is true or false, not 'maybe'", "--id", "4", "--rejoin=maybe")]
     [InlineData("--trainer: there is no file nowhere.dll", "--id", "4", "--trainer", "nowhere.dll")]
     public void A_bad_flag_is_refused_by_its_name(string sentence, params string[] args) =>

@@ -1,0 +1,99 @@
+using System.Net.Sockets;
+
+namespace Quorate.Chaos.Network;
+
+/// <summary>One direction of a link: the weather that all its connections have, and what it did to them.</summary>
+public sealed class Lane
+{
+    private readonly Lock _lock = new();
+    private Weather _weather = Weather.Fair;
+    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _left = long.MaxValue, _passed, _flips, _cuts;
+
+    public Weather Weather
+    {
+        get { lock (_lock) return _weather; }
+        set
+        {
+            lock (_lock)
+            {
+                (_weather, _left) = (value, value.CutAfter ?? long.MaxValue);
+                var changed = _changed;
+                _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+                changed.SetResult();
+            }
+        }
+    }
+
+    /// <summary>Bytes that arrived.</summary>
+    public long Passed => Interlocked.Read(ref _passed);
+
+    /// <summary>Bits flipped in what arrived.</summary>
+    public long Flips => Interlocked.Read(ref _flips);
+
+    /// <summary>Connections reset by <see cref="Weather.CutAfter"/>.</summary>
+    public long Cuts => Interlocked.Read(ref _cuts);
+
+    /// <summary>Returns once nothing is held.</summary>
+    internal async Task ClearAsync(CancellationToken token)
+    {
+        while (true)
+        {
+            Task changed;
+            lock (_lock)
+            {
+                if (!_weather.Held) return;
+                changed = _changed.Task;
+            }
+            await changed.WaitAsync(token);
+        }
+    }
+
+    /// <summary>
+    /// Carries bytes until the sender is through, which the receiver is told. Memory: one buffer; what is held or slow
+    /// stays in the sender's socket.
+    /// </summary>
+    /// <exception cref="SocketException">A connection broke, or was cut.</exception>
+    internal async Task CarryAsync(Socket from, Socket to, Draws draws, TimeProvider time, CancellationToken token)
+    {
+        byte[] buffer = new byte[64 * 1024];
+        while (true)
+        {
+            int count = await from.ReceiveAsync(buffer, token);
+            await ClearAsync(token);
+            var weather = Weather;
+            var delay = weather.Delay + weather.Jitter * (2 * draws.Share() - 1);
+            if (delay > TimeSpan.Zero) await Task.Delay(delay, time, token);
+            await ClearAsync(token); // What was under way when the weather turned is held too.
+            if (count == 0) break;
+            if (count >= Network.Weather.FlipFrom && draws.Share() < weather.FlipChance)
+            {
+                buffer[draws.Below(count)] ^= (byte)(1 << draws.Below(8));
+                Interlocked.Increment(ref _flips);
+            }
+            int allowed = Take(count);
+            for (int sent = 0; sent < allowed;)
+                sent += await to.SendAsync(buffer.AsMemory(sent, allowed - sent), token);
+            Interlocked.Add(ref _passed, allowed);
+            if (allowed < count) throw new SocketException((int)SocketError.ConnectionReset);
+        }
+        to.Shutdown(SocketShutdown.Send);
+    }
+
+    /// <summary>How many of these bytes may pass before the cut; the cut happens once.</summary>
+    private int Take(int count)
+    {
+        lock (_lock)
+        {
+            if (_left >= count)
+            {
+                if (_left != long.MaxValue) _left -= count;
+                return count;
+            }
+            int allowed = (int)_left;
+            _left = long.MaxValue;
+            _cuts++;
+            return allowed;
+        }
+    }
+}

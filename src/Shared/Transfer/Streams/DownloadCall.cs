@@ -1,0 +1,43 @@
+using Grpc.Core;
+using Quorate.Shared.Protocol;
+
+namespace Quorate.Shared.Transfer.Streams;
+
+/// <summary>A download: one request, then the parts as the caller reads them.</summary>
+internal sealed class DownloadCall(StreamConnections streams, DownloadRequest request, CancellationToken token)
+    : StreamCall(streams, token), IAsyncStreamReader<Part>
+{
+    private FrameParts? _parts;
+
+    public Part Current => _parts?.Current ?? throw new InvalidOperationException("No part was read yet.");
+
+    public async Task<bool> MoveNext(CancellationToken cancellationToken)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(Token, cancellationToken);
+        try
+        {
+            _parts ??= await AskAsync(either.Token);
+            if (await _parts.MoveNext(either.Token)) return true;
+            Ended();
+            return false;
+        }
+        catch (RpcException) when (_parts is { Ended: true })
+        {
+            Ended(); // Refused, in good order.
+            throw;
+        }
+        catch (Exception e) when (IsBreak(e))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw Broken(e);
+        }
+    }
+
+    private async Task<FrameParts> AskAsync(CancellationToken token)
+    {
+        var frames = await OpenAsync();
+        frames.Append(FrameKind.Call, request, (long)StreamMethod.Download);
+        await frames.SendAsync(null, token);
+        return new FrameParts(frames);
+    }
+}

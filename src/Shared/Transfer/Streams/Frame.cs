@@ -1,0 +1,80 @@
+using System.Buffers.Binary;
+
+namespace Quorate.Shared.Transfer.Streams;
+
+/// <summary>What a frame is; the first byte of its head.</summary>
+internal enum FrameKind : byte
+{
+    /// <summary>Opens a call. Head's offset: the <see cref="StreamMethod"/>. Payload: its request or header.</summary>
+    Call = 1,
+
+    /// <summary>A piece of the blob. Payload: its bytes, at most <see cref="Part.BytesMax"/>.</summary>
+    Part = 2,
+
+    /// <summary>The sender of parts has sent its last. No payload.</summary>
+    End = 3,
+
+    /// <summary>The receiver's answer, a VerdictReply. It may come before the sender's End.</summary>
+    Verdict = 4,
+
+    /// <summary>The call failed: a StreamFault. Ends the call on the server's side.</summary>
+    Fault = 5,
+}
+
+/// <summary>The calls that carry weights, by their numbers on the wire.</summary>
+internal enum StreamMethod : long
+{
+    Download = 1,
+    Upload = 2,
+    PutBlob = 3,
+}
+
+/// <summary>
+/// The head of every frame on a weight stream, 20 bytes, little endian:
+/// <code>
+/// 0  kind      1 byte, then 3 bytes of zero
+/// 4  length    4 bytes: of the payload that follows
+/// 8  offset    8 bytes: of a part's first byte in its blob; of a call, which method; otherwise 0
+/// 16 checksum  4 bytes: CRC-32 (IEEE 802.3) of the payload
+/// </code>
+/// A connection starts with <see cref="Preface"/>, which no HTTP client sends, so both share one port. Then come calls,
+/// one after the other: the client's Call; parts and an End from whoever has the blob; the server's Verdict (uploads)
+/// or End (downloads), or its Fault.
+/// </summary>
+internal readonly record struct Frame(FrameKind Kind, int Length, long Offset, uint Checksum)
+{
+    public const int HeadBytes = 20;
+
+    /// <summary>The most bytes of a payload that is no part: two slugs, a hash and a sentence stay far below.</summary>
+    public const int MessageBytesMax = 16 * 1024;
+
+    public static ReadOnlySpan<byte> Preface => "QUORATE1"u8;
+
+    public void Write(Span<byte> head)
+    {
+        BinaryPrimitives.WriteUInt32LittleEndian(head, (uint)Kind);
+        BinaryPrimitives.WriteInt32LittleEndian(head[4..], Length);
+        BinaryPrimitives.WriteInt64LittleEndian(head[8..], Offset);
+        BinaryPrimitives.WriteUInt32LittleEndian(head[16..], Checksum);
+    }
+
+    /// <exception cref="InvalidDataException">No frame of this protocol, or one beyond its limits.</exception>
+    public static Frame Read(ReadOnlySpan<byte> head)
+    {
+        uint kind = BinaryPrimitives.ReadUInt32LittleEndian(head);
+        var frame = new Frame(
+            (FrameKind)kind, BinaryPrimitives.ReadInt32LittleEndian(head[4..]),
+            BinaryPrimitives.ReadInt64LittleEndian(head[8..]), BinaryPrimitives.ReadUInt32LittleEndian(head[16..]));
+        int most = frame.Kind switch
+        {
+            FrameKind.Part => Part.BytesMax,
+            FrameKind.Call or FrameKind.Verdict or FrameKind.Fault => MessageBytesMax,
+            FrameKind.End => 0,
+            _ => -1,
+        };
+        if (kind > byte.MaxValue || most < 0) throw new InvalidDataException($"A frame's kind is {kind}.");
+        if (frame.Length < 0 || frame.Length > most || frame.Offset < 0) throw new InvalidDataException(
+            $"A {frame.Kind} frame has {frame.Length} bytes at {frame.Offset}; it may have 0 to {most}.");
+        return frame;
+    }
+}

@@ -1,0 +1,56 @@
+using Grpc.Core;
+using Quorate.Shared.Protocol;
+
+namespace Quorate.Shared.Transfer.Streams;
+
+/// <summary>
+/// The parts that come in, as the gRPC services and clients read them. Ends with the sender's End; a Fault in their
+/// place is thrown as the RpcException it says.
+/// </summary>
+internal sealed class FrameParts(FramePipe pipe, UploadHeader? header = null) : IAsyncStreamReader<Part>
+{
+    private UploadHeader? _header = header;
+    private Part? _current;
+
+    /// <summary>All parts were read: the connection stands before the next call.</summary>
+    public bool Ended { get; private set; }
+
+    public Part Current => _current ?? throw new InvalidOperationException("No part was read yet.");
+
+    public async Task<bool> MoveNext(CancellationToken cancellationToken)
+    {
+        if (Ended) return false;
+        var frame = await pipe.ReadHeadAsync(cancellationToken)
+            ?? throw new InvalidDataException("The connection ended before the parts did.");
+        switch (frame.Kind)
+        {
+            case FrameKind.Part:
+                _current = await pipe.ReadPartAsync(frame, cancellationToken);
+                (_current.Header, _header) = (_header, null);
+                return true;
+            case FrameKind.End:
+                Ended = true;
+                return false;
+            case FrameKind.Fault:
+                Ended = true;
+                throw (await pipe.ReadMessageAsync(frame, StreamFault.Parser, cancellationToken)).ToException();
+            default:
+                throw new InvalidDataException($"A {frame.Kind} frame came in the place of a part.");
+        }
+    }
+
+    /// <summary>Takes in the parts that nobody wants any more, so that the connection serves the next call.</summary>
+    public async Task DrainAsync(CancellationToken token)
+    {
+        while (!Ended)
+        {
+            switch (await pipe.ReadHeadAsync(token))
+            {
+                case { Kind: FrameKind.Part } part: await pipe.SkipAsync(part, token); break;
+                case { Kind: FrameKind.End }: Ended = true; break;
+                case { } other: throw new InvalidDataException($"A {other.Kind} frame came in the place of a part.");
+                case null: throw new InvalidDataException("The connection ended before the parts did.");
+            }
+        }
+    }
+}

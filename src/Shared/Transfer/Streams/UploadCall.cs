@@ -1,0 +1,99 @@
+using Grpc.Core;
+using Quorate.Shared.Protocol;
+
+namespace Quorate.Shared.Transfer.Streams;
+
+/// <summary>
+/// An upload or a put: parts as the caller writes them, and one answer, which may come before the last part.
+/// </summary>
+internal sealed class UploadCall : StreamCall, IClientStreamWriter<Part>
+{
+    private readonly StreamMethod _method;
+    private readonly TaskCompletionSource<VerdictReply> _answer =
+        new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private FramePipe? _frames;
+
+    public UploadCall(StreamConnections streams, StreamMethod method, CancellationToken token) : base(streams, token)
+    {
+        _method = method;
+        // An answer that nobody awaits, because the sending failed first, is no unobserved failure.
+        _ = _answer.Task.ContinueWith(static task => task.Exception, TaskScheduler.Default);
+    }
+
+    public Task<VerdictReply> Answer => _answer.Task;
+
+    public WriteOptions? WriteOptions { get; set; }
+
+    public Task WriteAsync(Part message) => WriteAsync(message, CancellationToken.None);
+
+    public async Task WriteAsync(Part message, CancellationToken cancellationToken)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(Token, cancellationToken);
+        try
+        {
+            if (_frames is null)
+            {
+                var header = message.Header ?? new UploadHeader();
+                _frames = await OpenAsync();
+                _frames.Append(FrameKind.Call, header, (long)_method);
+                _ = ListenAsync(_frames);
+            }
+            await _frames.SendAsync(message, either.Token);
+        }
+        catch (Exception e) when (IsBreak(e))
+        {
+            throw Failed(e);
+        }
+    }
+
+    /// <summary>Says that no more parts come: after the last, or because the answer is there already.</summary>
+    public async Task CompleteAsync()
+    {
+        try
+        {
+            if (_frames is null) throw new InvalidOperationException("An upload has one part at least.");
+            _frames.Append(FrameKind.End);
+            await _frames.SendAsync(null, Token);
+            _ended.TrySetResult();
+        }
+        catch (Exception e) when (IsBreak(e))
+        {
+            throw Failed(e);
+        }
+    }
+
+    /// <summary>An answer that was there before the connection broke counts.</summary>
+    private Exception Failed(Exception e)
+    {
+        var broken = Broken(e);
+        _answer.TrySetException(broken);
+        return broken;
+    }
+
+    private async Task ListenAsync(FramePipe frames)
+    {
+        try
+        {
+            var frame = await frames.ReadHeadAsync(Token) ?? throw new IOException("The other side closed it.");
+            switch (frame.Kind)
+            {
+                case FrameKind.Verdict:
+                    _answer.TrySetResult(await frames.ReadMessageAsync(frame, VerdictReply.Parser, Token));
+                    break;
+                case FrameKind.Fault:
+                    _answer.TrySetException(
+                        (await frames.ReadMessageAsync(frame, StreamFault.Parser, Token)).ToException());
+                    break;
+                default:
+                    throw new InvalidDataException($"A {frame.Kind} frame came in the place of the answer.");
+            }
+            await _ended.Task.WaitAsync(Token);
+            Ended();
+        }
+        catch (Exception e) when (IsBreak(e))
+        {
+            _answer.TrySetException(Broken(e));
+        }
+    }
+}

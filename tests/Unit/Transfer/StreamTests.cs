@@ -1,0 +1,154 @@
+using System.IO.Pipelines;
+using Grpc.Core;
+using Quorate.Rounds;
+using Quorate.Shared.Protocol;
+using Quorate.Shared.Transfer;
+using Quorate.Shared.Transfer.Streams;
+using Quorate.Unit.Blobs;
+using static Quorate.Unit.Blobs.TestBlobs;
+using Part = Quorate.Shared.Transfer.Part;
+using Verdict = Quorate.Shared.Protocol.Verdict;
+
+namespace Quorate.Unit.Transfer;
+
+/// <summary>Weight streams: what gRPC promises of a call holds over them too.</summary>
+public sealed class StreamTests
+{
+    private static readonly byte[] _content = Bytes(5 * Part.BytesUsual + 77);
+    private static readonly BlobHash _hash = BlobHash.Of(_content);
+
+    [Fact]
+    public async Task Those_who_speak_grpc_alone_are_served_on_the_same_port()
+    {
+        await using var nodes = await TestNodes.StartAsync();
+        var upload = new BlobUpload(
+            (_, _) => ValueTask.FromResult(nodes[0].GrpcClient), new RetryRules(), TimeProvider.System);
+        var reply = await upload.SendAsync(Header(), nodes.File(_content), null, default);
+        Assert.Equal(Verdict.Accepted, reply.Verdict);
+        string path = nodes.NewPath();
+        await new BlobDownload([nodes[0].GrpcClient], new RetryRules(), TimeProvider.System)
+            .FetchAsync(_hash, _content.Length, path, null, default);
+        Assert.Equal(_content, File.ReadAllBytes(path));
+    }
+
+    [Fact]
+    public async Task A_refusal_carries_its_code_its_sentence_and_its_trailers()
+    {
+        await using var nodes = await TestNodes.StartAsync(1);
+        nodes[0].Admit = _ => throw new RpcException(
+            new Status(StatusCode.FailedPrecondition, "Node 2 leads."), new Metadata { { "quorate-leader-id", "2" } });
+        using var call = nodes[0].Client.Upload(default);
+        using var part = Part.Rent(10);
+        part.Fill(0, 10);
+        part.Header = Header();
+        await call.RequestStream.WriteAsync(part);
+        var refusal = await Assert.ThrowsAsync<RpcException>(() => call.ResponseAsync);
+        Assert.Equal((StatusCode.FailedPrecondition, "Node 2 leads."), (refusal.StatusCode, refusal.Status.Detail));
+        Assert.Equal("2", refusal.Trailers.GetValue("quorate-leader-id"));
+    }
+
+    [Fact]
+    public async Task One_connection_serves_call_after_call_refused_ones_too()
+    {
+        await using var nodes = await TestNodes.StartAsync(1);
+        await nodes[0].Store.PutAsync(_content);
+        var taken = await nodes[0].Streams.TakeAsync(default);
+        nodes[0].Streams.Return(taken);
+        foreach (var (offset, works) in new[] { (0L, true), (_content.Length + 1L, false), (0L, true) })
+        {
+            using var call = nodes[0].Client.Download(
+                new DownloadRequest { Blob = Header().Blob, Offset = offset }, default);
+            try
+            {
+                while (await call.ResponseStream.MoveNext(default)) call.ResponseStream.Current.Dispose();
+                Assert.True(works);
+            }
+            catch (RpcException)
+            {
+                Assert.False(works);
+            }
+            var idle = await nodes[0].Streams.TakeAsync(default);
+            Assert.Same(taken, idle);
+            nodes[0].Streams.Return(idle);
+        }
+    }
+
+    [Fact]
+    public async Task A_call_that_is_dropped_in_the_middle_closes_its_connection()
+    {
+        await using var nodes = await TestNodes.StartAsync(1);
+        await nodes[0].Store.PutAsync(_content);
+        var taken = await nodes[0].Streams.TakeAsync(default);
+        nodes[0].Streams.Return(taken);
+        using (var call = nodes[0].Client.Download(new DownloadRequest { Blob = Header().Blob }, default))
+        {
+            Assert.True(await call.ResponseStream.MoveNext(default));
+            call.ResponseStream.Current.Dispose();
+        }
+        Assert.NotSame(taken, await nodes[0].Streams.TakeAsync(default));
+    }
+
+    [Theory]
+    [InlineData("another kind", new byte[] { 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 })]
+    [InlineData("a kind above a byte", new byte[] { 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 })]
+    [InlineData("a part of 2 GiB", new byte[] { 2, 0, 0, 0, 255, 255, 255, 127, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 })]
+    [InlineData("a negative length", new byte[] { 2, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 })]
+    [InlineData("a message of 1 MiB", new byte[] { 4, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 })]
+    [InlineData("an end with a payload", new byte[] { 3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 })]
+    [InlineData("a negative offset", new byte[] { 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 128, 0, 0, 0, 0 })]
+    public void A_head_that_cannot_be_is_refused(string what, byte[] head)
+    {
+        Assert.NotEmpty(what);
+        Assert.Throws<InvalidDataException>(() => Frame.Read(head));
+    }
+
+    [Fact]
+    public async Task Whatever_bytes_come_the_server_ends_the_connection_and_allocates_little()
+    {
+        await using var nodes = await TestNodes.StartAsync(1);
+        byte[] good = await RecordAsync();
+        var random = new Random(20261122);
+        var server = nodes[0].StreamServer;
+        long before = GC.GetTotalAllocatedBytes();
+        for (int i = 0; i < 2_000; i++)
+        {
+            byte[] bytes = good[..random.Next(good.Length + 1)];
+            for (int flips = random.Next(1, 4); flips > 0 && bytes.Length > 0; flips--)
+                bytes[random.Next(Math.Min(bytes.Length, 200))] = (byte)random.Next(256);
+            var pipe = new TwoWay(bytes);
+            await server.ServeAsync(pipe, default, default).WaitAsync(TimeSpan.FromSeconds(30));
+        }
+        Assert.Empty(nodes[0].Committed);
+        Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 2_000L * 300_000);
+    }
+
+    /// <summary>The bytes of an upload in two parts, as a client sends them after the preface.</summary>
+    private static async Task<byte[]> RecordAsync()
+    {
+        var pipe = new TwoWay([]);
+        var frames = new FramePipe(pipe);
+        frames.Append(FrameKind.Call, Header(), (long)StreamMethod.Upload);
+        foreach (int offset in new[] { 0, 300 })
+        {
+            using var part = Part.Rent(300);
+            _content.AsSpan(offset, 300).CopyTo(part.Room.Span);
+            part.Fill(offset, 300);
+            await frames.SendAsync(part, default);
+        }
+        frames.Append(FrameKind.End);
+        await frames.SendAsync(null, default);
+        return pipe.Written.ToArray();
+    }
+
+    private static UploadHeader Header() =>
+        new() { Blob = Google.Protobuf.ByteString.CopyFrom(_hash.ToArray()), Length = _content.Length };
+
+    /// <summary>A connection whose other side has sent all it will ever send.</summary>
+    private sealed class TwoWay(byte[] received) : IDuplexPipe
+    {
+        public MemoryStream Written { get; } = new();
+        public PipeReader Input { get; } = PipeReader.Create(new System.Buffers.ReadOnlySequence<byte>(received));
+        public PipeWriter Output => _output ??= PipeWriter.Create(Written);
+        private PipeWriter? _output;
+    }
+}
