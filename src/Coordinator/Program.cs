@@ -10,6 +10,8 @@ if (args.Contains("--help") || args.Contains("-h"))
 }
 try
 {
+    if (CrashPoint.Arm(Environment.GetEnvironmentVariable(CrashPoint.Variable)) is { } flaw)
+        throw new SettingsException([flaw]);
     var options = CoordinatorOptions.Read(args, Environment.GetEnvironmentVariable);
     using var data = DataDirectory.Open(options.DataDirectory, options.Node);
     using var stopping = new CancellationTokenSource();

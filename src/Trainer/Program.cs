@@ -17,6 +17,11 @@ var program = new RootCommand("Trains models on its own data, for a Quorate clus
 if (args is [var first, ..] && first.StartsWith("--id", StringComparison.Ordinal))
     args = ["attend", .. args];
 
+if (CrashPoint.Arm(Environment.GetEnvironmentVariable(CrashPoint.Variable)) is { } flaw)
+{
+    await Console.Error.WriteLineAsync(flaw);
+    return ExitCode.BadInput;
+}
 ParseResult line = program.Parse(args);
 using var stopping = new CancellationTokenSource();
 using var signals = new StopSignals(stopping);

@@ -65,12 +65,7 @@ public sealed class ChaosCluster : IAsyncDisposable
         var cluster = new ChaosCluster(run, flags);
         for (int node = 0; node < Nodes; node++) cluster.Start(node);
         await cluster.UploadSeedAsync();
-        foreach (string id in run.TrainerIds)
-        {
-            var trainer = new SyntheticTrainer(run, cluster.Hosts, id, cluster.Root, pace);
-            cluster._trainers.Add(trainer);
-            trainer.Start();
-        }
+        foreach (string id in run.TrainerIds) cluster.Attend(id, pace);
         cluster.Observer.Start();
         return cluster;
     }
@@ -80,11 +75,22 @@ public sealed class ChaosCluster : IAsyncDisposable
     /// <summary>Where a node keeps a blob.</summary>
     public string BlobOf(int node, string sha256) => Path.Combine(DirectoryOf(node), "blobs", sha256[..2], sha256);
 
-    public void Start(int node)
+    /// <summary>Starts one more trainer.</summary>
+    /// <param name="pace">About how long it trains.</param>
+    public void Attend(string id, TimeSpan pace)
+    {
+        var trainer = new SyntheticTrainer(Run, Hosts, id, Root, pace);
+        _trainers.Add(trainer);
+        trainer.Start();
+    }
+
+    /// <param name="crashPoint">Where it shall die by itself; null: nowhere.</param>
+    public void Start(int node, string? crashPoint = null)
     {
         _nodes[node]?.Dispose();
         _nodes[node] = new CoordinatorProcess(node, DirectoryOf(node) + ".log",
-            ["--hosts", _hostsPath, "--run", _runPath, "--data", DirectoryOf(node), "--trainer", "none", .. _flags]);
+            ["--hosts", _hostsPath, "--run", _runPath, "--data", DirectoryOf(node), "--trainer", "none", .. _flags],
+            crashPoint);
     }
 
     public Task KillAsync(params int[] nodes) => Task.WhenAll(nodes.Select(node => this[node].KillAsync()));

@@ -12,11 +12,15 @@ public sealed class CoordinatorProcess : IDisposable
     private static readonly string _program = Path.GetFullPath(
         Path.Combine(AppContext.BaseDirectory, "../../Coordinator/release/Quorate.Coordinator.dll"));
 
+    /// <summary>128 + SIGKILL, as the shell says it.</summary>
+    private const int KilledCode = 137;
+
     private readonly Process _process;
 
-    public CoordinatorProcess(int node, string log, IEnumerable<string> arguments)
+    /// <param name="crashPoint">Where it shall die by itself, see <see cref="CrashPoint"/>; null: nowhere.</param>
+    public CoordinatorProcess(int node, string log, IEnumerable<string> arguments, string? crashPoint = null)
     {
-        Node = node;
+        (Node, CrashPoint) = (node, crashPoint);
         var start = new ProcessStartInfo("/bin/sh") { RedirectStandardInput = true };
         start.ArgumentList.Add("-c");
         start.ArgumentList.Add("exec dotnet \"$0\" \"$@\" >>\"$CHAOS_LOG\" 2>&1");
@@ -24,16 +28,25 @@ public sealed class CoordinatorProcess : IDisposable
             start.ArgumentList.Add(argument);
         start.Environment["CHAOS_LOG"] = log;
         start.Environment["QUORATE_EXIT_ON_STDIN_CLOSE"] = "1";
+        start.Environment[Shared.Processes.CrashPoint.Variable] = crashPoint;
         _process = Process.Start(start) ?? throw new InvalidOperationException("The coordinator does not start.");
     }
 
     public int Node { get; }
 
+    /// <summary>Where it was told to die, if anywhere.</summary>
+    public string? CrashPoint { get; }
+
+    /// <summary>True once it died where it was told to.</summary>
+    public bool Crashed => CrashPoint is not null && !Killed && _process is { HasExited: true, ExitCode: KilledCode };
+
     /// <summary>True after a kill of ours.</summary>
     public bool Killed { get; private set; }
 
-    /// <summary>Its exit code where it ended by itself; null while it runs, and after a kill of ours.</summary>
-    public int? OwnExit => !Killed && _process.HasExited ? _process.ExitCode : null;
+    /// <summary>
+    /// Its exit code where it ended by itself; null while it runs, after a kill of ours, and after a crash as told.
+    /// </summary>
+    public int? OwnExit => !Killed && !Crashed && _process.HasExited ? _process.ExitCode : null;
 
     /// <summary>SIGKILL; returns when it is gone.</summary>
     public async Task KillAsync()

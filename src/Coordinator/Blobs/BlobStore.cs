@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 using Quorate.Coordinator.Disk;
 using Quorate.Rounds;
+using Quorate.Shared.Processes;
 using Quorate.Shared.Transfer;
 
 namespace Quorate.Coordinator.Blobs;
@@ -153,9 +154,13 @@ public sealed partial class BlobStore : IDisposable
     {
         string to = PathOf(hash), directory = Path.GetDirectoryName(to)!;
         DurableDirectory.Create(directory);
+        CrashPoint.Pass("blob-received");
         Flush(hash, file, from);
+        CrashPoint.Pass("blob-flushed");
         File.Move(from, to, overwrite: true);
+        CrashPoint.Pass("blob-renamed");
         DurableDirectory.Flush(directory);
+        CrashPoint.Pass("blob-durable");
         BlobMeter.Flushes.Add(2);
         Remember(hash, file);
         _log.Stored(hash, RandomAccess.GetLength(file));

@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Quorate.Rounds;
+using Quorate.Shared.Processes;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
 using Part = Quorate.Shared.Transfer.Part;
@@ -39,6 +40,7 @@ internal static class Reception
                     return Refuse(writer, $"The blob is longer than the {writer.Length} bytes that its header says.");
                 if (!part.Intact) return Incomplete(writer.Have, $"The part at {part.Offset} is damaged (CRC-32).");
                 writer.Append(part.Data.Span);
+                CrashPoint.Pass("part-received");
             }
         }
         return writer.Have == writer.Length

@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using Grpc.Core;
 using Quorate.Rounds;
+using Quorate.Shared.Processes;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
 
@@ -61,6 +62,7 @@ public sealed class Replication(
                 await DownloadAsync(peer, writer, token);
                 if (await writer.CompleteAsync())
                 {
+                    CrashPoint.Pass("pull-done");
                     peer.Worked();
                     log.Pulled(hash, peer.Id);
                     return true;

@@ -1,6 +1,7 @@
 using DotNext.IO.Log;
 using DotNext.Net.Cluster.Consensus.Raft;
 using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
+using Quorate.Shared.Processes;
 
 namespace Quorate.Coordinator.Consensus;
 
@@ -38,6 +39,9 @@ internal sealed class DurableWal(WriteAheadLog.Options options, ReplicatedState 
     {
         bool any = entries.RemainingCount > 0;
         await AppendAsync(entries, startIndex, skipCommitted, token);
-        if (any) await FlushAsync(token);
+        if (!any) return; // a heartbeat
+        CrashPoint.Pass("append-unflushed");
+        await FlushAsync(token);
+        CrashPoint.Pass("append-flushed");
     }
 }

@@ -2,6 +2,7 @@ using DotNext.IO.Log;
 using DotNext.Net.Cluster.Consensus.Raft;
 using DotNext.Threading;
 using Quorate.Rounds;
+using Quorate.Shared.Processes;
 using Lock = System.Threading.Lock;
 
 namespace Quorate.Coordinator.Consensus;
@@ -141,7 +142,9 @@ public sealed class ReplicatedLog : IAsyncDisposable
             Term = _node.Cluster.Term,
             Context = proposal,
         };
+        CrashPoint.Pass("before-propose");
         await BoundedAsync(async bound => await _node.Cluster.ReplicateAsync(entry, bound), token);
+        CrashPoint.Pass("after-propose");
         return proposal.Outcome ?? throw new OutcomeUnknownException("a new leader overwrote the entry");
     }
 
@@ -263,6 +266,7 @@ public sealed class ReplicatedLog : IAsyncDisposable
                 ? seen with { LeaderNode = null, Token = Never }
                 : Look();
             if (now == seen) return;
+            CrashPoint.Leading = now.IsLeader;
             _leadership.Set(now);
             if (now.IsLeader) _logger.Leading(now.Term);
             else if (now.LeaderNode is { } leader && leader != _options.Node) _logger.Following(leader, now.Term);

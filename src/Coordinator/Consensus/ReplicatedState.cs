@@ -2,6 +2,7 @@ using System.Buffers;
 using DotNext.IO;
 using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
 using Quorate.Rounds;
+using Quorate.Shared.Processes;
 
 namespace Quorate.Coordinator.Consensus;
 
@@ -16,6 +17,7 @@ internal sealed class ReplicatedState(DirectoryInfo snapshots, int snapshotEvery
     private readonly Latest<ClusterState> _latest = new(ClusterState.Empty);
     private readonly TaskCompletionSource _verified = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _sinceSnapshot;
+    private int _snapshots; // written and, as far as this class knows, not named yet
 
     /// <summary>The newest applied state.</summary>
     public Latest<ClusterState> Latest => _latest;
@@ -45,6 +47,8 @@ internal sealed class ReplicatedState(DirectoryInfo snapshots, int snapshotEvery
         // The applier waits for this before its next entry, so Value is the state at the snapshot's index.
         byte[] file = SnapshotFile.Encode(_latest.Value);
         await writer.Invoke(file, token);
+        CrashPoint.Pass("snapshot-written");
+        Interlocked.Increment(ref _snapshots);
     }
 
     protected override ValueTask RestoreAsync(FileInfo snapshotFile, CancellationToken token)
@@ -62,9 +66,13 @@ internal sealed class ReplicatedState(DirectoryInfo snapshots, int snapshotEvery
         // The payload is a view of the log's mapped page: copied, because it may straddle two pages.
         var (request, bytes) = LogPayload.Unwrap(payload.ToArray());
         var command = CommandCodec.Decode(bytes.Span);
+        // The library names a snapshot just before it gives this the entry behind it.
+        if (Interlocked.Exchange(ref _snapshots, 0) > 0) CrashPoint.Pass("snapshot-renamed");
+        CrashPoint.Pass("before-apply");
         var (state, outcome) = RoundMachine.Apply(_latest.Value, entry.Index, command, bytes.Span);
         Publish(state);
         if (entry.Context is Proposal proposal && proposal.Request == request) proposal.Settle(outcome);
+        CrashPoint.Pass("after-apply");
 
         if (++_sinceSnapshot < snapshotEvery) return false;
         _sinceSnapshot = 0;

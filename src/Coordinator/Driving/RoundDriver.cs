@@ -5,6 +5,7 @@ using Quorate.Coordinator.Evaluation;
 using Quorate.Coordinator.Intake;
 using Quorate.Coordinator.Settings;
 using Quorate.Rounds;
+using Quorate.Shared.Processes;
 using Quorate.Shared.Pt;
 
 namespace Quorate.Coordinator.Driving;
@@ -84,7 +85,9 @@ internal sealed partial class RoundDriver(
                 await AggregateAsync(run, token);
                 break;
             case NextStep.Close close:
+                CrashPoint.Pass("before-close-round");
                 await ProposeAsync(new Command.CloseRound(run.Id, close.Round, Now), token);
+                CrashPoint.Pass("round-closed");
                 break;
             case NextStep.Wait wait:
                 await WaitAsync(state, wait.Within, token);
@@ -105,6 +108,7 @@ internal sealed partial class RoundDriver(
         {
             string draft = blobs.NewDraft();
             await trainer.MakeInitialModelAsync(run.Plan, draft, token);
+            CrashPoint.Pass("initial-model-made");
             long length = new FileInfo(draft).Length;
             await PublishAsync(run, 0, await blobs.AdoptAsync(draft, known: null, token), length, token);
         }
@@ -118,6 +122,7 @@ internal sealed partial class RoundDriver(
     private async Task AggregateAsync(Run run, CancellationToken token)
     {
         var (hash, length) = await ModelBuilder.BuildAsync(blobs, replication, [.. run.Updates.Values], token);
+        CrashPoint.Pass("average-built");
         await PublishAsync(run, run.Round, hash, length, token);
     }
 
@@ -127,7 +132,9 @@ internal sealed partial class RoundDriver(
     private async Task PublishAsync(Run run, int round, BlobHash hash, long length, CancellationToken token)
     {
         await replication.RequireOnMajorityAsync(hash, length, token);
+        CrashPoint.Pass("model-replicated");
         var outcome = await log.ProposeAsync(new Command.PublishModel(run.Id, round, hash, length, Now), token);
+        CrashPoint.Pass("model-published");
         if (outcome.Verdict == Verdict.Accepted) LogPublished(round, hash.Short, run.Updates.Count);
         if (outcome.Holds) return;
         // The same round averaged twice must give the same bytes; another hash means that a node computes wrongly. Only

@@ -2,6 +2,7 @@ using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Intake;
 using Quorate.Rounds;
+using Quorate.Shared.Processes;
 using Quorate.Shared.Runs;
 
 namespace Quorate.Coordinator.Evaluation;
@@ -54,6 +55,7 @@ internal sealed partial class Scorer(
         if (score is null && notes.Say("scoring", $"Scoring is off: {reason}")) LogUnscored(reason);
         long now = time.GetUtcNow().ToUnixTimeMilliseconds();
         await log.ProposeAsync(new Command.RecordScore(run.Id, model.Round, score, reason, now), token);
+        CrashPoint.Pass("score-recorded");
     }
 
     private async Task<(Score? Score, string Reason)> ScoreAsync(Run run, PublishedModel model, CancellationToken token)

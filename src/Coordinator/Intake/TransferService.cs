@@ -1,6 +1,7 @@
 using Grpc.Core;
 using Quorate.Coordinator.Blobs;
 using Quorate.Rounds;
+using Quorate.Shared.Processes;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
 using Part = Quorate.Shared.Transfer.Part;
@@ -53,6 +54,7 @@ public sealed class TransferService(
             var header = first!.Header!;
             if (rules.Admit(header) is { } answer) return answer;
             if (await StoreAsync(header, first, parts, guard) is { } refusal) return refusal;
+            CrashPoint.Pass("blob-replicated");
             guard.Pause();
             return await rules.CommitAsync(header, store.PathOf(BlobHash.FromBytes(header.Blob.Span)),
                 context.CancellationToken);

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Quorate.Rounds;
 using Quorate.Shared.Cluster;
+using Quorate.Shared.Processes;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Runs;
 using Quorate.Shared.Transfer;
@@ -116,7 +117,9 @@ public sealed class RoundWorker(
         if (_trained?.Work != work)
         {
             string model = await DownloadAsync(work, token);
+            CrashPoint.Pass("model-downloaded");
             _trained = Train(work, model, token);
+            CrashPoint.Pass("update-trained");
         }
         await UploadAsync(_trained, token);
         presence.Set(Activity.Idle, work.Round, 0);
@@ -189,6 +192,7 @@ public sealed class RoundWorker(
                     try
                     {
                         var reply = await upload.SendAsync(header, update.Path, Sent, reign.Token);
+                        CrashPoint.Pass("upload-answered");
                         return Settles(reply, update.Work);
                     }
                     catch (OperationCanceledException) when (

@@ -17,6 +17,9 @@ internal sealed class HostsFileReader
         MaxDepth = 4,
     };
 
+    /// <summary>Unknown keys named for one object: each makes a sentence, and a file could hold thousands.</summary>
+    private const int UnknownKeysNamedMax = 8;
+
     private readonly List<string> _errors = [];
 
     public static HostsFile Read(string json, string source)
@@ -25,12 +28,19 @@ internal sealed class HostsFileReader
         var nodes = new List<Node>();
         try
         {
+            if (json.Length > HostsFile.FileBytesMax)
+                throw new HostsFileException(source, [$"It is longer than {HostsFile.FileBytesMax / 1024} KiB."]);
             using var document = JsonDocument.Parse(json, Strict);
             nodes = reader.ReadNodes(document.RootElement);
         }
         catch (JsonException e)
         {
             reader._errors.Add($"It is not JSON, see line {e.LineNumber + 1}: {e.Message}");
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            // Half of a surrogate pair, escaped or not, is JSON by its grammar and no text.
+            reader._errors.Add($"It holds half a character: {e.Message}");
         }
         if (reader._errors.Count > 0) throw new HostsFileException(source, reader._errors);
         return new HostsFile([.. nodes.OrderBy(n => n.Id)]);
@@ -100,7 +110,8 @@ internal sealed class HostsFileReader
 
     private void RefuseUnknownKeys(JsonElement element, string path, params string[] known)
     {
-        foreach (var property in element.EnumerateObject().Where(p => !known.Contains(p.Name)))
+        foreach (var property in element.EnumerateObject().Where(p => !known.Contains(p.Name))
+            .Take(UnknownKeysNamedMax))
             _errors.Add(
                 $"{path}{property.Name} is no key of a hosts file; the keys here are {string.Join(", ", known)}.");
     }

@@ -10,6 +10,9 @@ internal sealed class JsonSection(JsonElement element, string path, List<string>
 {
     private const int ShownMax = 60;
 
+    /// <summary>Unknown keys named for one section: each makes a sentence, and a file could hold thousands.</summary>
+    private const int UnknownKeysNamedMax = 8;
+
     private readonly HashSet<string> known = [];
 
     public bool Has(string key) => Find(key) is not null;
@@ -77,7 +80,8 @@ internal sealed class JsonSection(JsonElement element, string path, List<string>
     /// <summary>Comes last: a key that nobody asked for is an error.</summary>
     public void RefuseUnknownKeys()
     {
-        foreach (JsonProperty property in element.EnumerateObject().Where(p => !known.Contains(p.Name)))
+        foreach (JsonProperty property in element.EnumerateObject().Where(p => !known.Contains(p.Name))
+            .Take(UnknownKeysNamedMax))
             Refuse(property.Name, $"is no key of a run file; the keys here are {string.Join(", ", known)}");
     }
 

@@ -20,6 +20,8 @@ internal static class RunFileReader
         RunFile? run = null;
         try
         {
+            if (json.Length > RunFile.FileBytesMax)
+                throw new RunFileException(source, [$"It is longer than {RunFile.FileBytesMax / 1024} KiB."]);
             using JsonDocument document = JsonDocument.Parse(json, Strict);
             if (document.RootElement.ValueKind == JsonValueKind.Object)
                 run = ReadRun(new JsonSection(document.RootElement, "", errors));
@@ -29,6 +31,11 @@ internal static class RunFileReader
         catch (JsonException e)
         {
             errors.Add($"It is not JSON ({e.Message})");
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            // Half of a surrogate pair, escaped or not, is JSON by its grammar and no text.
+            errors.Add($"It holds half a character ({e.Message})");
         }
 
         if (errors.Count == 0 && Encoding.UTF8.GetByteCount(run!.Json) > RunFile.JsonBytesMax)

@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Quorate.Shared.Processes;
 using Quorate.Shared.Protocol;
 
 namespace Quorate.Shared.Transfer;
@@ -53,6 +54,7 @@ public static class PartSending
             part.Header = first;
             guard.Moved();
             if (!await IsTakenAsync(call.RequestStream.WriteAsync(part, guard.Token), guard)) return;
+            CrashPoint.Pass("part-sent");
             first = null;
             offset += count;
             progress?.Invoke(offset);

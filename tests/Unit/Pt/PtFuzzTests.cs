@@ -1,16 +1,18 @@
 using Quorate.Shared.Pt;
+using Quorate.Unit.Fuzz;
 using Xunit.Abstractions;
 using static Quorate.Unit.Pt.PtFixtures;
 
 namespace Quorate.Unit.Pt;
 
 /// <summary>
-/// Thousands of damaged files, the same on every run: each is read or refused with a <see cref="PtFormatException"/>;
-/// anything else, a crash or a hang fails the test.
+/// Damaged files, the same on every run: each is read or refused with a <see cref="PtFormatException"/>, and takes
+/// little memory however large it says it is; anything else, a crash or a hang fails the test.
 /// </summary>
 public sealed class PtFuzzTests(ITestOutputHelper output) : IDisposable
 {
-    private const int Cases = 10_000;
+    private static readonly int Cases = FuzzInputs.Count / 2; // in each of two kinds of damage
+
     private static readonly string[] Fixtures = ["net.pt", "dtypes.pt", "shapes.pt", "strided.pt", "evil.pt"];
     private readonly TestFolder _folder = new();
     private ulong _state = 20261122;
@@ -40,9 +42,12 @@ public sealed class PtFuzzTests(ITestOutputHelper output) : IDisposable
     private void Fuzz(Func<byte[]> next)
     {
         int read = 0;
+        long most = 0;
         for (int i = 0; i < Cases; i++)
         {
-            string path = _folder.Write("fuzzed.pt", next());
+            byte[] bytes = next();
+            string path = _folder.Write("fuzzed.pt", bytes);
+            long before = GC.GetAllocatedBytesForCurrentThread();
             try
             {
                 using PtFile file = PtFile.Open(path);
@@ -56,10 +61,17 @@ public sealed class PtFuzzTests(ITestOutputHelper output) : IDisposable
             {
                 Assert.EndsWith(".", refused.Message.TrimEnd(')'), StringComparison.Ordinal);
             }
+            long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            most = Math.Max(most, allocated);
+            Assert.True(allocated <= Allowed(bytes.Length), $"{allocated} bytes allocated for input {i}.");
         }
 
-        output.WriteLine($"{read} of {Cases} damaged files were still sound, the others were refused.");
+        output.WriteLine($"{read} of {Cases} damaged files were still sound, the others were refused; "
+            + $"at most {most} bytes allocated for one.");
     }
+
+    /// <summary>Buffers of fixed size, an exception with its stack, and objects for what the file names.</summary>
+    private static long Allowed(int length) => 512 * 1024 + 64L * length;
 
     /// <summary>Up to four changes: a byte set, a bit flipped, a run removed or doubled, or the end cut off.</summary>
     private byte[] Damage(byte[] sound)

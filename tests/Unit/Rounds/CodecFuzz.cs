@@ -1,4 +1,5 @@
 using Quorate.Rounds;
+using Quorate.Unit.Fuzz;
 using Xunit.Abstractions;
 
 namespace Quorate.Unit.Rounds;
@@ -11,8 +12,7 @@ public sealed class CodecFuzz(ITestOutputHelper output)
 {
     private const ulong Seed = 20261122;
 
-    private static readonly int Inputs =
-        Environment.GetEnvironmentVariable("QUORATE_LONG") == "1" ? 10_000_000 : 100_000;
+    private static readonly int Inputs = FuzzInputs.Count;
 
     /// <summary>
     /// Bytes that decoding may allocate: an exception with its stack takes a few thousand, and no field grows to more

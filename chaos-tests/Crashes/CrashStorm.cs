@@ -1,0 +1,87 @@
+using Quorate.Chaos;
+using Quorate.Chaos.Processes;
+using Quorate.Shared.Protocol;
+
+namespace Quorate.ChaosTests.Crashes;
+
+/// <summary>
+/// Makes coordinators die at named points, one after the other, all in one running cluster. Every node is armed with
+/// some point; whenever one dies there, it is started again with the next of the list. Which node, and beside which
+/// deaths of the others, is left to chance: two may lie dead at once.
+/// </summary>
+/// <param name="points">What is left to strike; what struck is taken from it.</param>
+internal sealed class CrashStorm(ChaosCluster cluster, List<string> points, Draws draws)
+{
+    /// <summary>
+    /// A node that waits for a point of the other role waits for ever, unless the roles change: so they do when this
+    /// many rounds went by and nobody died. Rounds, not seconds: then a slow machine changes nothing.
+    /// </summary>
+    private const int CalmRounds = 4;
+
+    private readonly string?[] _armed = new string?[ChaosCluster.Nodes];
+    private int _round;
+
+    /// <summary>Deaths at a point.</summary>
+    public int Struck { get; private set; }
+
+    /// <summary>Deaths that changed the roles.</summary>
+    public int Kills { get; private set; }
+
+    /// <summary>Returns once all points have struck or the run has ended, with all nodes started without any.</summary>
+    public async Task RageAsync()
+    {
+        for (int node = 0; node < ChaosCluster.Nodes; node++)
+        {
+            await RearmAsync(node);
+            await cluster.LeaderAsync();
+        }
+        while (_armed.Any(point => point is not null))
+            if (await cluster.UntilAsync(LookAsync, "the next crash point, " + string.Join(", ", _armed)) == Ended) break;
+        for (int node = 0; node < ChaosCluster.Nodes; node++)
+        {
+            if (_armed[node] is null) continue;
+            points.Insert(0, _armed[node]!);
+            await cluster.KillAsync(node);
+            cluster.Start(node);
+        }
+    }
+
+    private const string Ended = "the end";
+
+    private async Task<string?> LookAsync(CancellationToken token)
+    {
+        string? struck = null;
+        for (int node = 0; node < ChaosCluster.Nodes; node++)
+        {
+            if (!cluster[node].Crashed) continue;
+            struck = _armed[node];
+            Struck++;
+            _armed[node] = null;
+            // Now and then the others carry on for a while, or are the next to die.
+            await ChaosCluster.PauseAsync(TimeSpan.FromMilliseconds(draws.Below(3) * 100));
+            await RearmAsync(node);
+        }
+        var leader = (await cluster.StatusAsync(token)).Where(reply => reply is { Leader: true, Run: not null })
+            .MaxBy(reply => reply!.Term);
+        if (leader is null) return struck;
+        if (leader.Run.Phase >= RunPhase.Finished) return Ended;
+        if (struck is not null) _round = leader.Run.Round;
+        // In the middle of a round: the successor then lacks some update and must pull it.
+        else if (leader.Run.Round >= _round + CalmRounds && leader.Run.Updates.Count > 0)
+        {
+            Kills++;
+            await cluster.KillAsync(leader.Node);
+            cluster.Start(leader.Node, _armed[leader.Node]);
+            _round = leader.Run.Round;
+        }
+        return struck;
+    }
+
+    private async Task RearmAsync(int node)
+    {
+        await cluster.KillAsync(node);
+        _armed[node] = points.FirstOrDefault();
+        if (points.Count > 0) points.RemoveAt(0);
+        cluster.Start(node, _armed[node]);
+    }
+}

@@ -1,0 +1,75 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Quorate.Shared.Processes;
+
+/// <summary>
+/// Places at which this process can be made to die, for those who test what survives it:
+/// <c>QUORATE_CRASH_POINT=name[@leader|@follower][:hit]</c> ends it at the hit-th passage (the first where none is
+/// said), counting only passages in that role where one is named. It ends as by SIGKILL: no flush, no finally, exit
+/// code 137. Off unless asked for; then a passage costs one comparison with null.
+/// </summary>
+public static class CrashPoint
+{
+    /// <summary>The environment variable that names the point.</summary>
+    public const string Variable = "QUORATE_CRASH_POINT";
+
+    /// <summary>Passages counted before it strikes, at the most.</summary>
+    private const int HitsMax = 1_000_000;
+
+    private static readonly string[] Roles = ["leader", "follower"];
+
+    private static Armed? _armed;
+
+    /// <summary>All points, in the order in which an update and then its round pass them.</summary>
+    public static IReadOnlyList<string> Names { get; } =
+    [
+        "part-sent", "part-received", "blob-received", "blob-flushed", "blob-renamed", "blob-durable",
+        "blob-replicated", "pull-done",
+        "before-propose", "append-unflushed", "append-flushed", "before-apply", "after-apply", "after-propose",
+        "initial-model-made", "before-close-round", "round-closed", "average-built", "model-replicated",
+        "model-published", "score-recorded", "snapshot-written", "snapshot-renamed",
+        "model-downloaded", "update-trained", "upload-answered",
+    ];
+
+    /// <summary>Whether this process leads; it says so itself. A trainer never does.</summary>
+    public static bool Leading { get; set; }
+
+    /// <summary>
+    /// Arms the point that <paramref name="setting"/> names; none where it is null or empty. Called once, at the start.
+    /// </summary>
+    /// <returns>Null, or a sentence that says what is wrong with the setting: then nothing is armed.</returns>
+    public static string? Arm(string? setting)
+    {
+        if (string.IsNullOrEmpty(setting)) return null;
+        string[] parts = setting.Split(':'), names = parts[0].Split('@');
+        int hit = 1;
+        if (parts.Length > 2 || names.Length > 2 || (names.Length == 2 && !Roles.Contains(names[1]))
+            || (parts.Length == 2 && (!int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out hit)
+                || hit is < 1 or > HitsMax)))
+            return $"{Variable} must be NAME, NAME@leader or NAME@follower, with :HIT (1 to {HitsMax}) where it is not "
+                + $"the first passage, not '{setting}'.";
+        if (!Names.Contains(names[0]))
+            return $"{Variable}: there is no crash point '{names[0]}'; there are {string.Join(", ", Names)}.";
+        _armed = new Armed(names[0], names.Length == 2 ? names[1] == "leader" : null, hit);
+        return null;
+    }
+
+    /// <summary>The process is at <paramref name="name"/>, one of <see cref="Names"/>.</summary>
+    public static void Pass(string name) => _armed?.Pass(name);
+
+    private sealed class Armed(string name, bool? leading, int hit)
+    {
+        private int _left = hit;
+
+        public void Pass(string passed)
+        {
+            if (passed != name || (leading is { } wanted && wanted != Leading)) return;
+            if (Interlocked.Decrement(ref _left) != 0) return;
+            Console.Error.WriteLine($"crash point {name} reached as {(Leading ? "leader" : "follower")}");
+            using var self = Process.GetCurrentProcess();
+            self.Kill(); // SIGKILL: it does not come back.
+            throw new UnreachableException();
+        }
+    }
+}
