@@ -17,5 +17,5 @@ export QUORATE_CHAOS_FAILOVERS=${QUORATE_CHAOS_FAILOVERS:-200}
 export QUORATE_CHAOS_MEMORY_ROUNDS=${QUORATE_CHAOS_MEMORY_ROUNDS:-2}
 export QUORATE_DURABILITY_ROUNDS=${QUORATE_DURABILITY_ROUNDS:-150}
 echo "SEED=$QUORATE_CHAOS_SEED COMMIT=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)"
-dotnet build chaos-tests/Chaos.csproj -c Release -v:m -nologo
-exec dotnet test chaos-tests/Chaos.csproj -c Release --no-build --nologo --logger "console;verbosity=detailed"
+dotnet build chaos-tests/ChaosTests.csproj -c Release -v:m -nologo
+exec dotnet test chaos-tests/ChaosTests.csproj -c Release --no-build --nologo --logger "console;verbosity=detailed"

@@ -1,8 +1,10 @@
-using Quorate.Chaos.Harness;
+using Quorate.Chaos.Processes;
+using Quorate.Chaos.Training;
+using Quorate.Chaos;
 using Quorate.Shared.Protocol;
 using Xunit.Abstractions;
 
-namespace Quorate.Chaos.Cluster;
+namespace Quorate.ChaosTests.Cluster;
 
 /// <summary>Disks forget bits without saying so; what is served was hashed since.</summary>
 public sealed class BitRotTests(ITestOutputHelper output)

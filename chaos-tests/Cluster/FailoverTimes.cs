@@ -1,7 +1,9 @@
-using Quorate.Chaos.Harness;
+using Quorate.Chaos.Processes;
+using Quorate.Chaos.Training;
+using Quorate.Chaos;
 using Xunit.Abstractions;
 
-namespace Quorate.Chaos.Cluster;
+namespace Quorate.ChaosTests.Cluster;
 
 /// <summary>
 /// Measures, and asserts nothing about time: leader killed, until the next update is accepted by its successor.

@@ -1,6 +1,8 @@
-using Quorate.Chaos.Harness;
+using Quorate.Chaos.Checking;
+using Quorate.Chaos.Processes;
+using Quorate.Chaos.Training;
 
-namespace Quorate.Chaos.Cluster;
+namespace Quorate.ChaosTests.Cluster;
 
 /// <summary>A checker is trusted because it rejects what is known to be wrong.</summary>
 public sealed class HistoryCheckerTests

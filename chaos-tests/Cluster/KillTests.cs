@@ -1,8 +1,10 @@
-using Quorate.Chaos.Harness;
+using Quorate.Chaos.Processes;
+using Quorate.Chaos.Training;
+using Quorate.Chaos;
 using Quorate.Shared.Protocol;
 using Xunit.Abstractions;
 
-namespace Quorate.Chaos.Cluster;
+namespace Quorate.ChaosTests.Cluster;
 
 /// <summary>
 /// Promises P1 to P5 under SIGKILL. Longer: QUORATE_CHAOS_KILL_ALL (times that all are killed, 5 in CI),

@@ -1,7 +1,8 @@
-using Quorate.Chaos.Harness;
+using Quorate.Chaos.Processes;
+using Quorate.Chaos.Training;
 using Xunit.Abstractions;
 
-namespace Quorate.Chaos.Cluster;
+namespace Quorate.ChaosTests.Cluster;
 
 /// <summary>
 /// The bars of the core: with five 46.8 MB updates (the parameters of a ResNet-18) in a round, a coordinator never

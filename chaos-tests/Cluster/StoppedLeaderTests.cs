@@ -1,9 +1,10 @@
 using System.Diagnostics;
-using Quorate.Chaos.Harness;
+using Quorate.Chaos.Processes;
+using Quorate.Chaos.Training;
 using Quorate.Shared.Protocol;
 using Xunit.Abstractions;
 
-namespace Quorate.Chaos.Cluster;
+namespace Quorate.ChaosTests.Cluster;
 
 /// <summary>
 /// A leader that hangs is worse than one that died: its sockets are open, and it wakes up sure that it leads.

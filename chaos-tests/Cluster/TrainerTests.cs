@@ -1,8 +1,9 @@
-using Quorate.Chaos.Harness;
+using Quorate.Chaos.Processes;
+using Quorate.Chaos.Training;
 using Quorate.Shared.Protocol;
 using Xunit.Abstractions;
 
-namespace Quorate.Chaos.Cluster;
+namespace Quorate.ChaosTests.Cluster;
 
 /// <summary>Trainers come and go; a run waits for them, and says for whom.</summary>
 public sealed class TrainerTests(ITestOutputHelper output)

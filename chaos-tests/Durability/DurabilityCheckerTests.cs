@@ -1,4 +1,6 @@
-namespace Quorate.Chaos.Durability;
+using Quorate.Chaos.Checking;
+
+namespace Quorate.ChaosTests.Durability;
 
 /// <summary>A checker is trusted because it rejects what is known to be wrong.</summary>
 public sealed class DurabilityCheckerTests

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Quorate.Chaos.Durability;
+namespace Quorate.ChaosTests.Durability;
 
 /// <summary>
 /// Promise P1 and P3 of docs/PROMISES.md: what is acknowledged survives any number of process kills, and all nodes hold

@@ -1,9 +1,10 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using System.Net;
 using System.Net.Sockets;
+using System.Net;
+using Quorate.Chaos.Checking;
 
-namespace Quorate.Chaos.Durability;
+namespace Quorate.ChaosTests.Durability;
 
 /// <summary>What a number of rounds showed. No count is worth anything without the others.</summary>
 internal sealed record KillReport(int Rounds, int Kills, int Acked, List<string> Violations);

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Threading.Channels;
 
-namespace Quorate.Chaos.Durability;
+namespace Quorate.ChaosTests.Durability;
 
 /// <summary>One DurabilityNode process: commands go in, lines come out, and it can be killed with SIGKILL.</summary>
 internal sealed class NodeProcess : IDisposable

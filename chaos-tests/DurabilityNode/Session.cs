@@ -2,7 +2,7 @@ using System.Globalization;
 using Quorate.Coordinator.Consensus;
 using Quorate.Rounds;
 
-namespace Quorate.Chaos.DurabilityNode;
+namespace Quorate.ChaosTests.DurabilityNode;
 
 /// <summary>Carries out the commands of standard input until it ends.</summary>
 internal sealed class Session(ReplicatedLog log, int node)

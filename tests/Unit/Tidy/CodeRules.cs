@@ -35,7 +35,9 @@ internal static partial class CodeRules
                 $"the namespace is not its folder's: 'namespace {due};' is due");
     }
 
-    /// <summary>src/Coordinator/Blobs/X.cs -> Quorate.Coordinator.Blobs; chaos-tests/X.cs -> Quorate.Chaos.</summary>
+    /// <summary>
+    /// src/Coordinator/Blobs/X.cs -> Quorate.Coordinator.Blobs; chaos-tests/X.cs -> Quorate.ChaosTests.
+    /// </summary>
     private static string DueNamespace(string path)
     {
         string[] folders = path.Split('/')[..^1];
@@ -44,7 +46,7 @@ internal static partial class CodeRules
             : [.. ProjectAtRoot(folders[0]), .. folders[1..]];
         return string.Join('.', ["Quorate", .. names]);
 
-        static string[] ProjectAtRoot(string folder) => [folder == "chaos-tests" ? "Chaos" : "Benchmarks"];
+        static string[] ProjectAtRoot(string folder) => [folder == "chaos-tests" ? "ChaosTests" : "Benchmarks"];
     }
 
     private static IEnumerable<Finding> Words(SourceFile file)

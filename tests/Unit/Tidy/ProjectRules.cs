@@ -15,8 +15,9 @@ internal static class ProjectRules
         ["src/Shared"] = ["Rounds"],
         ["src/Coordinator"] = ["Rounds", "Shared"],
         ["src/Trainer"] = ["Rounds", "Shared"],
-        ["src/Cli"] = ["Rounds", "Shared"],
-        ["chaos-tests"] = ["Shared"],
+        ["src/Chaos"] = ["Rounds", "Shared"],
+        ["src/Cli"] = ["Rounds", "Shared", "Chaos"],
+        ["chaos-tests"] = ["Shared", "Chaos"],
     };
 
     private static readonly (string Package, string Folder)[] Homes =

@@ -33,7 +33,7 @@ public sealed class WallTests
     [InlineData("src/Shared/X.cs", "namespace Quorate.Shared\n{", 1,
         "the namespace is not its folder's: 'namespace Quorate.Shared;' is due")]
     [InlineData("chaos-tests/X.cs", "namespace Quorate.Other;", 1,
-        "the namespace is not its folder's: 'namespace Quorate.Chaos;' is due")]
+        "the namespace is not its folder's: 'namespace Quorate.ChaosTests;' is due")]
     [InlineData("src/Cli/X.cs", "class X;", 0, "no namespace; Quorate.Cli is due")]
     [InlineData("src/Cli/X.cs", "namespace Quorate.Cli;\ncla" + "ss BlobManager;", 2,
         "type 'BlobManager': name what it is")]
@@ -52,7 +52,7 @@ public sealed class WallTests
     [InlineData("src/Coordinator/CoordinatorNode.cs", "namespace Quorate.Coordinator;\napp.MapGrpcService<X>();")]
     [InlineData("src/Trainer/Models/X.cs", "using static TorchSharp.torch;\n\nnamespace Quorate.Trainer.Models;")]
     [InlineData("tests/Unit/Rounds/X.cs", "namespace Quorate.Unit.Rounds;\nvar t = Task.CompletedTask;")]
-    [InlineData("chaos-tests/Kills/X.cs", "namespace Quorate.Chaos.Kills;")]
+    [InlineData("chaos-tests/Kills/X.cs", "namespace Quorate.ChaosTests.Kills;")]
     public void Good_code_is_not_caught(string path, string text) =>
         Assert.Empty(CodeRules.Broken(SourceFile.Of(path, text)));
 
@@ -83,8 +83,8 @@ public sealed class WallTests
         "src/Trainer/Trainer.csproj", "Project", @"..\Coordinator\Coordinator.csproj",
         "src/Trainer references Coordinator; it may reference [Rounds, Shared]")]
     [InlineData(
-        "chaos-tests/Chaos.csproj", "Project", "../src/Coordinator/Coordinator.csproj",
-        "chaos-tests references Coordinator; it may reference [Shared]")]
+        "chaos-tests/ChaosTests.csproj", "Project", "../src/Coordinator/Coordinator.csproj",
+        "chaos-tests references Coordinator; it may reference [Shared, Chaos]")]
     [InlineData("src/Shared/Shared.csproj", "Package", "TorchSharp-cuda-linux",
         "package TorchSharp-cuda-linux belongs to src/Trainer only")]
     [InlineData("src/Cli/x.targets", "Package", "libtorch-cpu-linux-x64",
@@ -107,7 +107,7 @@ public sealed class WallTests
     [InlineData("src/Coordinator/Coordinator.csproj", "<PackageReference Include=\"DotNext.Net.Cluster\" />")]
     [InlineData("src/Trainer/Trainer.csproj", "<ProjectReference Include=\"../Shared/Shared.csproj\" />")]
     [InlineData("tests/Torch/Torch.csproj", "<ProjectReference Include=\"../../src/Trainer/Trainer.csproj\" />")]
-    [InlineData("chaos-tests/Chaos.csproj",
+    [InlineData("chaos-tests/ChaosTests.csproj",
         "<ProjectReference Include=\"../src/Cli/Cli.csproj\" ReferenceOutputAssembly=\"false\" />")]
     public void A_good_reference_is_not_caught(string path, string reference) =>
         Assert.Empty(ProjectRules.Broken(Project(path, reference)));
@@ -119,7 +119,7 @@ public sealed class WallTests
         var paths = SourceFile.All(".cs", ".csproj").Select(file => file.Path).ToArray();
         Assert.Contains("tests/Unit/Tidy/WallTests.cs", paths);
         Assert.Contains("src/Rounds/RoundMachine.cs", paths);
-        Assert.Contains("chaos-tests/Chaos.csproj", paths);
+        Assert.Contains("chaos-tests/ChaosTests.csproj", paths);
         Assert.DoesNotContain(paths, path => path.Contains("/obj/", StringComparison.Ordinal));
     }
 

@@ -2,14 +2,14 @@ using System.Collections.Concurrent;
 using Grpc.Core;
 using Quorate.Shared.Protocol;
 
-namespace Quorate.Chaos.Harness;
+namespace Quorate.Chaos.Processes;
 
 /// <summary>
 /// Promise P4, by looking: asks one node after the other, over and over, how far the run is. No linearizable answer may
 /// be behind one that was given before it was asked for, whoever gave it; nor a node's plain answer behind an earlier
 /// one of the same process.
 /// </summary>
-internal sealed class Observer(ChaosCluster cluster) : IAsyncDisposable
+public sealed class Observer(ChaosCluster cluster) : IAsyncDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
@@ -79,10 +79,10 @@ internal sealed class Observer(ChaosCluster cluster) : IAsyncDisposable
 /// <param name="Index">Log index of the answer's state.</param>
 /// <param name="Round">The round that is open or opens next.</param>
 /// <param name="Model">The newest model's round; -1: none.</param>
-internal sealed record Reading(long Index, int Round, int Model);
+public sealed record Reading(long Index, int Round, int Model);
 
 /// <summary>Readings in the order in which they were made, none behind an earlier one.</summary>
-internal sealed class Monotonic
+public sealed class Monotonic
 {
     private Reading _last = new(0, 0, -1);
 

@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
+using Quorate.Chaos.Checking;
+using Quorate.Chaos.Processes;
 
-namespace Quorate.Chaos.Harness;
+namespace Quorate.Chaos.Training;
 
 /// <summary>The final model of a run that nobody disturbed, by the same programs; made once for each run.</summary>
-internal static class Undisturbed
+public static class Undisturbed
 {
     private static readonly ConcurrentDictionary<ChaosRun, Task<string>> _models = new();
 
@@ -14,7 +16,9 @@ internal static class Undisturbed
         await using var cluster = await ChaosCluster.StartAsync(run, TimeSpan.FromMilliseconds(20));
         var ended = await cluster.WhenFinishedAsync();
         string model = History.Of(ended[0]).FinalModel;
-        await cluster.AssertIntactAsync(model);
+        var outcome = await Outcome.OfAsync(cluster, model);
+        if (!outcome.Holds) throw new InvalidOperationException($"Undisturbed, and yet: {outcome}");
+        cluster.Passed();
         return model;
     }
 }

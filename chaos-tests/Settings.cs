@@ -2,7 +2,7 @@ using System.Globalization;
 
 [assembly: CollectionBehavior(DisableTestParallelization = true)] // Every test has processes of its own; two cores.
 
-namespace Quorate.Chaos.Harness;
+namespace Quorate.ChaosTests;
 
 /// <summary>Environment variables that make the tests longer or other: QUORATE_CHAOS_SEED and so on.</summary>
 internal static class Settings

@@ -4,12 +4,12 @@ using Quorate.Rounds;
 using Quorate.Shared.Attending;
 using Quorate.Shared.Runs;
 
-namespace Quorate.Chaos.Harness;
+namespace Quorate.Chaos.Training;
 
 /// <summary>
 /// Learning that is arithmetic: see <see cref="ChaosRun.WriteUpdate"/>. Everything around it is real.
 /// </summary>
-internal sealed class SyntheticLearner(ChaosRun run, string trainer, TimeSpan pace, TrainerRecord record) : ILearner
+public sealed class SyntheticLearner(ChaosRun run, string trainer, TimeSpan pace, TrainerRecord record) : ILearner
 {
     public RunId? Run { get; private set; }
 
@@ -43,7 +43,7 @@ internal sealed class SyntheticLearner(ChaosRun run, string trainer, TimeSpan pa
 }
 
 /// <summary>What one trainer did and was told, across its restarts.</summary>
-internal sealed class TrainerRecord(string trainer)
+public sealed class TrainerRecord(string trainer)
 {
     private readonly ConcurrentDictionary<int, string> _updates = new();
     private readonly ConcurrentDictionary<int, int> _trainings = new();
@@ -73,4 +73,4 @@ internal sealed class TrainerRecord(string trainer)
 
 /// <param name="Node">The coordinator that gave it.</param>
 /// <param name="At">In <see cref="TimeProvider.GetTimestamp"/> units.</param>
-internal sealed record Answer(int Round, int Node, long At);
+public sealed record Answer(int Round, int Node, long At);

@@ -1,18 +1,18 @@
 using System.Globalization;
-using System.Text;
 using System.Text.RegularExpressions;
+using System.Text;
 using Quorate.Rounds;
 using Quorate.Shared.Attending;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 
-namespace Quorate.Chaos.Harness;
+namespace Quorate.Chaos.Training;
 
 /// <summary>
 /// A trainer in this process: the client's real loop and worker around a <see cref="SyntheticLearner"/>. It can be
 /// killed, which here means that its loop is cut off wherever it is, and started again under its id, as a new process.
 /// </summary>
-internal sealed class SyntheticTrainer(ChaosRun run, HostsFile hosts, string id, string root, TimeSpan pace)
+public sealed class SyntheticTrainer(ChaosRun run, HostsFile hosts, string id, string root, TimeSpan pace)
     : IAsyncDisposable
 {
     private static ulong _incarnations = (ulong)Environment.ProcessId << 32;

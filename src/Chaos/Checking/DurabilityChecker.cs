@@ -1,9 +1,9 @@
 using System.Globalization;
 
-namespace Quorate.Chaos.Durability;
+namespace Quorate.Chaos.Checking;
 
 /// <summary>Compares what nodes hold. A violation is a sentence; an empty list means that all is well.</summary>
-internal static class DurabilityChecker
+public static class DurabilityChecker
 {
     /// <summary>Every two nodes must have the same chain hash at every index that both remember.</summary>
     /// <param name="chains">For each node its lines "INDEX HASH".</param>

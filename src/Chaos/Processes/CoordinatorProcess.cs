@@ -1,13 +1,13 @@
 using System.Diagnostics;
 using System.Globalization;
 
-namespace Quorate.Chaos.Harness;
+namespace Quorate.Chaos.Processes;
 
 /// <summary>
 /// One real coordinator. Its output goes straight into a file, so that nothing it said before a SIGKILL is lost. It
 /// ends with this process: its standard input is a pipe of ours.
 /// </summary>
-internal sealed class CoordinatorProcess : IDisposable
+public sealed class CoordinatorProcess : IDisposable
 {
     private static readonly string _program = Path.GetFullPath(
         Path.Combine(AppContext.BaseDirectory, "../../Coordinator/release/Quorate.Coordinator.dll"));
@@ -72,6 +72,6 @@ internal sealed class CoordinatorProcess : IDisposable
     {
         using var kill = Process.Start("kill", [$"-{signal}", $"{_process.Id}"]);
         await kill.WaitForExitAsync().WaitAsync(ChaosCluster.Patience);
-        Assert.Equal(0, kill.ExitCode);
+        if (kill.ExitCode != 0) throw new InvalidOperationException($"kill -{signal} ended with {kill.ExitCode}.");
     }
 }

@@ -1,11 +1,12 @@
+using Quorate.Chaos.Training;
 using Quorate.Shared.Protocol;
 
-namespace Quorate.Chaos.Harness;
+namespace Quorate.Chaos.Checking;
 
 /// <summary>
 /// What a node says that was counted: by round, each trainer and its update's SHA-256; and the model made.
 /// </summary>
-internal sealed record History(int Node, IReadOnlyList<CountedRound> Rounds)
+public sealed record History(int Node, IReadOnlyList<CountedRound> Rounds)
 {
     public static History Of(StatusReply status) => new(
         status.Node,
@@ -18,17 +19,17 @@ internal sealed record History(int Node, IReadOnlyList<CountedRound> Rounds)
     private static string Hex(Google.Protobuf.ByteString hash) => Convert.ToHexStringLower(hash.Span);
 }
 
-internal sealed record CountedRound(
+public sealed record CountedRound(
     int Round, string Model, int Contributors, IReadOnlyList<(string Trainer, string Update)> Updates);
 
 /// <summary>What a trainer was told is safe.</summary>
-internal sealed record SafeUpdate(int Round, string Trainer, string Update);
+public sealed record SafeUpdate(int Round, string Trainer, string Update);
 
 /// <summary>
 /// Promises P1 and P2 as a pure check: everything that was called safe is in every node's history with the same bytes,
 /// and every trainer counts at most once a round. A violation is a sentence.
 /// </summary>
-internal static class HistoryChecker
+public static class HistoryChecker
 {
     public static List<string> Lost(IEnumerable<SafeUpdate> safe, IReadOnlyList<History> histories)
     {

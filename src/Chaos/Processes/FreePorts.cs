@@ -1,14 +1,14 @@
-using System.Net;
 using System.Net.Sockets;
+using System.Net;
 
-namespace Quorate.Chaos.Harness;
+namespace Quorate.Chaos.Processes;
 
 /// <summary>
 /// Ports for processes that are killed and started again. They lie below the range from which Linux draws the ports of
 /// outgoing connections (32768 and up): there, a client that calls a dead node could be given the node's own port,
 /// and the node would not come up again.
 /// </summary>
-internal static class FreePorts
+public static class FreePorts
 {
     private const int First = 12_000, Last = 32_000;
 

@@ -2,13 +2,13 @@ using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using Quorate.Shared.Pt;
 
-namespace Quorate.Chaos.Harness;
+namespace Quorate.Chaos.Training;
 
 /// <summary>
 /// A run that needs no torch: the model is <see cref="Elements"/> float32 in <see cref="Tensors"/> tensors, and every
 /// trainer's update a function of (model, seed, round, trainer). Two with equal values give equal final models.
 /// </summary>
-internal sealed record ChaosRun
+public sealed record ChaosRun
 {
     public string Name { get; init; } = "chaos";
     public int Rounds { get; init; } = 6;

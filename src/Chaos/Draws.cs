@@ -1,9 +1,9 @@
-namespace Quorate.Chaos.Harness;
+namespace Quorate.Chaos;
 
 /// <summary>
 /// SplitMix64 (Steele, Lea, Flood 2014): the same numbers for a seed for ever, which System.Random does not promise.
 /// </summary>
-internal sealed class Draws(ulong seed)
+public sealed class Draws(ulong seed)
 {
     private ulong _state = seed;
 

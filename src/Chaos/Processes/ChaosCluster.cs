@@ -2,19 +2,20 @@ using System.Security.Cryptography;
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Quorate.Chaos.Training;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
 
-namespace Quorate.Chaos.Harness;
+namespace Quorate.Chaos.Processes;
 
 /// <summary>
 /// Three real coordinators, each with a directory and a log file of its own, synthetic trainers, and an observer that
 /// never stops looking. Black box: what it knows it asked by the public protocol, or read from the disks of nodes that
 /// are down. The directory of a test that failed is kept and named.
 /// </summary>
-internal sealed class ChaosCluster : IAsyncDisposable
+public sealed class ChaosCluster : IAsyncDisposable
 {
     /// <summary>
     /// Bound of everything a test waits for: far above what a loaded machine needs, so that only a hang meets it.
@@ -181,7 +182,8 @@ internal sealed class ChaosCluster : IAsyncDisposable
         foreach (var node in _nodes) node?.Dispose();
         foreach (var channel in _channels) channel.Dispose();
         Connections.Dispose();
-        if (_passed && Settings.Number("KEEP", 0) == 0) Directory.Delete(Root, recursive: true);
+        bool keep = Environment.GetEnvironmentVariable("QUORATE_CHAOS_KEEP") is not null;
+        if (_passed && !keep) Directory.Delete(Root, recursive: true);
     }
 
     private async Task UploadSeedAsync()
@@ -201,6 +203,7 @@ internal sealed class ChaosCluster : IAsyncDisposable
             new RetryRules { Attempts = 30 }, TimeProvider.System);
         using var bound = new CancellationTokenSource(Patience);
         var reply = await upload.SendAsync(header, path, null, bound.Token);
-        Assert.True(reply.Verdict is Verdict.Accepted or Verdict.Duplicate, reply.Reason);
+        if (reply.Verdict is not (Verdict.Accepted or Verdict.Duplicate))
+            throw new InvalidOperationException($"The seed model was not accepted: {reply.Reason}");
     }
 }
