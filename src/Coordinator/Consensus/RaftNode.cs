@@ -116,15 +116,16 @@ internal sealed class RaftNode : IAsyncDisposable
     private static RaftCluster.TcpConfiguration Configure(ConsensusOptions options, ILoggerFactory loggers)
     {
         var own = Own(options);
+        var (electionMin, electionMax) = options.OwnElection;
         var configuration = new RaftCluster.TcpConfiguration(own)
         {
             // the library's in-memory storage: members are fixed and the same on every node
             ConfigurationStorage = null!,
             ColdStart = false,
             PublicEndPoint = own,
-            LowerElectionTimeout = (int)options.ElectionMin.TotalMilliseconds,
-            UpperElectionTimeout = (int)options.ElectionMax.TotalMilliseconds,
-            HeartbeatThreshold = options.HeartbeatEvery / options.ElectionMin,
+            LowerElectionTimeout = (int)electionMin.TotalMilliseconds,
+            UpperElectionTimeout = (int)electionMax.TotalMilliseconds,
+            HeartbeatThreshold = options.HeartbeatEvery / electionMin,
             RequestTimeout = options.RequestTimeout,
             ConnectTimeout = options.ConnectTimeout,
             TransmissionBlockSize = 65535,
