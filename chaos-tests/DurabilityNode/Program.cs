@@ -31,8 +31,8 @@ var options = new ConsensusOptions
         node, new IPEndPoint(IPAddress.Loopback, int.Parse(port, CultureInfo.InvariantCulture))))],
     Directory = args[2],
     SnapshotEvery = int.Parse(settings.GetValueOrDefault("snapshot", "20000"), CultureInfo.InvariantCulture),
-    ElectionMin = Ms("min", 300), ElectionMax = Ms("max", 600), RequestTimeout = Ms("request",
-        280), HeartbeatEvery = Ms("beat", 75),
+    ElectionMin = Ms("min", 300), ElectionMax = Ms("max", 450), RequestTimeout = Ms("request",
+        240), HeartbeatEvery = Ms("beat", 75),
 };
 using var loggers = LoggerFactory.Create(builder => builder.AddSimpleConsole(console =>
 {

@@ -91,8 +91,8 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
         var consensus = new ConsensusOptions
         {
             Node = options.Node, Members = members, Directory = data.Path, SnapshotEvery = options.SnapshotEvery,
-            ElectionMin = options.Election, ElectionMax = options.Election * 2, HeartbeatEvery = options.Election / 4,
-            RequestTimeout = options.Election * 0.93, ConnectTimeout = options.Election * 0.66,
+            ElectionMin = options.Election, ElectionMax = options.Election * 1.5, HeartbeatEvery = options.Election / 4,
+            RequestTimeout = options.Election * 0.8, ConnectTimeout = options.Election * 0.5,
         };
         try
         {

@@ -114,14 +114,15 @@ internal sealed class RaftNode : IAsyncDisposable
     private static RaftCluster.TcpConfiguration Configure(ConsensusOptions options, ILoggerFactory loggers)
     {
         var own = Own(options);
+        var (electionMin, electionMax) = options.OwnElection;
         return new RaftCluster.TcpConfiguration(own.Raft)
         {
             ConfigurationStorage = new FixedMembers(options.Members),
             ColdStart = false,
             PublicEndPoint = new MemberEndPoint(own),
-            LowerElectionTimeout = (int)options.ElectionMin.TotalMilliseconds,
-            UpperElectionTimeout = (int)options.ElectionMax.TotalMilliseconds,
-            HeartbeatThreshold = options.HeartbeatEvery / options.ElectionMin,
+            LowerElectionTimeout = (int)electionMin.TotalMilliseconds,
+            UpperElectionTimeout = (int)electionMax.TotalMilliseconds,
+            HeartbeatThreshold = options.HeartbeatEvery / electionMin,
             RequestTimeout = options.RequestTimeout,
             ConnectTimeout = options.ConnectTimeout,
             TransmissionBlockSize = 65535,

@@ -15,12 +15,32 @@ internal sealed partial class FederationService(
     CoordinatorOptions options, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<FederationService> logger)
     : Federation.FederationBase
 {
+    /// <summary>A few elections: longer is of no use to who asks, and would keep calls of clients long gone.</summary>
+    private const int WhoLeadsWaitMsMax = 2_000;
+
     public override async Task<StatusReply> Status(StatusRequest request, ServerCallContext context)
     {
         var state = request.Linearizable
             ? await gate.LeadAsync(() => log.ReadAsync(context.CancellationToken))
             : log.State;
         return view.Of(state, request);
+    }
+
+    public override async Task<WhoLeadsReply> WhoLeads(WhoLeadsRequest request, ServerCallContext context)
+    {
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(
+            context.CancellationToken, lifetime.ApplicationStopping);
+        bound.CancelAfter(Math.Clamp(request.WaitMs, 0, WhoLeadsWaitMsMax));
+        try
+        {
+            await log.WaitToLeadAsync(bound.Token);
+        }
+        catch (OperationCanceledException) when (!context.CancellationToken.IsCancellationRequested)
+        {
+            // Nobody made it the leader in time: the answer is no.
+        }
+        var now = log.Leadership;
+        return new WhoLeadsReply { Leader = now.IsLeader, Term = now.Term };
     }
 
     public override Task<VerdictReply> Join(JoinRequest request, ServerCallContext context)
@@ -147,10 +167,6 @@ internal sealed partial class FederationService(
     /// that never heard from it does not know yet, and says no until it does.
     /// </summary>
     private bool IsGone(Trainer member) => attendance.Find(member.Id) is { } last
-       
-           
-               
-                   
         && (last.Incarnation != member.Incarnation || !last.Attending
             || time.GetElapsedTime(last.Timestamp) > options.Lease);
 

@@ -23,9 +23,10 @@ public sealed record AttendSettings
     public TimeSpan SilenceMax => 3 * HeartbeatEvery;
 
     /// <summary>
-    /// Between two tries to find the leader: a small part of a failover, and no burden on a cluster that is down.
+    /// Between two looks for the leader, growing up to <see cref="RetryAfterMax"/>: a look itself waits for up to a
+    /// second, so this bounds only how often nodes are called that refuse at once.
     /// </summary>
-    public TimeSpan RetryAfter { get; init; } = TimeSpan.FromMilliseconds(100);
+    public TimeSpan RetryAfter { get; init; } = TimeSpan.FromMilliseconds(50);
 
     public TimeSpan RetryAfterMax { get; init; } = TimeSpan.FromSeconds(2);
 

@@ -26,12 +26,13 @@ public sealed class TrainerLoop(
             {
                 if (await cluster.FindLeaderAsync(token) is { } leader)
                 {
-                    if (await AttendAsync(leader, token) is { } ended)
+                    // Pauses grow while nothing works; a leader that was attended is a new start.
+                    if (await AttendAsync(leader, () => pause = settings.RetryAfter, token) is { } ended)
                     {
                         terminal.Say(ended);
                         return;
                     }
-                    (pause, said) = (settings.RetryAfter, null);
+                    said = null;
                     continue;
                 }
                 trouble = "no coordinator leads; waiting for one";
@@ -40,19 +41,18 @@ public sealed class TrainerLoop(
             {
                 string why = e is RpcException rpc ? rpc.Status.Detail : "a call took too long";
                 trouble = $"lost the leader ({why}); looking for the next one";
-                if (e is RpcException { StatusCode: StatusCode.FailedPrecondition }) pause = settings.RetryAfter;
             }
             if (trouble != said) terminal.Say(said = trouble);
             await Task.Delay(pause, time, token);
-            // Half as long again, not twice: a new leader is found within half the time that it took to be elected.
             pause = pause * 1.5 < settings.RetryAfterMax ? pause * 1.5 : settings.RetryAfterMax;
         }
     }
 
     /// <summary>
     /// Attends one leader until the stream ends. Returns a farewell when the run ended and nobody asked to stay.
+    /// <paramref name="heard"/> is called with every answer.
     /// </summary>
-    private async Task<string?> AttendAsync(NodeConnection leader, CancellationToken token)
+    private async Task<string?> AttendAsync(NodeConnection leader, Action heard, CancellationToken token)
     {
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(token);
         using var call = leader.Federation.Attend(cancellationToken: ends.Token);
@@ -66,6 +66,7 @@ public sealed class TrainerLoop(
                 silence.CancelAfter(settings.SilenceMax);
                 if (!await call.ResponseStream.MoveNext(silence.Token)) return null;
                 silence.CancelAfter(Timeout.InfiniteTimeSpan);
+                heard();
                 if (await HeedAsync(leader, call.ResponseStream.Current, ends.Token) is { } farewell) return farewell;
             }
         }

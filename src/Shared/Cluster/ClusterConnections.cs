@@ -20,12 +20,14 @@ public sealed class ClusterConnections : IDisposable
     public TimeSpan StatusTimeout { get; init; } = TimeSpan.FromSeconds(1);
 
     private readonly TimeProvider _time;
+    private readonly LeaderSearch _search;
 
     public ClusterConnections(HostsFile hosts, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(hosts);
         _time = time;
         Nodes = [.. hosts.Nodes.Select(node => new NodeConnection(node.Id, node.Grpc))];
+        _search = new LeaderSearch(Nodes, time);
     }
 
     /// <summary>One a coordinator, in the order of the hosts file.</summary>
@@ -37,13 +39,10 @@ public sealed class ClusterConnections : IDisposable
     public Task<StatusReply?[]> StatusAsync(StatusRequest request, CancellationToken token) =>
         Task.WhenAll(Nodes.Select(node => StatusAsync(node, request, token)));
 
-    /// <summary>The node that says it leads, of several the one with the newest term; null when nobody does.</summary>
-    public async Task<NodeConnection?> FindLeaderAsync(CancellationToken token)
-    {
-        var replies = await StatusAsync(new StatusRequest { Trail = 1 }, token).ConfigureAwait(false);
-        var leader = replies.Where(reply => reply is { Leader: true }).MaxBy(reply => reply!.Term);
-        return leader is null ? null : Nodes.First(node => node.Id == leader.Node);
-    }
+    /// <summary>
+    /// The node that leads, as soon as one says so; null when none did within a second. Asks all nodes at once.
+    /// </summary>
+    public Task<NodeConnection?> FindLeaderAsync(CancellationToken token) => _search.FindAsync(StatusTimeout, token);
 
     public void Dispose()
     {

@@ -39,4 +39,18 @@ public sealed class ConsensusOptionsTests
     [MemberData(nameof(Bad))]
     public void A_broken_rule_is_named(string named, ConsensusOptions options) =>
         Assert.Contains(named, options.FirstError(), StringComparison.Ordinal);
+
+    /// <summary>Two nodes that may draw the same silence stand together, and lose a round of votes.</summary>
+    [Fact]
+    public void No_two_nodes_draw_their_silence_from_overlapping_ranges()
+    {
+        var own = Good.Members.Select(member => (Good with { Node = member.Id }).OwnElection).ToList();
+
+        Assert.All(own, range => Assert.True(range.Min < range.Max));
+        Assert.All(own.Zip(own.Skip(1)), pair => Assert.True(pair.First.Max < pair.Second.Min));
+        Assert.Equal(Good.ElectionMin, own[0].Min);
+        Assert.True(own[^1].Max <= Good.ElectionMax);
+        // The first to stand is refused, and stands again only when the last has long been elected.
+        Assert.True(own[^1].Max < own[0].Min * 2);
+    }
 }

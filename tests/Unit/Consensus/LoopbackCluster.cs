@@ -42,7 +42,7 @@ internal sealed class LoopbackCluster : IAsyncDisposable
     {
         Node = node, Members = _members, Directory = Path.Combine(Root.Path,
             $"node-{node}"), SnapshotEvery = SnapshotEvery,
-        ElectionMin = TimeSpan.FromMilliseconds(500), ElectionMax = TimeSpan.FromMilliseconds(1000),
+        ElectionMin = TimeSpan.FromMilliseconds(500), ElectionMax = TimeSpan.FromMilliseconds(750),
         RequestTimeout = TimeSpan.FromMilliseconds(450), ProposeTimeout = ProposeTimeout,
     };
 
