@@ -68,7 +68,7 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
         await using var log = await OpenLogAsync(loggers, e => emergency?.Broken(e), token);
 
         builder.Services
-            .AddSingleton(log).AddSingleton(enrolment).AddSingleton(peers)
+            .AddSingleton<IReplicatedLog>(log).AddSingleton(enrolment).AddSingleton(peers)
             .AddSingleton(new HelloDesk(options.Node, enrolment, log))
             .AddIntake().AddBlobs(options, peers).AddDriving().AddEvaluation(options)
             .AddHostedService<LateEnrolment>();

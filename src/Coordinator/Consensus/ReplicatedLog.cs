@@ -16,7 +16,7 @@ namespace Quorate.Coordinator.Consensus;
 /// program exits and its supervisor starts it again. Nothing is ever skipped.
 /// </para>
 /// </summary>
-public sealed class ReplicatedLog : IAsyncDisposable
+public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
 {
     /// <summary>Bound of a graceful stop: several times what it takes with all peers dead.</summary>
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(3);
@@ -51,18 +51,13 @@ public sealed class ReplicatedLog : IAsyncDisposable
         _node.Cluster.LeaderChanged += (_, _) => Observe();
     }
 
-    /// <summary>
-    /// The newest state applied on this node; immutable. Other nodes may be ahead: see <see cref="ReadAsync"/>.
-    /// </summary>
+    /// <inheritdoc/>
     public ClusterState State => _node.State.Latest.Value;
 
-    /// <summary>Who leads, as this node knows it at this moment.</summary>
+    /// <inheritdoc/>
     public Leadership Leadership => _leadership.Value;
 
-    /// <summary>
-    /// True while this node leads, or hears a leader. It turns false within about an election timeout of losing touch
-    /// with the majority; true is no promise that the next proposal succeeds.
-    /// </summary>
+    /// <inheritdoc/>
     public bool QuorumReachable =>
         Leadership.LeaderNode is not null && !TokenOf(cluster => cluster.ConsensusToken).IsCancellationRequested;
 
@@ -113,24 +108,15 @@ public sealed class ReplicatedLog : IAsyncDisposable
         }
     }
 
-    /// <summary>
-    /// The state as soon as its index is above <paramref name="after"/>: at once where it is already. For any number of
-    /// waiters; none polls and none misses a change, though one may see several changes as one.
-    /// </summary>
+    /// <inheritdoc/>
     public Task<ClusterState> ChangedAsync(long after, CancellationToken token) =>
         _node.State.Latest.WhenAsync(state => state.Index > after, token);
 
-    /// <summary>The leadership as soon as it differs from <paramref name="seen"/>.</summary>
+    /// <inheritdoc/>
     public Task<Leadership> LeadershipChangedAsync(Leadership seen, CancellationToken token) =>
         _leadership.WhenAsync(now => now != seen, token);
 
-    /// <summary>
-    /// Puts a command into the log. Returns what the state machine said once the entry is on the disks of a majority
-    /// and applied here. Bounded by <see cref="ConsensusOptions.ProposeTimeout"/>.
-    /// </summary>
-    /// <exception cref="NotLeaderException">Another node leads, or none; nothing was proposed.</exception>
-    /// <exception cref="OutcomeUnknownException">It may or may not become committed: ask again.</exception>
-    /// <exception cref="ArgumentException">The command cannot stand in a log entry; nothing was proposed.</exception>
+    /// <inheritdoc/>
     public async Task<Outcome> ProposeAsync(Command command, CancellationToken token)
     {
         byte[] bytes = CommandCodec.Encode(command);
@@ -148,12 +134,8 @@ public sealed class ReplicatedLog : IAsyncDisposable
         return proposal.Outcome ?? throw new OutcomeUnknownException("a new leader overwrote the entry");
     }
 
-    /// <summary>
-    /// A state that holds everything acknowledged anywhere before the call. Leader only, because the library's barrier
-    /// on a follower trusts a leader that may be deposed. Bounded like a proposal.
-    /// </summary>
-    /// <exception cref="NotLeaderException">Another node leads, or none.</exception>
-    /// <exception cref="OutcomeUnknownException">No majority confirmed this leader in time: ask again.</exception>
+    /// <inheritdoc/>
+    /// <remarks>Leader only, because the library's barrier on a follower trusts a leader that may be deposed.</remarks>
     public async Task<ClusterState> ReadAsync(CancellationToken token)
     {
         var leading = ThrowUnlessLeader();
@@ -162,9 +144,7 @@ public sealed class ReplicatedLog : IAsyncDisposable
         return leading.IsLeader ? State : throw new NotLeaderException(Leadership.LeaderNode);
     }
 
-    /// <summary>
-    /// The chain hash after each command from index <paramref name="from"/> on: the last 4,096 at most.
-    /// </summary>
+    /// <inheritdoc/>
     public IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(long from) => _node.State.Chains.From(from);
 
     /// <summary>Resigns where it leads, leaves, and closes the log. Takes 3 s at the most.</summary>

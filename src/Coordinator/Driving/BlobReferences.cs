@@ -10,7 +10,7 @@ namespace Quorate.Coordinator.Driving;
 /// average them, and on the nodes they were relayed to; so a new leader pulls those it lacks, which also restores their
 /// second copy. With <c>--verify</c> every node wants every kept update.
 /// </summary>
-internal sealed class BlobReferences(ReplicatedLog log, CoordinatorOptions options)
+internal sealed class BlobReferences(IReplicatedLog log, CoordinatorOptions options)
 {
     public IReadOnlyCollection<WantedBlob> Wanted()
     {
@@ -40,7 +40,7 @@ internal sealed class BlobReferences(ReplicatedLog log, CoordinatorOptions optio
 }
 
 /// <summary>Tells the puller that the state names something new.</summary>
-internal sealed class PullOnChange(ReplicatedLog log, Puller puller) : BackgroundService
+internal sealed class PullOnChange(IReplicatedLog log, Puller puller) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

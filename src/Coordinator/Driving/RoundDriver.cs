@@ -20,7 +20,7 @@ namespace Quorate.Coordinator.Driving;
 /// </para>
 /// </summary>
 internal sealed partial class RoundDriver(
-    ReplicatedLog log, BlobStore blobs, Replication replication, TrainerProgram trainer, Notes notes,
+    IReplicatedLog log, BlobStore blobs, Replication replication, TrainerProgram trainer, Notes notes,
     CoordinatorOptions options, EmergencyStop emergency, TimeProvider time, ILogger<RoundDriver> logger)
     : BackgroundService
 {

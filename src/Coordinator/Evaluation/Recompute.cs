@@ -12,7 +12,7 @@ namespace Quorate.Coordinator.Evaluation;
 /// same updates, same bytes, or this node stops. Off by default, since it must pull the updates that it lacks.
 /// </summary>
 internal sealed partial class Recompute(
-    ReplicatedLog log, BlobStore blobs, Replication replication, EmergencyStop emergency, TimeProvider time,
+    IReplicatedLog log, BlobStore blobs, Replication replication, EmergencyStop emergency, TimeProvider time,
     ILogger<Recompute> logger) : BackgroundService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);

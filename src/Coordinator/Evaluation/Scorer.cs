@@ -13,7 +13,7 @@ namespace Quorate.Coordinator.Evaluation;
 /// up.
 /// </summary>
 internal sealed partial class Scorer(
-    ReplicatedLog log, BlobStore blobs, Replication replication, TrainerProgram trainer, Notes notes,
+    IReplicatedLog log, BlobStore blobs, Replication replication, TrainerProgram trainer, Notes notes,
     TimeProvider time, ILogger<Scorer> logger) : BackgroundService
 {
     private const int Attempts = 3;

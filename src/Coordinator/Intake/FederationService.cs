@@ -11,7 +11,7 @@ namespace Quorate.Coordinator.Intake;
 /// What trainers and people ask of a coordinator: decodes, asks the log, encodes. It decides nothing.
 /// </summary>
 internal sealed partial class FederationService(
-    ReplicatedLog log, LeaderGate gate, Attendance attendance, RunSignal signal, StatusView view,
+    IReplicatedLog log, LeaderGate gate, Attendance attendance, RunSignal signal, StatusView view,
     CoordinatorOptions options, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<FederationService> logger)
     : Federation.FederationBase
 {

@@ -8,7 +8,7 @@ namespace Quorate.Coordinator.Intake;
 /// Turns "not here" and "not now" into the two answers every client understands: FAILED_PRECONDITION with the
 /// leader's address in the trailers, or UNAVAILABLE "no quorum: read-only".
 /// </summary>
-internal sealed class LeaderGate(ReplicatedLog log, CoordinatorOptions options)
+internal sealed class LeaderGate(IReplicatedLog log, CoordinatorOptions options)
 {
     public const string LeaderIdTrailer = "quorate-leader-id";
     public const string LeaderAddressTrailer = "quorate-leader-address";

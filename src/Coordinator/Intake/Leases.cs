@@ -9,7 +9,7 @@ namespace Quorate.Coordinator.Intake;
 /// of a trainer that this leader has not heard from yet starts when the leadership does.
 /// </summary>
 internal sealed partial class Leases(
-    ReplicatedLog log, Attendance attendance, CoordinatorOptions options, TimeProvider time, ILogger<Leases> logger)
+    IReplicatedLog log, Attendance attendance, CoordinatorOptions options, TimeProvider time, ILogger<Leases> logger)
     : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Quorate.Coordinator.Consensus;
 using Quorate.Rounds;
@@ -10,20 +9,27 @@ namespace Quorate.Coordinator.Intake;
 /// update or a join wakes nobody: with thousands of trainers each of them would wake all the others. Counts that
 /// changed meanwhile travel with the answer to the next heartbeat.
 /// </summary>
-internal sealed class RunSignal(ReplicatedLog log) : BackgroundService
+internal sealed class RunSignal(IReplicatedLog log) : BackgroundService
 {
-    private readonly ConcurrentDictionary<ChannelWriter<bool>, bool> _listeners = new();
+    private readonly Lock _gate = new();
+
+    /// <summary>In an order that depends on comings and goings alone: the simulation wakes them the same way again.
+    /// </summary>
+    private readonly HashSet<ChannelWriter<bool>> _listeners = [];
 
     /// <summary>A wake-up channel of capacity one: several wake-ups that nobody read yet are one.</summary>
     public Channel<bool> Listen()
     {
         var channel = Channel.CreateBounded<bool>(
             new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
-        _listeners.TryAdd(channel.Writer, true);
+        lock (_gate) _listeners.Add(channel.Writer);
         return channel;
     }
 
-    public void Unlisten(Channel<bool> channel) => _listeners.TryRemove(channel.Writer, out _);
+    public void Unlisten(Channel<bool> channel)
+    {
+        lock (_gate) _listeners.Remove(channel.Writer);
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -34,7 +40,8 @@ internal sealed class RunSignal(ReplicatedLog log) : BackgroundService
             var key = Key(state);
             if (key == seen) continue;
             seen = key;
-            foreach (var (listener, _) in _listeners) listener.TryWrite(true);
+            lock (_gate)
+                foreach (var listener in _listeners) listener.TryWrite(true);
         }
     }
 

@@ -10,7 +10,7 @@ namespace Quorate.Coordinator.Intake;
 /// The replicated state, and what this node alone knows, as the messages that people and trainers read.
 /// </summary>
 internal sealed class StatusView(
-    ReplicatedLog log, Attendance attendance, Notes notes, CoordinatorOptions options, TimeProvider time)
+    IReplicatedLog log, Attendance attendance, Notes notes, CoordinatorOptions options, TimeProvider time)
 {
     public StatusReply Of(ClusterState state, StatusRequest request)
     {

@@ -17,7 +17,7 @@ namespace Quorate.Coordinator.Intake;
 /// was committed, and goes on from the bytes that are there if it was not.
 /// </summary>
 internal sealed partial class UpdateIntake(
-    ReplicatedLog log, LeaderGate gate, BlobStore blobs, TimeProvider time, ILogger<UpdateIntake> logger)
+    IReplicatedLog log, LeaderGate gate, BlobStore blobs, TimeProvider time, ILogger<UpdateIntake> logger)
 {
     /// <summary>
     /// A file may differ from the model's in its names' padding and directory, never by more than this.

@@ -8,7 +8,7 @@ using Part = Quorate.Shared.Transfer.Part;
 namespace Quorate.Coordinator.Peering;
 
 /// <summary>Answers Hello: who this node is, whom it remembers, and what it has applied.</summary>
-internal sealed class HelloDesk(int node, Enrolment enrolment, ReplicatedLog? log)
+internal sealed class HelloDesk(int node, Enrolment enrolment, IReplicatedLog? log)
 {
     public HelloReply Answer(HelloRequest hello)
     {
