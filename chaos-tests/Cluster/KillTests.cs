@@ -56,6 +56,24 @@ public sealed class KillTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task With_durability_leader_what_only_the_dead_leader_had_is_sent_again_and_the_model_is_the_same()
+    {
+        var run = new ChaosRun { Rounds = 6, Seed = Seed };
+        string undisturbed = await Undisturbed.FinalModelAsync(run);
+        await using var cluster = await ChaosCluster.StartAsync(run, Pace, "--durability", "leader");
+        var draws = new Draws(Draws.Mix(Seed, 3));
+        for (int kill = 0; kill < 2; kill++)
+        {
+            int round = await InRoundAsync(cluster, 1 + kill * 2, draws);
+            int leader = await cluster.LeaderAsync();
+            await cluster.KillAsync(leader);
+            await cluster.WhenAsync(status => status.Round > round, "the next round, without the dead leader");
+            cluster.Start(leader);
+        }
+        output.WriteLine($"seed {Seed}: {await cluster.AssertIntactAsync(undisturbed)}");
+    }
+
+    [Fact]
     public async Task A_follower_that_was_away_for_two_rounds_pulls_the_models_it_lacks_and_serves_them()
     {
         var run = new ChaosRun();

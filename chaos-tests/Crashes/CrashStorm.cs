@@ -36,7 +36,8 @@ internal sealed class CrashStorm(ChaosCluster cluster, List<string> points, Draw
             await cluster.LeaderAsync();
         }
         while (_armed.Any(point => point is not null))
-            if (await cluster.UntilAsync(LookAsync, "the next crash point, " + string.Join(", ", _armed)) == Ended) break;
+            string armed = string.Join(", ", _armed);
+            if (await cluster.UntilAsync(LookAsync, $"the next crash point, {armed}") == Ended) break;
         for (int node = 0; node < ChaosCluster.Nodes; node++)
         {
             if (_armed[node] is null) continue;

@@ -24,7 +24,7 @@ internal static class Registration
     public static IServiceCollection AddBlobs(
         this IServiceCollection services, CoordinatorOptions options, PeerConnections peers) => services
         .AddSingleton(new BlobStoreOptions { Root = options.DataDirectory })
-        .AddSingleton(new ReplicationOptions())
+        .AddSingleton(new ReplicationOptions { UpdateCopies = options.Durability == Durability.Leader ? 1 : null })
         .AddSingleton(peers.All)
         .AddSingleton<BlobStore>()
         .AddSingleton<Replication>()

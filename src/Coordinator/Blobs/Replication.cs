@@ -16,6 +16,9 @@ public sealed class Replication(
     /// <summary>Nodes that make a majority, this one included.</summary>
     public int Majority => (peers.Count + 1) / 2 + 1;
 
+    /// <summary>Copies of an update before it is accepted, this node's included.</summary>
+    public int UpdateCopies => options.UpdateCopies ?? Majority;
+
     /// <summary>All nodes, this one included.</summary>
     public int Nodes => peers.Count + 1;
 

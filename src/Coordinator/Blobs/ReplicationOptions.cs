@@ -3,6 +3,9 @@ namespace Quorate.Coordinator.Blobs;
 /// <summary>How blobs spread over the nodes.</summary>
 public sealed record ReplicationOptions
 {
+    /// <summary>Copies of an update's bytes before it is accepted, this node's included; null: a majority.</summary>
+    public int? UpdateCopies { get; init; }
+
     /// <summary>
     /// A peer that takes nothing for this long is left, and another takes over. Well above a GC pause, well below a
     /// trainer's patience.

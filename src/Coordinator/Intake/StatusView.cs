@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Settings;
 using Quorate.Rounds;
@@ -10,7 +11,8 @@ namespace Quorate.Coordinator.Intake;
 /// The replicated state, and what this node alone knows, as the messages that people and trainers read.
 /// </summary>
 internal sealed class StatusView(
-    IReplicatedLog log, Attendance attendance, Notes notes, CoordinatorOptions options, TimeProvider time)
+    IReplicatedLog log, Attendance attendance, Notes notes, BlobStore blobs, CoordinatorOptions options,
+    TimeProvider time)
 {
     public StatusReply Of(ClusterState state, StatusRequest request)
     {
@@ -30,10 +32,17 @@ internal sealed class StatusView(
         return reply;
     }
 
+    /// <summary>
+    /// Whether the trainer's counted update of the newest run's round must be sent again: only the old leader had its
+    /// bytes. Where a majority has every update, they are pulled from a peer instead.
+    /// </summary>
+    public bool IsLost(ClusterState state, TrainerId trainer) =>
+        options.Durability == Durability.Leader && log.Leadership.IsLeader && !state.Runs.IsEmpty
+            && state.Runs[^1].Updates.TryGetValue(trainer, out var update) && !blobs.Exists(update.Blob);
+
     /// <summary>The newest run as one trainer needs it.</summary>
     public Announcement Announce(ClusterState state, TrainerId trainer, ulong incarnation)
     {
-        _ = this;
         if (state.Runs.IsEmpty) return new Announcement();
         var run = state.Runs[^1];
         return new Announcement
@@ -44,6 +53,7 @@ internal sealed class StatusView(
             Accepted = run.Updates.ContainsKey(trainer),
             Member = run.Trainers.GetValueOrDefault(trainer) is { Present: true } member
                 && member.Incarnation == incarnation,
+            Resend = IsLost(state, trainer),
         };
     }
 

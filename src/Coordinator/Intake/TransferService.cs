@@ -75,7 +75,7 @@ public sealed class TransferService(
         UploadHeader header, Part first, IAsyncStreamReader<Part> parts, StallGuard guard)
     {
         var hash = BlobHash.FromBytes(header.Blob.Span);
-        int copies = replication.Majority, there;
+        int copies = header.Update is null ? replication.Majority : replication.UpdateCopies, there;
         using var writer = await store.HasAsync(hash, guard.Token) ? null : await store.BeginAsync(
             hash, header.Length, guard.Token);
         if (await store.HasAsync(hash, guard.Token))

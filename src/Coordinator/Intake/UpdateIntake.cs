@@ -17,7 +17,8 @@ namespace Quorate.Coordinator.Intake;
 /// was committed, and goes on from the bytes that are there if it was not.
 /// </summary>
 internal sealed partial class UpdateIntake(
-    IReplicatedLog log, LeaderGate gate, BlobStore blobs, TimeProvider time, ILogger<UpdateIntake> logger)
+    IReplicatedLog log, LeaderGate gate, BlobStore blobs, StatusView view, TimeProvider time,
+    ILogger<UpdateIntake> logger)
 {
     /// <summary>
     /// A file may differ from the model's in its names' padding and directory, never by more than this.
@@ -67,6 +68,8 @@ internal sealed partial class UpdateIntake(
         // The state machine itself says what would become of the fact; its new state is thrown away.
         var state = log.State;
         var (_, outcome) = RoundMachine.Apply(state, state.Index + 1, CommandOf(header), []);
+        // Accepted before, but its bytes are lost with a leader that alone had them: they are taken again.
+        if (outcome.Verdict == Rounds.Verdict.Duplicate && view.IsLost(state, trainer)) return null;
         if (outcome.Verdict != Rounds.Verdict.Accepted) return outcome.ToReply();
 
         var known = state.Find(run)!;

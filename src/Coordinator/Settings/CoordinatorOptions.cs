@@ -39,6 +39,14 @@ internal sealed record CoordinatorOptions
     public bool Verify { get; init; }
 
     /// <summary>
+    /// <c>--durability</c>: where an update's bytes must be on disk before it is ACCEPTED; <c>majority</c> (default) or
+    /// <c>leader</c>, which halves the work of a round: after a failover trainers are asked to send again what only
+    /// the old leader had, and a round whose trainer is gone by then cannot be averaged. Facts and models are on a
+    /// majority either way.
+    /// </summary>
+    public Durability Durability { get; init; } = Durability.Majority;
+
+    /// <summary>
     /// <c>--lease-seconds</c>: a trainer silent for longer leaves the client set. Default 10: ten lost heartbeats.
     /// </summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(10);
@@ -63,6 +71,7 @@ internal sealed record CoordinatorOptions
     public const string Usage = """
         usage: coordinator --id N [--hosts FILE] [--run FILE|none] [--data DIR] [--trainer PROGRAM|none]
                            [--rejoin] [--verify] [--dial "N=HOST:RAFTPORT,HOST:GRPCPORT;…"]
+                           [--durability majority|leader]
                            [--lease-seconds S] [--election-ms MS] [--snapshot-every N] [--collect-after-seconds S]
                            [--score-timeout-seconds S]
         Every flag is also an environment variable: --lease-seconds is QUORATE_LEASE_SECONDS.
@@ -79,7 +88,7 @@ internal sealed record CoordinatorOptions
     {
         var flags = new Flags(args, environment,
             ["id", "hosts", "run", "data", "trainer", "lease-seconds", "election-ms", "snapshot-every",
-             "collect-after-seconds", "score-timeout-seconds", "dial"],
+             "collect-after-seconds", "score-timeout-seconds", "dial", "durability"],
             switches: ["rejoin", "verify"]);
 
         string hostsPath = flags.Text("hosts") ?? "config/hosts.json";
@@ -118,6 +127,7 @@ internal sealed record CoordinatorOptions
             Node = id ?? 0, Hosts = hosts!, Run = run, DataDirectory = flags.Text("data") ?? $"run/node-{id}",
             TrainerProgram = FindTrainer(flags), Dial = Dials.Read(flags, id ?? -1, hosts),
             Rejoin = flags.Switch("rejoin"), Verify = flags.Switch("verify"),
+            Durability = flags.Choice("durability", defaults.Durability),
             Lease = flags.Span("lease-seconds", 1, 3600, TimeSpan.FromSeconds) ?? defaults.Lease,
             Election = flags.Span("election-ms", 150, 60_000, TimeSpan.FromMilliseconds) ?? defaults.Election,
             SnapshotEvery = flags.Number("snapshot-every", 10, 1_000_000) ?? defaults.SnapshotEvery,
@@ -141,6 +151,13 @@ internal sealed record CoordinatorOptions
         string[] places = ["../../Trainer/release/Quorate.Trainer.dll", "../Trainer/Quorate.Trainer.dll"];
         return places.Select(place => Path.GetFullPath(place, AppContext.BaseDirectory)).FirstOrDefault(File.Exists);
     }
+}
+
+/// <summary>Where an update's bytes are durable before it is accepted.</summary>
+internal enum Durability
+{
+    Majority,
+    Leader,
 }
 
 /// <summary>Settings that cannot be used, with every reason.</summary>
@@ -190,6 +207,15 @@ internal sealed class Flags
             return value;
         Errors.Add($"--{name} must be a whole number from {min} to {max}, not '{text}'.");
         return null;
+    }
+
+    public T Choice<T>(string name, T otherwise) where T : struct, Enum
+    {
+        if (Text(name) is not { } text) return otherwise;
+        string[] known = [.. Enum.GetNames<T>().Select(choice => choice.ToLowerInvariant())];
+        if (known.Contains(text)) return Enum.Parse<T>(text, ignoreCase: true);
+        Errors.Add($"--{name} is {string.Join(" or ", known)}, not '{text}'.");
+        return otherwise;
     }
 
     public TimeSpan? Span(string name, int min, int max, Func<long, TimeSpan> unit) =>

@@ -72,6 +72,13 @@ public sealed class RoundWorker(
             Start((object)run, token => PrepareAsync(run, token));
             return;
         }
+        if (announcement.Resend && _trained is { } lost
+            && (lost.Work.Run, lost.Work.Round) == (run, announcement.Round))
+        {
+            _settled = null;
+            Start(lost.Work, token => DoAsync(lost.Work, token));
+            return;
+        }
         if (announcement.Phase is not RunPhase.TrainingRound || !announcement.Member) return;
         var work = new RoundWork(run, announcement.Round, BlobHash.FromBytes(announcement.Model.Span),
             announcement.ModelLength);
