@@ -4,8 +4,8 @@ using Xunit.Abstractions;
 namespace Quorate.ChaosTests.Campaigns;
 
 /// <summary>
-/// `quorate chaos`, short: kills, stops, partitions, delays, resets, cuts, flips, twins and a rotting disk, all at once.
-/// Another storm: QUORATE_CHAOS_SEED. A longer one: scripts/chaos-long.sh.
+/// `quorate chaos`, short: kills, stops, partitions, delays, resets, cuts, flips, twins and a rotting disk, all at
+/// once. Another storm: QUORATE_CHAOS_SEED. A longer one: scripts/chaos-long.sh.
 /// </summary>
 public sealed class CampaignTests(ITestOutputHelper output)
 {

@@ -76,7 +76,9 @@ public sealed class Campaign(CampaignOptions options, Action<string> say)
         _tally.Say($"so far: {_tally}");
     }
 
-    /// <summary>Faults of all kinds at once, until the storm is over or the run is. Who may have trained twice.</summary>
+    /// <summary>
+    /// Faults of all kinds at once, until the storm is over or the run is. Returns who may have trained twice.
+    /// </summary>
     private async Task<List<string>> StormAsync(ChaosCluster cluster, int number, CancellationToken token)
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(token);

@@ -191,7 +191,8 @@ public sealed class ChaosCluster : IAsyncDisposable
                 sha.AppendData(part.Data.Span);
             }
         }
-        catch (Exception e) when (e is RpcException or OperationCanceledException && !bound.IsCancellationRequested)
+        catch (Exception e) when (
+            e is RpcException or IOException || (e is OperationCanceledException && !bound.IsCancellationRequested))
         {
             return null; // Not held, damaged, down, or the connection just broke, which comes as a cancellation.
         }
@@ -261,7 +262,8 @@ public sealed class ChaosCluster : IAsyncDisposable
                     deadline: TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(5), cancellationToken: token)
                 : null;
         }
-        catch (Exception e) when (e is RpcException or OperationCanceledException && !token.IsCancellationRequested)
+        catch (Exception e) when (
+            e is RpcException || (e is OperationCanceledException && !token.IsCancellationRequested))
         {
             return null;
         }

@@ -76,7 +76,8 @@ public sealed class Observer(ChaosCluster cluster) : IAsyncDisposable
             if (linearizable) Look(asked, run, at);
             return new Reading(reply.Index, run.Round, run.Trail.LastOrDefault()?.Round ?? -1) { Run = run.Run };
         }
-        catch (Exception e) when (e is RpcException or OperationCanceledException && !_stop.IsCancellationRequested)
+        catch (Exception e) when (
+            e is RpcException or IOException || (e is OperationCanceledException && !_stop.IsCancellationRequested))
         {
             return null;
         }
