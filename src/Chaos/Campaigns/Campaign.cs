@@ -88,9 +88,9 @@ public sealed class Campaign(CampaignOptions options, Action<string> say)
         Task[] parts =
         [
             new Kills(cluster, victims, _tally, Stream("kills")).RunAsync(over.Token),
-            new Pauses(victims, _tally, Stream("pauses")).RunAsync(over.Token),
-            new NetworkFaults(cluster, victims, _tally, Stream("network")).RunAsync(over.Token),
-            clients.RunAsync(over.Token),
+            LaterAsync(new Pauses(victims, _tally, Stream("pauses")).RunAsync),
+            LaterAsync(new NetworkFaults(cluster, victims, _tally, Stream("network")).RunAsync),
+            LaterAsync(clients.RunAsync),
             EndAsync(cluster, over),
         ];
         try
@@ -104,6 +104,13 @@ public sealed class Campaign(CampaignOptions options, Action<string> say)
         cluster.Network!.Clear();
         for (int node = 0; node < ChaosCluster.Nodes; node++) await victims.StartAsync(node, meanwhile: null, token);
         return [.. clients.Killed.Keys];
+
+        // Kills alone at first: only then does the time to the next accepted update say something about failover.
+        async Task LaterAsync(Func<CancellationToken, Task> part)
+        {
+            await Task.Delay(options.Storm / 4, TimeProvider.System, over.Token);
+            await part(over.Token);
+        }
 
         Draws Stream(string name) => Draws.Named(Draws.Mix(options.Seed, (ulong)number), name);
     }

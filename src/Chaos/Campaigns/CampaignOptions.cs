@@ -10,7 +10,7 @@ public sealed record CampaignOptions
     public required TimeSpan Length { get; init; }
 
     /// <summary>How long faults go on in one run before everything is healed.</summary>
-    public TimeSpan Storm { get; init; } = TimeSpan.FromSeconds(30);
+    public TimeSpan Storm { get; init; } = TimeSpan.FromSeconds(40);
 
     /// <summary>
     /// Progress: once healed, a run must be through within this. Its rounds take a second or two each on a loaded
@@ -18,7 +18,7 @@ public sealed record CampaignOptions
     /// </summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(90);
 
-    public int Rounds { get; init; } = 14;
+    public int Rounds { get; init; } = 20;
     public int Trainers { get; init; } = 4;
 
     /// <summary>About how long a trainer trains.</summary>

@@ -17,7 +17,7 @@ internal sealed class NetworkFaults(ChaosCluster cluster, Victims victims, Tally
     {
         while (true)
         {
-            var calm = draws.Between(TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(3.5));
+            var calm = draws.Between(TimeSpan.FromSeconds(0.3), TimeSpan.FromSeconds(2));
             await Task.Delay(calm, TimeProvider.System, token);
             int node = draws.Below(2) == 0
                 ? await victims.LeaderAsync(draws, token)

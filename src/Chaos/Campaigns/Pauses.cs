@@ -11,7 +11,7 @@ internal sealed class Pauses(Victims victims, Tally tally, Draws draws)
     {
         while (true)
         {
-            var calm = draws.Between(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5));
+            var calm = draws.Between(TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(3));
             await Task.Delay(calm, TimeProvider.System, token);
             int node = draws.Below(2) == 0
                 ? await victims.LeaderAsync(draws, token)

@@ -24,7 +24,7 @@ internal static class Spell
         string where, IReadOnlyList<Lane> lanes, TimeSpan length, Tally tally, CancellationToken token)
     {
         long before = lanes.Sum(lane => lane.Flips);
-        await OnAsync(lanes, new Weather { FlipChance = 0.3 }, length, token);
+        await OnAsync(lanes, new Weather { FlipChance = 0.5 }, length, token);
         int flips = (int)(lanes.Sum(lane => lane.Flips) - before);
         tally.Count(Tally.Flips, flips);
         tally.Say($"{flips} bits flipped between {where}");
