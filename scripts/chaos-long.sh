@@ -7,6 +7,8 @@
 #   QUORATE_CHAOS_FAILOVERS       failovers that are timed                               (200)
 #   QUORATE_CHAOS_MEMORY_ROUNDS   rounds of 20 updates of 46.8 MB                        (2)
 #   QUORATE_DURABILITY_ROUNDS     rounds of the log's own kill experiment                (150)
+#   QUORATE_CHAOS_MINUTES         minutes of `quorate chaos`, all faults at once; 35 pass 1,000 kills  (35)
+#   QUORATE_CHAOS_STORM           seconds of the chaos test's own short storm            (60)
 #   QUORATE_CHAOS_KEEP=1          keep every run's logs and data; a failed run's are always kept
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 require_sdk
@@ -16,6 +18,10 @@ export QUORATE_CHAOS_KILL_ALL=${QUORATE_CHAOS_KILL_ALL:-60} QUORATE_CHAOS_KILL_L
 export QUORATE_CHAOS_FAILOVERS=${QUORATE_CHAOS_FAILOVERS:-200}
 export QUORATE_CHAOS_MEMORY_ROUNDS=${QUORATE_CHAOS_MEMORY_ROUNDS:-2}
 export QUORATE_DURABILITY_ROUNDS=${QUORATE_DURABILITY_ROUNDS:-150}
+export QUORATE_CHAOS_STORM=${QUORATE_CHAOS_STORM:-60}
 echo "SEED=$QUORATE_CHAOS_SEED COMMIT=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)"
 dotnet build chaos-tests/ChaosTests.csproj -c Release -v:m -nologo
-exec dotnet test chaos-tests/ChaosTests.csproj -c Release --no-build --nologo --logger "console;verbosity=detailed"
+code=0
+dotnet test chaos-tests/ChaosTests.csproj -c Release --no-build --nologo --logger "console;verbosity=detailed" || code=1
+quorate chaos --minutes "${QUORATE_CHAOS_MINUTES:-35}" --seed "$QUORATE_CHAOS_SEED" --json || code=1
+exit $code

@@ -22,12 +22,12 @@ public sealed class FailoverTimes(ITestOutputHelper output)
         var seconds = new List<double>();
         while (seconds.Count < wanted)
         {
-            await AcceptedAsync(cluster, TimeProvider.System.GetTimestamp(), exceptBy: -1);
+            await cluster.NextSafeAsync(TimeProvider.System.GetTimestamp(), exceptBy: -1);
             await ChaosCluster.PauseAsync(TimeSpan.FromMilliseconds(500 + draws.Below(1000)));
             int leader = await cluster.LeaderAsync();
             long killed = TimeProvider.System.GetTimestamp();
             await cluster.KillAsync(leader);
-            var next = await AcceptedAsync(cluster, killed, exceptBy: leader);
+            var next = await cluster.NextSafeAsync(killed, exceptBy: leader);
             seconds.Add(TimeProvider.System.GetElapsedTime(killed, next.At).TotalSeconds);
             cluster.Start(leader);
             await cluster.UntilAsync(
@@ -46,9 +46,4 @@ public sealed class FailoverTimes(ITestOutputHelper output)
 
         double At(double share) => seconds[(int)Math.Ceiling(share * seconds.Count) - 1];
     }
-
-    private static Task<SafeAnswer> AcceptedAsync(ChaosCluster cluster, long after, int exceptBy) => cluster.UntilAsync(
-        _ => Task.FromResult(cluster.Trainers.SelectMany(trainer => trainer.Record.Safe)
-            .Where(answer => answer.At > after && answer.Node != exceptBy).MinBy(answer => answer.At)),
-        "the next accepted update");
 }

@@ -6,7 +6,8 @@ internal enum ExitCode
     Ok = 0,
 
     /// <summary>
-    /// The demo: the final hashes differ, or something accepted was lost, or no leader could be killed.
+    /// The demo: the final hashes differ, or something accepted was lost, or no leader could be killed. Chaos: a
+    /// promise was broken.
     /// </summary>
     Differs = 1,
 

@@ -8,37 +8,59 @@ namespace Quorate.Chaos.Checking;
 /// <param name="Enough">False where so little happened that nothing was proved.</param>
 public sealed record Outcome(string Summary, IReadOnlyList<string> Violations, bool Enough)
 {
+    /// <summary>Updates that trainers were told are safe.</summary>
+    public int Safe { get; init; }
+
+    public int Lost { get; init; }
+    public int CountedTwice { get; init; }
+    public int Models { get; init; }
+    public bool ChainsEqual { get; init; }
+    public bool BitIdentical { get; init; }
+    public bool Linearizable { get; init; }
+
     public bool Holds => Violations.Count == 0 && Enough;
 
     public override string ToString() => string.Join('\n', [Summary, .. Violations]);
 
     /// <summary>Waits for the end, then checks all promises.</summary>
-    /// <param name="undisturbed">The final model of the same run without faults.</param>
+    /// <param name="undisturbed">The final model of the same run without faults; null: the replay must do.</param>
     /// <param name="mayRetrain">Trainers that were killed: their memory was gone.</param>
     public static async Task<Outcome> OfAsync(
-        ChaosCluster cluster, string undisturbed, params string[] mayRetrain)
+        ChaosCluster cluster, string? undisturbed, params IReadOnlyCollection<string> mayRetrain)
     {
         var histories = (await cluster.WhenFinishedAsync()).Select(History.Of).ToList();
+        await Task.WhenAll(cluster.Trainers.Select(trainer => trainer.DisposeAsync().AsTask()));
         var chains = await Task.WhenAll(Enumerable.Range(0, ChaosCluster.Nodes).Select(cluster.ChainAsync));
         var records = cluster.Trainers.Select(trainer => trainer.Record).ToList();
         var safe = records.SelectMany(record => record.Safe.Select(
             answer => new SafeUpdate(answer.Round, record.Trainer, record.UpdateOf(answer.Round)))).ToList();
+        var operations = records.SelectMany(record => record.Offers.Concat(record.Unanswered))
+            .Concat(cluster.Observer.Looks)
+            .Where(operation => operation.Key.StartsWith(cluster.Run.Name + "/", StringComparison.Ordinal)).ToList();
+        List<string> lost = HistoryChecker.Lost(safe, histories), twice = HistoryChecker.CountedTwice(histories),
+            diverged = DurabilityChecker.Diverged(chains),
+            other = Replay.Differences(cluster.Run, histories[0], cluster.Folder, CancellationToken.None);
+        if (undisturbed is not null && histories[0].FinalModel != undisturbed)
+            other.Add($"The final model is {histories[0].FinalModel}; undisturbed it is {undisturbed}.");
+        string? unordered = Linearizability.FirstViolation(operations);
         List<string> violations =
         [
-            .. HistoryChecker.Lost(safe, histories),
-            .. HistoryChecker.CountedTwice(histories),
+            .. lost, .. twice, .. diverged, .. other,
+            .. unordered is null ? (string[])[] : [unordered],
             .. HistoryChecker.Differing(histories),
             .. HistoryChecker.Retrained(records.Where(record => !mayRetrain.Contains(record.Trainer))),
-            .. DurabilityChecker.Diverged(chains),
             .. cluster.Observer.Violations,
             .. await UnreadableAsync(cluster, histories[0]),
         ];
-        if (histories[0].FinalModel != undisturbed)
-            violations.Add($"The final model is {histories[0].FinalModel}; undisturbed it is {undisturbed}.");
         string summary = $"{safe.Count} updates called safe, {chains.Min(chain => chain.Count)} chain hashes compared, "
-            + $"{cluster.Observer.Answers} linearizable reads, {violations.Count} violations";
+            + $"{cluster.Observer.Answers} linearizable reads, {operations.Count} operations in one order, "
+            + $"{violations.Count} violations";
         return new Outcome($"{summary}; files in {cluster.Root}", violations,
-            safe.Count > 0 && cluster.Observer.Answers > 0 && chains.All(chain => chain.Count > 0));
+            safe.Count > 0 && cluster.Observer.Answers > 0 && chains.All(chain => chain.Count > 0))
+        {
+            Safe = safe.Count, Lost = lost.Count, CountedTwice = twice.Count, Models = histories[0].Rounds.Count - 1,
+            ChainsEqual = diverged.Count == 0, BitIdentical = other.Count == 0, Linearizable = unordered is null,
+        };
     }
 
     /// <summary>

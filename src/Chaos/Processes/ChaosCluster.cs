@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Quorate.Chaos.Network;
 using Quorate.Chaos.Training;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
@@ -25,33 +26,39 @@ public sealed class ChaosCluster : IAsyncDisposable
     public const int Nodes = 3;
 
     private readonly string[] _flags;
-    private readonly string _hostsPath, _runPath;
+    private readonly string _hostsPath;
     private readonly CoordinatorProcess?[] _nodes = new CoordinatorProcess?[Nodes];
     private readonly GrpcChannel[] _channels;
     private readonly List<SyntheticTrainer> _trainers = [];
     private bool _passed;
 
-    private ChaosCluster(ChaosRun run, string[] flags)
+    private ChaosCluster(ChaosRun run, ulong? networkSeed, string[] flags)
     {
         (Run, _flags) = (run, flags);
         Root = Directory.CreateTempSubdirectory("quorate-chaos-").FullName;
-        (_hostsPath, _runPath) = (Path.Combine(Root, "hosts.json"), Path.Combine(Root, "run.json"));
+        _hostsPath = Path.Combine(Root, "hosts.json");
         int[] ports = FreePorts.Take(2 * Nodes);
         var members = Enumerable.Range(0, Nodes).Select(id =>
             $$"""{ "id": {{id}}, "raft": "127.0.0.1:{{ports[2 * id]}}", "grpc": "127.0.0.1:{{ports[2 * id + 1]}}" }""");
         Hosts = HostsFile.Parse($$"""{ "nodes": [ {{string.Join(", ", members)}} ] }""");
         File.WriteAllText(_hostsPath, Hosts.Json);
-        File.WriteAllText(_runPath, run.Json);
         Connections = new ClusterConnections(Hosts, TimeProvider.System);
         _channels = [.. Hosts.Nodes.Select(node => Channels.Create($"http://{node.Grpc}"))];
+        if (networkSeed is { } seed) Network = new FaultyNetwork(Hosts, seed, TimeProvider.System);
         Observer = new Observer(this);
     }
 
-    public ChaosRun Run { get; }
+    /// <summary>The newest run.</summary>
+    public ChaosRun Run { get; private set; }
+
     public string Root { get; }
     public HostsFile Hosts { get; }
     public ClusterConnections Connections { get; }
     public Observer Observer { get; }
+
+    /// <summary>The wires between the programs; null where they talk to each other directly.</summary>
+    public FaultyNetwork? Network { get; }
+
     public IReadOnlyList<SyntheticTrainer> Trainers => _trainers;
 
     public CoordinatorProcess this[int node] => _nodes[node] ?? throw new InvalidOperationException("Not started.");
@@ -59,16 +66,46 @@ public sealed class ChaosCluster : IAsyncDisposable
     /// <summary>Starts all nodes, uploads the seed model and starts all of the run's trainers.</summary>
     /// <param name="pace">About how long a trainer trains.</param>
     /// <param name="flags">More flags for every coordinator.</param>
-    public static async Task<ChaosCluster> StartAsync(ChaosRun run, TimeSpan pace, params string[] flags)
+    public static Task<ChaosCluster> StartAsync(ChaosRun run, TimeSpan pace, params string[] flags) =>
+        StartAsync(run, pace, networkSeed: null, flags);
+
+    /// <param name="networkSeed">Where given, all wires are <see cref="Network"/>'s.</param>
+    public static async Task<ChaosCluster> StartAsync(
+        ChaosRun run, TimeSpan pace, ulong? networkSeed, params string[] flags)
     {
         ThreadPool.SetMinThreads(64, 64); // A synthetic training blocks its thread, as a real one does.
-        var cluster = new ChaosCluster(run, flags);
-        for (int node = 0; node < Nodes; node++) cluster.Start(node);
-        await cluster.UploadSeedAsync();
-        foreach (string id in run.TrainerIds) cluster.Attend(id, pace);
-        cluster.Observer.Start();
-        return cluster;
+        var cluster = new ChaosCluster(run, networkSeed, flags);
+        bool started = false;
+        try
+        {
+            for (int node = 0; node < Nodes; node++) cluster.Start(node);
+            await cluster.OpenAsync(run, pace);
+            cluster.Observer.Start();
+            started = true;
+            return cluster;
+        }
+        finally
+        {
+            if (!started) await cluster.DisposeAsync();
+        }
     }
+
+    /// <summary>
+    /// Opens a run (after the first one's end), uploads its seed model and starts its trainers; the last run's go.
+    /// </summary>
+    public async Task OpenAsync(ChaosRun run, TimeSpan pace)
+    {
+        await Task.WhenAll(_trainers.Select(trainer => trainer.DisposeAsync().AsTask()));
+        _trainers.Clear();
+        Run = run;
+        Directory.CreateDirectory(Folder);
+        await UntilAsync(OpenedAsync, "a leader that opens the run");
+        await UploadSeedAsync();
+        foreach (string id in run.TrainerIds) Attend(id, pace);
+    }
+
+    /// <summary>What belongs to the newest run: its trainers' files.</summary>
+    public string Folder => Path.Combine(Root, Run.Name);
 
     public string DirectoryOf(int node) => Path.Combine(Root, $"node-{node}");
 
@@ -79,7 +116,7 @@ public sealed class ChaosCluster : IAsyncDisposable
     /// <param name="pace">About how long it trains.</param>
     public void Attend(string id, TimeSpan pace)
     {
-        var trainer = new SyntheticTrainer(Run, Hosts, id, Root, pace);
+        var trainer = new SyntheticTrainer(Run, Network?.ForTrainers ?? Hosts, id, Folder, pace);
         _trainers.Add(trainer);
         trainer.Start();
     }
@@ -89,7 +126,8 @@ public sealed class ChaosCluster : IAsyncDisposable
     {
         _nodes[node]?.Dispose();
         _nodes[node] = new CoordinatorProcess(node, DirectoryOf(node) + ".log",
-            ["--hosts", _hostsPath, "--run", _runPath, "--data", DirectoryOf(node), "--trainer", "none", .. _flags],
+            ["--hosts", _hostsPath, "--run", "none", "--data", DirectoryOf(node), "--trainer", "none",
+             .. Network is { } network ? ["--dial", network.DialOf(node)] : (string[])[], .. _flags],
             crashPoint);
     }
 
@@ -100,16 +138,18 @@ public sealed class ChaosCluster : IAsyncDisposable
         async token => await Connections.FindLeaderAsync(token), "a leader")).Id;
 
     /// <summary>A status of the leader, once it is as wanted.</summary>
-    public Task<RunStatus> WhenAsync(Func<RunStatus, bool> wanted, string what) => UntilAsync(
-        async token => (await StatusAsync(token)).Where(reply => reply is { Leader: true, Run: not null })
+    public Task<RunStatus> WhenAsync(
+        Func<RunStatus, bool> wanted, string what, TimeSpan? patience = null, CancellationToken token = default) =>
+        UntilAsync(
+        async t => (await StatusAsync(t)).Where(reply => reply is { Leader: true, Run: not null })
             .MaxBy(reply => reply!.Term) is { } newest && wanted(newest.Run)
             ? newest.Run
             : null,
-        what);
+        what, patience, token);
 
     /// <summary>Every node's status with the whole trail; null where one does not answer.</summary>
     public Task<StatusReply?[]> StatusAsync(CancellationToken token) =>
-        Connections.StatusAsync(new StatusRequest(), token);
+        Connections.StatusAsync(new StatusRequest { Run = Run.Name }, token);
 
     /// <summary>Every node's status, once the run has ended on all of them and they stand at one index.</summary>
     public Task<StatusReply[]> WhenFinishedAsync(TimeSpan? patience = null) => UntilAsync(
@@ -151,7 +191,8 @@ public sealed class ChaosCluster : IAsyncDisposable
                 sha.AppendData(part.Data.Span);
             }
         }
-        catch (Exception e) when (e is RpcException or OperationCanceledException && !bound.IsCancellationRequested)
+        catch (Exception e) when (
+            e is RpcException or IOException || (e is OperationCanceledException && !bound.IsCancellationRequested))
         {
             return null; // Not held, damaged, down, or the connection just broke, which comes as a cancellation.
         }
@@ -160,21 +201,38 @@ public sealed class ChaosCluster : IAsyncDisposable
 
     /// <summary>What <paramref name="look"/> finds, asked for again and again; null: not yet.</summary>
     public async Task<T> UntilAsync<T>(
-        Func<CancellationToken, Task<T?>> look, string what, TimeSpan? patience = null) where T : class
+        Func<CancellationToken, Task<T?>> look, string what, TimeSpan? patience = null,
+        CancellationToken token = default) where T : class
     {
-        using var bound = new CancellationTokenSource(patience ?? Patience);
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(token);
+        bound.CancelAfter(patience ?? Patience);
         while (!bound.IsCancellationRequested)
         {
             foreach (var node in _nodes)
                 if (node?.OwnExit is { } code)
-                    throw new InvalidOperationException($"Node {node.Node} ended with exit code {code}; see {Root}.");
+                    throw new ProgramEndedException($"Node {node.Node} ended with exit code {code}; see {Root}.");
             foreach (var trainer in _trainers)
-                if (trainer.Fault is { } fault) throw new InvalidOperationException($"{fault}; see {Root}.");
-            if (await look(bound.Token) is { } found) return found;
+                if (trainer.Fault is { } fault) throw new ProgramEndedException($"{fault}; see {Root}.");
+            try
+            {
+                if (await look(bound.Token) is { } found) return found;
+            }
+            catch (OperationCanceledException) when (bound.IsCancellationRequested)
+            {
+                break;
+            }
             await PauseAsync(TimeSpan.FromMilliseconds(20));
         }
+        token.ThrowIfCancellationRequested();
         throw new TimeoutException($"No sign of {what} within {(patience ?? Patience).TotalSeconds} s; see {Root}.");
     }
+
+    /// <summary>The next time that a trainer hears that its update is safe, from another node than this.</summary>
+    /// <param name="after">In <see cref="TimeProvider.GetTimestamp"/> units.</param>
+    public Task<SafeAnswer> NextSafeAsync(long after, int exceptBy, CancellationToken token = default) => UntilAsync(
+        _ => Task.FromResult(_trainers.SelectMany(trainer => trainer.Record.Safe)
+            .Where(answer => answer.At > after && answer.Node != exceptBy).MinBy(answer => answer.At)),
+        "the next accepted update", patience: null, token);
 
     public static Task PauseAsync(TimeSpan pause) => Task.Delay(pause, TimeProvider.System, CancellationToken.None);
 
@@ -184,17 +242,36 @@ public sealed class ChaosCluster : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Observer.DisposeAsync();
-        await Task.WhenAll(_trainers.Select(trainer => trainer.KillAsync()));
+        await Task.WhenAll(_trainers.Select(trainer => trainer.DisposeAsync().AsTask()));
         foreach (var node in _nodes) node?.Dispose();
+        if (Network is not null) await Network.DisposeAsync();
         foreach (var channel in _channels) channel.Dispose();
         Connections.Dispose();
         bool keep = Environment.GetEnvironmentVariable("QUORATE_CHAOS_KEEP") is not null;
         if (_passed && !keep) Directory.Delete(Root, recursive: true);
     }
 
+    /// <summary>Null: no leader answered.</summary>
+    private async Task<VerdictReply?> OpenedAsync(CancellationToken token)
+    {
+        try
+        {
+            return await Connections.FindLeaderAsync(token) is { } leader
+                ? await leader.Federation.OpenRunAsync(
+                    new OpenRunRequest { RunFile = Run.Json },
+                    deadline: TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(5), cancellationToken: token)
+                : null;
+        }
+        catch (Exception e) when (
+            e is RpcException || (e is OperationCanceledException && !token.IsCancellationRequested))
+        {
+            return null;
+        }
+    }
+
     private async Task UploadSeedAsync()
     {
-        string path = Path.Combine(Root, "seed.pt");
+        string path = Path.Combine(Folder, "seed.pt");
         Run.WriteSeedModel(path);
         await WhenAsync(run => run.Phase == RunPhase.Preparing, "the run");
         var header = new UploadHeader
@@ -213,3 +290,6 @@ public sealed class ChaosCluster : IAsyncDisposable
             throw new InvalidOperationException($"The seed model was not accepted: {reply.Reason}");
     }
 }
+
+/// <summary>A coordinator or a trainer ended although nobody ended it, which none may.</summary>
+public sealed class ProgramEndedException(string message) : Exception(message);

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using Grpc.Core;
+using Quorate.Chaos.Checking;
+using Quorate.Chaos.Training;
 using Quorate.Shared.Protocol;
 
 namespace Quorate.Chaos.Processes;
@@ -11,13 +13,20 @@ namespace Quorate.Chaos.Processes;
 /// </summary>
 public sealed class Observer(ChaosCluster cluster) : IAsyncDisposable
 {
+    private const int LooksMax = 20;
+
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
     private readonly CancellationTokenSource _stop = new();
-    private readonly Monotonic _linearizable = new();
+    private readonly Dictionary<string, Monotonic> _linearizable = [];
     private Task _looking = Task.CompletedTask;
+    private string _looked = "";
+    private int _looks;
 
     public ConcurrentQueue<string> Violations { get; } = new();
+
+    /// <summary>Which updates the leader said counted, as looks for the checker of linearizability.</summary>
+    public ConcurrentQueue<Operation> Looks { get; } = new();
 
     /// <summary>Linearizable answers so far: with none, nothing was proved.</summary>
     public int Answers { get; private set; }
@@ -33,7 +42,7 @@ public sealed class Observer(ChaosCluster cluster) : IAsyncDisposable
 
     private async Task LookAsync()
     {
-        var plain = new Dictionary<CoordinatorProcess, Monotonic>();
+        var plain = new Dictionary<(CoordinatorProcess, string), Monotonic>();
         while (!_stop.IsCancellationRequested)
         {
             foreach (var node in cluster.Connections.Nodes)
@@ -42,31 +51,54 @@ public sealed class Observer(ChaosCluster cluster) : IAsyncDisposable
                 if (await AskAsync(node, linearizable: true) is { } exact)
                 {
                     Answers++;
-                    Note(_linearizable.Next($"a linearizable read of node {node.Id}", exact));
+                    Note(Of(_linearizable, exact.Run).Next($"a linearizable read of node {node.Id}", exact));
                 }
                 // Whose answer it is, is sure only where the process was the same before and after.
                 if (await AskAsync(node, linearizable: false) is { } own && ReferenceEquals(process, cluster[node.Id]))
-                    Note((plain.TryGetValue(process, out var before) ? before : plain[process] = new Monotonic())
-                        .Next($"node {node.Id}", own));
+                    Note(Of(plain, (process, own.Run)).Next($"node {node.Id}", own));
             }
             await Task.Delay(Pause, TimeProvider.System, _stop.Token);
         }
     }
 
+    private static Monotonic Of<T>(Dictionary<T, Monotonic> readings, T key) where T : notnull =>
+        readings.TryGetValue(key, out var before) ? before : readings[key] = new Monotonic();
+
     private async Task<Reading?> AskAsync(Shared.Cluster.NodeConnection node, bool linearizable)
     {
+        var (asked, at) = (cluster.Run, TimeProvider.System.GetTimestamp());
         try
         {
             var reply = await node.Federation.StatusAsync(
-                new StatusRequest { Trail = 1, Linearizable = linearizable },
+                new StatusRequest { Run = asked.Name, Trail = 1, Linearizable = linearizable },
                 deadline: TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(1), cancellationToken: _stop.Token);
-            return reply.Run is { } run
-                ? new Reading(reply.Index, run.Round, run.Trail.LastOrDefault()?.Round ?? -1)
-                : null;
+            if (reply.Run is not { } run) return null;
+            if (linearizable) Look(asked, run, at);
+            return new Reading(reply.Index, run.Round, run.Trail.LastOrDefault()?.Round ?? -1) { Run = run.Run };
         }
-        catch (Exception e) when (e is RpcException or OperationCanceledException && !_stop.IsCancellationRequested)
+        catch (Exception e) when (
+            e is RpcException or IOException || (e is OperationCanceledException && !_stop.IsCancellationRequested))
         {
             return null;
+        }
+    }
+
+    /// <summary>
+    /// At most <see cref="LooksMax"/> a round: the checker's work grows with them, and most of them see nothing new.
+    /// </summary>
+    private void Look(ChaosRun asked, RunStatus run, long at)
+    {
+        if (run.Phase is not RunPhase.TrainingRound) return;
+        string round = $"{run.Run}/{run.Round}";
+        _looks = round == _looked ? _looks + 1 : 0;
+        _looked = round;
+        if (_looks >= LooksMax) return;
+        long now = TimeProvider.System.GetTimestamp();
+        foreach (string trainer in asked.TrainerIds)
+        {
+            var update = run.Updates.FirstOrDefault(u => u.Trainer == trainer);
+            Looks.Enqueue(new Operation($"{round}/{trainer}", "observer", at, now, OperationKind.Look,
+                update is null ? null : Convert.ToHexStringLower(update.Blob.Span), Checking.Answer.Seen));
         }
     }
 
@@ -79,7 +111,11 @@ public sealed class Observer(ChaosCluster cluster) : IAsyncDisposable
 /// <param name="Index">Log index of the answer's state.</param>
 /// <param name="Round">The round that is open or opens next.</param>
 /// <param name="Model">The newest model's round; -1: none.</param>
-public sealed record Reading(long Index, int Round, int Model);
+public sealed record Reading(long Index, int Round, int Model)
+{
+    /// <summary>Only readings of one run compare.</summary>
+    public string Run { get; init; } = "";
+}
 
 /// <summary>Readings in the order in which they were made, none behind an earlier one.</summary>
 public sealed class Monotonic
@@ -91,7 +127,7 @@ public sealed class Monotonic
     {
         var last = _last;
         _last = new Reading(Math.Max(last.Index, reading.Index), Math.Max(last.Round, reading.Round),
-            Math.Max(last.Model, reading.Model));
+            Math.Max(last.Model, reading.Model)) { Run = reading.Run };
         return _last == reading ? null : $"What {who} says went back: {reading} after {last}.";
     }
 }

@@ -29,11 +29,18 @@ public sealed record ChaosRun
     public string Json => $$"""
         {
           "name": "{{Name}}", "rounds": {{Rounds}}, "minTrainers": {{Trainers}},
-          "minResults": {{Trainers}}, "deadlineSeconds": 600, "graceSeconds": 0,
+          "minResults": {{(MinResults == 0 ? Trainers : MinResults)}}, "deadlineSeconds": 600,
+          "graceSeconds": {{(MinResults == 0 ? 0 : 1)}},
           "keepUpdateRounds": {{(KeepUpdateRounds < 0 ? Rounds : KeepUpdateRounds)}}, "keepModels": {{Rounds + 1}},
           "seed": {{Seed}}
         }
         """;
+
+    /// <summary>Updates that close a round once the grace period is over; 0: all of them.</summary>
+    public int MinResults { get; init; }
+
+    /// <summary>Unequal, so that a wrong weight shows in the average.</summary>
+    public static long ExamplesOf(string trainer) => 100 + trainer.Sum(c => c);
 
     public IReadOnlyList<string> TrainerIds => [.. Enumerable.Range(0, Trainers).Select(i => $"t{i:D2}")];
 

@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
+using Quorate.Chaos.Checking;
 using Quorate.Rounds;
 using Quorate.Shared.Attending;
 using Quorate.Shared.Runs;
+using Verdict = Quorate.Shared.Protocol.Verdict;
 
 namespace Quorate.Chaos.Training;
 
@@ -13,14 +15,16 @@ public sealed class SyntheticLearner(ChaosRun run, string trainer, TimeSpan pace
 {
     public RunId? Run { get; private set; }
 
-    /// <summary>Unequal, so that a wrong weight shows in the average.</summary>
-    public long Examples { get; } = 100 + trainer.Sum(c => c);
+    public long Examples { get; } = ChaosRun.ExamplesOf(trainer);
 
     public Task PrepareAsync(RunId run, RunFile file, CancellationToken token)
     {
         Run = run;
         return Task.CompletedTask;
     }
+
+    /// <summary>Called with every update, while a twin of it is wanted.</summary>
+    public Action<int, string>? Trained { get; init; }
 
     public LearnedFile Train(
         RoundWork work, string model, string folder, Action<double> progress, CancellationToken token)
@@ -33,6 +37,8 @@ public sealed class SyntheticLearner(ChaosRun run, string trainer, TimeSpan pace
         run.WriteUpdate(model, work.Round, trainer, path, token);
         using (var file = File.OpenRead(path))
             record.Trained(work.Round, Convert.ToHexStringLower(SHA256.HashData(file)));
+        if (record.TakeTwin()) Trained?.Invoke(work.Round, path);
+        record.Offering(run.Name, work.Round);
         progress(1);
         return new LearnedFile(path, Examples, Loss: 1.0 / work.Round);
     }
@@ -47,6 +53,8 @@ public sealed class TrainerRecord(string trainer)
 {
     private readonly ConcurrentDictionary<int, string> _updates = new();
     private readonly ConcurrentDictionary<int, int> _trainings = new();
+    private readonly ConcurrentDictionary<int, Operation> _offered = new();
+    private int _twins;
 
     public string Trainer => trainer;
 
@@ -60,6 +68,34 @@ public sealed class TrainerRecord(string trainer)
 
     /// <summary>How often each round was trained.</summary>
     public IReadOnlyDictionary<int, int> Trainings => _trainings;
+
+    /// <summary>Its offers and their answers, its twins' included.</summary>
+    public ConcurrentQueue<Operation> Offers { get; } = new();
+
+    /// <summary>Offers that have had no answer: they may have taken effect.</summary>
+    public IEnumerable<Operation> Unanswered => _offered.Values;
+
+    /// <summary>Its next update is to be sent by a <see cref="Twin"/> too.</summary>
+    public void WantTwin() => Interlocked.Exchange(ref _twins, 1);
+
+    public bool TakeTwin() => Interlocked.Exchange(ref _twins, 0) == 1;
+
+    /// <summary>An update is about to be offered.</summary>
+    public void Offering(string run, int round)
+    {
+        Answered(round, verdict: null); // The same once more, after a restart: the first may have arrived.
+        _offered[round] = new Operation($"{run}/{round}/{trainer}", trainer, TimeProvider.System.GetTimestamp(), 0,
+            OperationKind.Offer, UpdateOf(round), Answer.Unknown);
+    }
+
+    /// <param name="verdict">Null: none came.</param>
+    public void Answered(int round, Verdict? verdict)
+    {
+        if (!_offered.TryRemove(round, out var asked)) return;
+        long now = TimeProvider.System.GetTimestamp();
+        foreach (var operation in Training.Offers.Answered(asked, verdict ?? Verdict.Unspecified, now))
+            Offers.Enqueue(operation);
+    }
 
     /// <summary>The SHA-256 of the newest update it made for a round.</summary>
     public string UpdateOf(int round) => _updates[round];

@@ -1,10 +1,14 @@
+using System.Collections.Concurrent;
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using System.Text;
 using Quorate.Rounds;
 using Quorate.Shared.Attending;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
+using Quorate.Shared.Protocol;
+using Verdict = Quorate.Shared.Protocol.Verdict;
 
 namespace Quorate.Chaos.Training;
 
@@ -19,6 +23,7 @@ public sealed class SyntheticTrainer(ChaosRun run, HostsFile hosts, string id, s
 
     private readonly string _work = Path.Combine(root, $"trainer-{id}");
     private CancellationTokenSource? _stop;
+    private readonly ConcurrentBag<Task> _twins = [];
     private Task _loop = Task.CompletedTask;
 
     public TrainerRecord Record { get; } = new(id);
@@ -43,14 +48,25 @@ public sealed class SyntheticTrainer(ChaosRun run, HostsFile hosts, string id, s
         _stop = null;
     }
 
-    public async ValueTask DisposeAsync() => await KillAsync();
+    /// <summary>Twins sent so far.</summary>
+    public int Twins => _twins.Count;
+
+    /// <summary>Killed for good; returns when its twins have had their answers too.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await KillAsync();
+        await Task.WhenAll(_twins);
+    }
 
     private async Task LiveAsync(CancellationToken token)
     {
         var settings = new AttendSettings { Trainer = TrainerId.Parse(id), WorkDirectory = _work, Once = false };
         var time = TimeProvider.System;
         var presence = new Presence(settings.Trainer, Interlocked.Increment(ref _incarnations));
-        using var learner = new SyntheticLearner(run, id, pace, Record);
+        using var learner = new SyntheticLearner(run, id, pace, Record)
+        {
+            Trained = (round, path) => SendTwin(round, path, presence.Incarnation),
+        };
         using var cluster = new ClusterConnections(hosts, time);
         await using var log = new StreamWriter(_work + ".log", append: true) { AutoFlush = true };
         RoundWorker? attending = null;
@@ -60,10 +76,26 @@ public sealed class SyntheticTrainer(ChaosRun run, HostsFile hosts, string id, s
         await new TrainerLoop(settings, cluster, worker, presence, terminal, time).RunAsync(token);
     }
 
+    private void SendTwin(int round, string path, ulong incarnation)
+    {
+        string copy = Path.Combine(root, $"twin-{id}-{round}-{Interlocked.Increment(ref _incarnations)}.pt");
+        File.Copy(path, copy);
+        var facts = new UpdateFacts
+        {
+            Run = run.Name, Round = round, Trainer = id, Incarnation = incarnation,
+            Examples = ChaosRun.ExamplesOf(id), Loss = 1.0 / round,
+        };
+        using var file = File.OpenRead(copy);
+        var header = Twin.HeaderOf(facts, SHA256.HashData(file), file.Length);
+        _twins.Add(Twin.SendAsync(hosts, header, copy, Record.Offers.Enqueue, TimeProvider.System));
+    }
+
     /// <summary>The trainer's own terminal is what a person would go by; so does the harness.</summary>
     private void Heed(string line, int node)
     {
         var update = Regex.Match(line, @"update of round (\d+) (\w+)", RegexOptions.CultureInvariant);
+        if (update.Success && Enum.TryParse<Verdict>(update.Groups[2].Value, ignoreCase: true, out var verdict))
+            Record.Answered(int.Parse(update.Groups[1].Value, CultureInfo.InvariantCulture), verdict);
         if (update.Success && update.Groups[2].Value is "accepted" or "duplicate")
         {
             int round = int.Parse(update.Groups[1].Value, CultureInfo.InvariantCulture);

@@ -10,12 +10,13 @@ namespace Quorate.Cli.Commands;
 internal static class QuorateCommand
 {
     private const string Codes =
-        "Exit codes: 0 ok; 1 the final hashes differ or something accepted was lost; 2 bad input; "
+        "Exit codes: 0 ok; 1 the final hashes differ, something accepted was lost or a promise broken; 2 bad input; "
         + "3 no leader, or time ran out; 4 a process of the demo died; 130 interrupted.";
 
     public static RootCommand Build() => new($"Federated learning that outlives its servers.\n\n{Codes}")
     {
         DemoCommand.Build(),
+        ChaosCommand.Build(),
         StatusCommand.Build(),
         RunCommands.BuildRun(),
         RunCommands.BuildStop(),

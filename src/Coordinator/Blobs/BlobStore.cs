@@ -27,6 +27,7 @@ public sealed partial class BlobStore : IDisposable
     private readonly Dictionary<BlobHash, Writing> _writing = [];
     private readonly Dictionary<BlobHash, FileStamp> _verified = [];
     private readonly Dictionary<BlobHash, DateTimeOffset> _touched = [];
+    private readonly HashSet<BlobHash> _lost = [];
     private readonly SemaphoreSlim _hashing = new(1);
     private readonly BlobStoreOptions _options;
     private readonly TimeProvider _time;
@@ -39,6 +40,8 @@ public sealed partial class BlobStore : IDisposable
         (_options, _time, _log) = (options, time, log);
         (_blobs, _parts, _quarantine) = (In("blobs"), In("parts"), In("quarantine"));
         foreach (string old in Directory.EnumerateFiles(_parts, "draft-*")) File.Delete(old);
+        foreach (string bad in Directory.EnumerateFiles(_quarantine))
+            if (BlobHash.TryParse(Path.GetFileName(bad).Split('-')[^1], out var hash) && !Exists(hash)) _lost.Add(hash);
 
         string In(string name)
         {
@@ -65,6 +68,12 @@ public sealed partial class BlobStore : IDisposable
 
     /// <summary>Whether there is a file of this name, right or wrong: for those who only look for what lacks.</summary>
     public bool Exists(BlobHash hash) => File.Exists(PathOf(hash));
+
+    /// <summary>Whether this node held the blob until it turned out bad, and has it not again yet.</summary>
+    public bool HasLost(BlobHash hash)
+    {
+        lock (_gate) return _lost.Contains(hash);
+    }
 
     /// <summary>
     /// Whether this node holds the blob, verified and durable. Protects it from the collector for a grace period.
@@ -204,7 +213,11 @@ public sealed partial class BlobStore : IDisposable
     private void Remember(BlobHash hash, SafeFileHandle file)
     {
         var stamp = FileStamp.Of(file);
-        lock (_gate) (_verified[hash], _touched[hash]) = (stamp, _time.GetUtcNow());
+        lock (_gate)
+        {
+            (_verified[hash], _touched[hash]) = (stamp, _time.GetUtcNow());
+            _lost.Remove(hash);
+        }
     }
 
     private bool Verify(BlobHash hash, SafeFileHandle file)
@@ -213,6 +226,7 @@ public sealed partial class BlobStore : IDisposable
         if (Hash(file) != hash)
         {
             Quarantine(hash, PathOf(hash), "wrong SHA-256");
+            lock (_gate) _lost.Add(hash);
             FoundBad?.Invoke();
             return false;
         }

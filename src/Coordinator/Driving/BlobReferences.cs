@@ -8,17 +8,18 @@ namespace Quorate.Coordinator.Driving;
 /// <summary>
 /// Which blobs the state names. Models belong on every node. The open round's updates belong on the leader, who will
 /// average them, and on the nodes they were relayed to; so a new leader pulls those it lacks, which also restores their
-/// second copy. With <c>--verify</c> every node wants every kept update.
+/// second copy. A kept update that a node held until it rotted belongs there again. With <c>--verify</c> every node
+/// wants every kept update.
 /// </summary>
-internal sealed class BlobReferences(IReplicatedLog log, CoordinatorOptions options)
+internal sealed class BlobReferences(IReplicatedLog log, BlobStore store, CoordinatorOptions options)
 {
     public IReadOnlyCollection<WantedBlob> Wanted()
     {
         var runs = log.State.Runs;
         var models = runs.SelectMany(run => run.KeptModels).Select(model => new WantedBlob(model.Blob, model.Length));
-        var updates = options.Verify
-            ? runs.SelectMany(run => run.KeptUpdates)
-            : log.Leadership.IsLeader && log.State.Active is { } active ? active.Updates.Values : [];
+        var kept = runs.SelectMany(run => run.KeptUpdates);
+        var updates = options.Verify ? kept : kept.Where(update => store.HasLost(update.Blob));
+        if (log.Leadership.IsLeader && log.State.Active is { } active) updates = updates.Concat(active.Updates.Values);
         return [.. models.Concat(updates.Select(update => new WantedBlob(update.Blob, update.Length))).Distinct()];
     }
 

@@ -49,7 +49,8 @@ internal sealed class PeerConnections : IDisposable
         {
             return await peer.Peers.Hello(request, bound.Token);
         }
-        catch (Exception e) when (e is RpcException or OperationCanceledException && !token.IsCancellationRequested)
+        catch (Exception e) when (
+            e is RpcException or IOException || (e is OperationCanceledException && !token.IsCancellationRequested))
         {
             return null;
         }

@@ -37,9 +37,16 @@ public sealed class TrainerLoop(
                 }
                 trouble = "no coordinator leads; waiting for one";
             }
-            catch (Exception e) when (e is RpcException or OperationCanceledException && !token.IsCancellationRequested)
+            catch (Exception e) when (
+                e is RpcException or IOException
+                || (e is OperationCanceledException && !token.IsCancellationRequested))
             {
-                string why = e is RpcException rpc ? rpc.Status.Detail : "a call took too long";
+                string why = e switch
+                {
+                    RpcException rpc => rpc.Status.Detail,
+                    IOException => e.Message,
+                    _ => "a call took too long",
+                };
                 trouble = $"lost the leader ({why}); looking for the next one";
             }
             if (trouble != said) terminal.Say(said = trouble);

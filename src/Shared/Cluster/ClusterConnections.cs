@@ -57,7 +57,8 @@ public sealed class ClusterConnections : IDisposable
             return await node.Federation.StatusAsync(request, deadline: deadline,
                 cancellationToken: token).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is RpcException or OperationCanceledException && !token.IsCancellationRequested)
+        catch (Exception e) when (
+            e is RpcException or IOException || (e is OperationCanceledException && !token.IsCancellationRequested))
         {
             return null; // Refused, or over its deadline, which our channels report as a cancellation.
         }

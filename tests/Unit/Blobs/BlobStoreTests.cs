@@ -103,6 +103,24 @@ public sealed class BlobStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task What_rotted_is_known_to_be_lost_after_a_restart_too_until_it_is_here_again()
+    {
+        BlobHash hash;
+        using (var store = _directory.Store())
+        {
+            hash = await store.PutAsync(Bytes(1000));
+            Assert.False(store.HasLost(hash));
+            Flip(store.PathOf(hash));
+            Assert.False(await store.HasAsync(hash, default));
+            Assert.True(store.HasLost(hash));
+        }
+        using var again = _directory.Store();
+        Assert.True(again.HasLost(hash));
+        await again.PutAsync(Bytes(1000));
+        Assert.False(again.HasLost(hash));
+    }
+
+    [Fact]
     public async Task The_quarantine_keeps_the_newest_few()
     {
         using var store = _directory.Store(change: o => o with { QuarantinedMax = 2 });

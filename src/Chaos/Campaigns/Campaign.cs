@@ -1,0 +1,144 @@
+using Quorate.Chaos.Checking;
+using Quorate.Chaos.Processes;
+using Quorate.Chaos.Training;
+
+namespace Quorate.Chaos.Campaigns;
+
+/// <summary>
+/// Runs, one after the other, on a cluster of real coordinators, each in a storm of faults that ends. Then everything
+/// is healed, the run must get through, and everything that was promised is checked. Faults, their order and their
+/// lengths come from the seed; how the processes interleave does not.
+/// <para>
+/// A run that could not be ended or checked ends the campaign: its files are kept, and the rest would prove nothing.
+/// </para>
+/// </summary>
+public sealed class Campaign(CampaignOptions options, Action<string> say)
+{
+    private readonly Tally _tally = new(TimeProvider.System, say);
+    private readonly List<string> _violations = [];
+    private readonly List<Outcome> _outcomes = [];
+
+    /// <summary>Where the cluster's files are; they stay where a promise was broken.</summary>
+    public string Root { get; private set; } = "";
+
+    public Tally Tally => _tally;
+
+    /// <exception cref="OperationCanceledException">Cancelled; nothing is left running or lying about.</exception>
+    public async Task<CampaignReport> RunAsync(CancellationToken token)
+    {
+        await using var cluster = await ChaosCluster.StartAsync(RunOf(0), options.Pace, options.Seed);
+        Root = cluster.Root;
+        try
+        {
+            for (int number = 0; ; number++)
+            {
+                if (number > 0) await cluster.OpenAsync(RunOf(number), options.Pace);
+                await OneRunAsync(cluster, number, token);
+                if (_violations.Count > 0 || _tally.Elapsed >= options.Length) break;
+            }
+        }
+        catch (Exception e) when (e is TimeoutException or ProgramEndedException)
+        {
+            _violations.Add(e.Message);
+        }
+        catch (OperationCanceledException) when (token.IsCancellationRequested)
+        {
+            cluster.Passed();
+            throw;
+        }
+        CheckAssumptions();
+        if (_violations.Count == 0) cluster.Passed();
+        return Report();
+    }
+
+    /// <summary>Weights, and who must take part, differ from run to run.</summary>
+    private ChaosRun RunOf(int number) => new()
+    {
+        Name = $"storm-{number}", Seed = Draws.Mix(options.Seed, (ulong)number), Rounds = options.Rounds,
+        Trainers = options.Trainers, MinResults = number % 2 == 0 ? 0 : options.Trainers - 1,
+    };
+
+    private async Task OneRunAsync(ChaosCluster cluster, int number, CancellationToken token)
+    {
+        _tally.Say($"run {cluster.Run.Name}: {options.Rounds} rounds, {options.Trainers} trainers");
+        var killed = await StormAsync(cluster, number, token);
+        _tally.Say("healed");
+        long healed = TimeProvider.System.GetTimestamp();
+        await cluster.WhenFinishedAsync(options.Patience).WaitAsync(token);
+        double seconds = TimeProvider.System.GetElapsedTime(healed).TotalSeconds;
+        var trainers = cluster.Trainers.ToList();
+        var outcome = await Outcome.OfAsync(cluster, undisturbed: null, killed).WaitAsync(token);
+        _tally.Count(Tally.Twins, trainers.Sum(trainer => trainer.Twins));
+        _outcomes.Add(outcome);
+        _violations.AddRange(outcome.Violations);
+        if (!outcome.Enough) _violations.Add($"Too little happened to prove anything: {outcome.Summary}");
+        _tally.Say($"run {cluster.Run.Name} through {seconds:F1} s after healing: {outcome.Summary}");
+        _tally.Say($"so far: {_tally}");
+    }
+
+    /// <summary>
+    /// Faults of all kinds at once, until the storm is over or the run is. Returns who may have trained twice.
+    /// </summary>
+    private async Task<List<string>> StormAsync(ChaosCluster cluster, int number, CancellationToken token)
+    {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(token);
+        using var victims = new Victims(cluster, _tally);
+        var clients = new ClientFaults(cluster, _tally, Stream("clients"));
+        over.CancelAfter(options.Storm);
+        Task[] parts =
+        [
+            new Kills(cluster, victims, _tally, Stream("kills")).RunAsync(over.Token),
+            LaterAsync(new Pauses(victims, _tally, Stream("pauses")).RunAsync),
+            LaterAsync(new NetworkFaults(cluster, victims, _tally, Stream("network")).RunAsync),
+            LaterAsync(clients.RunAsync),
+            EndAsync(cluster, over),
+        ];
+        try
+        {
+            await Task.WhenAll(parts);
+        }
+        catch (OperationCanceledException) when (!token.IsCancellationRequested)
+        {
+            // It is over.
+        }
+        cluster.Network!.Clear();
+        for (int node = 0; node < ChaosCluster.Nodes; node++) await victims.StartAsync(node, meanwhile: null, token);
+        return [.. clients.Killed.Keys];
+
+        // Kills alone at first: only then does the time to the next accepted update say something about failover.
+        async Task LaterAsync(Func<CancellationToken, Task> part)
+        {
+            await Task.Delay(options.Storm / 4, TimeProvider.System, over.Token);
+            await part(over.Token);
+        }
+
+        Draws Stream(string name) => Draws.Named(Draws.Mix(options.Seed, (ulong)number), name);
+    }
+
+    /// <summary>A storm over a run that has ended would only wet the next one.</summary>
+    private static async Task EndAsync(ChaosCluster cluster, CancellationTokenSource over)
+    {
+        await cluster.WhenAsync(run => run.Phase >= Shared.Protocol.RunPhase.Finished, "the end of the run",
+            Timeout.InfiniteTimeSpan, over.Token);
+        await over.CancelAsync();
+    }
+
+    /// <summary>A storm in which a kind of fault never struck proves nothing about it.</summary>
+    private void CheckAssumptions()
+    {
+        string[] always = [Tally.Kills, Tally.Pauses, Tally.Partitions];
+        string[] inLong = [Tally.Delays, Tally.Resets, Tally.TrainerKills, Tally.Cuts, Tally.Stalls, Tally.Flips,
+            Tally.Twins, Tally.DiskFaults];
+        var due = options.Length >= TimeSpan.FromMinutes(5) ? always.Concat(inLong) : always;
+        foreach (string fault in due.Where(fault => _tally[fault] == 0))
+            _violations.Add($"There were no {fault}: nothing was proved about them.");
+    }
+
+    private CampaignReport Report() => new(
+        options.Seed, Math.Round(_tally.Elapsed.TotalSeconds, 1), _tally[Tally.Kills], _tally[Tally.Pauses],
+        _tally[Tally.Partitions], _tally[Tally.DiskFaults], _outcomes.Sum(o => o.Safe), _outcomes.Sum(o => o.Lost),
+        _outcomes.Sum(o => o.CountedTwice), _outcomes.Sum(o => o.Models), All(o => o.Linearizable),
+        All(o => o.BitIdentical), All(o => o.ChainsEqual), Percentiles.Of(_tally.Failovers), _violations);
+
+    private bool All(Func<Outcome, bool> holds) => _outcomes.Count > 0 && _outcomes.All(holds);
+}

@@ -1,0 +1,72 @@
+using System.CommandLine;
+using System.Globalization;
+using Quorate.Chaos.Campaigns;
+
+namespace Quorate.Cli.Commands;
+
+/// <summary>
+/// <c>quorate chaos</c>: breaks a cluster of its own in every way it knows, and checks what must hold.
+/// </summary>
+internal static class ChaosCommand
+{
+    private const int MinutesMax = 7 * 24 * 60;
+
+    public static Command Build()
+    {
+        var minutes = new Option<double>("--minutes")
+        {
+            Description = "How long; the run under way then is brought to its end and checked",
+            DefaultValueFactory = _ => 5,
+        };
+        minutes.Validators.Add(result =>
+        {
+            if (result.Tokens is [var token]
+                && double.TryParse(token.Value, CultureInfo.InvariantCulture, out double value)
+                && value is not (> 0 and <= MinutesMax))
+                result.AddError($"--minutes must be above 0 and at most {MinutesMax}, not {token.Value}.");
+        });
+        var seed = new Option<ulong>("--seed") { Description = "Of everything that is drawn",
+            DefaultValueFactory = _ => 1 };
+        var json = new Option<bool>(
+            "--json") { Description = "One JSON object on the last line of stdout; the rest goes to stderr" };
+        var command = new Command("chaos",
+            "Kill, stop, cut off, delay and corrupt a cluster of this machine's own processes, drawn from a seed, and "
+                + "check that nothing accepted is lost, doubled or different; all of them are gone at the end.")
+        {
+            minutes, seed, json,
+        };
+        command.SetAction((parsed, token) =>
+        {
+            var options = new CampaignOptions
+            {
+                Seed = parsed.GetValue(seed), Length = TimeSpan.FromMinutes(parsed.GetValue(minutes)),
+            };
+            return QuorateCommand.Guarded(t => PlayAsync(options, parsed.GetValue(json), t), token);
+        });
+        return command;
+    }
+
+    private static async Task<ExitCode> PlayAsync(CampaignOptions options, bool json, CancellationToken token)
+    {
+        Programs.RequireBuilt();
+        var progress = TextWriter.Synchronized(json ? Console.Error : Console.Out);
+        progress.WriteLine($"seed {options.Seed}, {options.Length.TotalMinutes:0.##} minutes");
+        var campaign = new Campaign(options, progress.WriteLine);
+        var report = await campaign.RunAsync(token);
+        progress.WriteLine(
+            $"{report.Seconds:0} s: {campaign.Tally}\n{report.Accepted} updates accepted, {report.Lost} lost, "
+            + $"{report.CountedTwice} counted twice, {report.RoundsPublished} rounds published; models "
+            + $"{(report.BitIdentical ? "bit-identical to their replay" : "DIFFERENT from their replay")}, histories "
+            + $"{(report.ChainsEqual ? "equal" : "FORKED")}, intake "
+            + $"{(report.Linearizable ? "linearizable" : "NOT linearizable")}");
+        if (report.FailoverSeconds is { P50: { } p50, P99: { } p99, Max: { } max, N: var n })
+            progress.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"leader killed -> next accepted update: p50 {p50:0.00} s, p99 {p99:0.00} s, max {max:0.00} s, n {n}"));
+        foreach (string violation in report.Violations) progress.WriteLine($"VIOLATION: {violation}");
+        if (report.Violations.Count > 0)
+            progress.WriteLine($"{report.Violations.Count} violations; the seed is {options.Seed}, data and logs are "
+                + $"in {campaign.Root}");
+        if (json) Console.Out.WriteLine(report.ToJson());
+        return report.Violations.Count == 0 ? ExitCode.Ok : ExitCode.Differs;
+    }
+}
