@@ -35,8 +35,9 @@ internal sealed class CrashStorm(ChaosCluster cluster, List<string> points, Draw
             await RearmAsync(node);
             await cluster.LeaderAsync();
         }
-        while (_armed.Any(point => point is not null))
-            if (await cluster.UntilAsync(LookAsync, "the next crash point, " + string.Join(", ", _armed)) == Ended) break;
+        string? seen = null;
+        while (seen != Ended && _armed.Any(point => point is not null))
+            seen = await cluster.UntilAsync(LookAsync, "the next crash point, " + string.Join(", ", _armed));
         for (int node = 0; node < ChaosCluster.Nodes; node++)
         {
             if (_armed[node] is null) continue;
