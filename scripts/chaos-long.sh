@@ -5,10 +5,14 @@
 #   QUORATE_CHAOS_KILL_ALL        times that all three coordinators are killed at once   (60)
 #   QUORATE_CHAOS_KILL_LEADER     times that the leader is killed                        (100)
 #   QUORATE_CHAOS_FAILOVERS       failovers that are timed                               (200)
+#   QUORATE_CHAOS_CRASH_HITS      deaths at each named crash point, as leader and follower   (10)
+#   QUORATE_CHAOS_DISK_TRIES      times that each disk fault strikes                     (20)
+#   QUORATE_CHAOS_INTAKE_KILLS    leaders killed under the linearizability checker       (50)
 #   QUORATE_CHAOS_MEMORY_ROUNDS   rounds of 20 updates of 46.8 MB                        (2)
 #   QUORATE_DURABILITY_ROUNDS     rounds of the log's own kill experiment                (150)
 #   QUORATE_CHAOS_MINUTES         minutes of `quorate chaos`, all faults at once; 35 pass 1,000 kills  (35)
 #   QUORATE_CHAOS_STORM           seconds of the chaos test's own short storm            (60)
+# The fuzzers' long form: QUORATE_LONG=1 dotnet test tests/Unit --filter Fuzz. That the tests can see: chaos-canaries.sh.
 #   QUORATE_CHAOS_KEEP=1          keep every run's logs and data; a failed run's are always kept
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 require_sdk
@@ -16,6 +20,8 @@ cd "$root"
 export QUORATE_CHAOS_SEED=${1:-${QUORATE_CHAOS_SEED:-1}}
 export QUORATE_CHAOS_KILL_ALL=${QUORATE_CHAOS_KILL_ALL:-60} QUORATE_CHAOS_KILL_LEADER=${QUORATE_CHAOS_KILL_LEADER:-100}
 export QUORATE_CHAOS_FAILOVERS=${QUORATE_CHAOS_FAILOVERS:-200}
+export QUORATE_CHAOS_CRASH_HITS=${QUORATE_CHAOS_CRASH_HITS:-10} QUORATE_CHAOS_DISK_TRIES=${QUORATE_CHAOS_DISK_TRIES:-20}
+export QUORATE_CHAOS_INTAKE_KILLS=${QUORATE_CHAOS_INTAKE_KILLS:-50}
 export QUORATE_CHAOS_MEMORY_ROUNDS=${QUORATE_CHAOS_MEMORY_ROUNDS:-2}
 export QUORATE_DURABILITY_ROUNDS=${QUORATE_DURABILITY_ROUNDS:-150}
 export QUORATE_CHAOS_STORM=${QUORATE_CHAOS_STORM:-60}

@@ -16,8 +16,11 @@ internal sealed class NodeProcess : IDisposable
         Action<string> onAck)
     {
         Node = node;
-        string program = Path.GetFullPath(Path.Combine(
-            AppContext.BaseDirectory, "../../DurabilityNode/release/Quorate.DurabilityNode.dll"));
+        // Beside this program, or where a canary was built (scripts/chaos-canaries.sh).
+        string program = Path.GetFullPath("DurabilityNode/release/Quorate.DurabilityNode.dll",
+            Environment.GetEnvironmentVariable("QUORATE_CHAOS_PROGRAMS") is { Length: > 0 } built
+                ? Path.GetFullPath(built)
+                : Path.GetFullPath("../..", AppContext.BaseDirectory));
         var start = new ProcessStartInfo("dotnet")
         {
             RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,

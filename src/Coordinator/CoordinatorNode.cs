@@ -65,6 +65,7 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
         var builder = CreateBuilder();
         using var loggers = LoggerFactory.Create(logging);
         EmergencyStop? emergency = null;
+        if (DiskWatch.Lack(data.Path) is { } lack) throw new DiskFullException(lack);
         await using var log = await OpenLogAsync(loggers, e => emergency?.Broken(e), token);
 
         builder.Services
@@ -166,3 +167,6 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
 internal sealed class PortInUseException(string key, int node, string address) : Exception(
     $"Port {address} is in use by another program: stop that one, or change \"{key}\" of node {node} in the hosts "
         + $"file.");
+
+/// <summary>There is no room to run in; the message is one sentence for the operator.</summary>
+internal sealed class DiskFullException(string message) : Exception(message);

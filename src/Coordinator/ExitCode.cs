@@ -28,7 +28,7 @@ internal static class ExitCode
     public static int? Of(Exception e) => e switch
     {
         SettingsException or DataDirectoryException or PortInUseException => BadSettings,
-        LogDamagedException => Broken,
+        LogDamagedException or DiskFullException => Broken,
         RejoinRequiredException => RejoinRequired,
         _ => null,
     };

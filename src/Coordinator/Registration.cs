@@ -56,6 +56,7 @@ internal static class Registration
 
     public static IServiceCollection AddDriving(this IServiceCollection services) => services
         .AddSingleton<EmergencyStop>()
+        .AddHostedService<DiskWatch>()
         .AddHostedService<RoundDriver>();
 
     public static IServiceCollection AddEvaluation(this IServiceCollection services, CoordinatorOptions options)

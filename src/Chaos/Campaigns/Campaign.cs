@@ -56,6 +56,7 @@ public sealed class Campaign(CampaignOptions options, Action<string> say)
     {
         Name = $"storm-{number}", Seed = Draws.Mix(options.Seed, (ulong)number), Rounds = options.Rounds,
         Trainers = options.Trainers, MinResults = number % 2 == 0 ? 0 : options.Trainers - 1,
+        Grace = number % 2 == 0 ? TimeSpan.Zero : TimeSpan.FromSeconds(1),
     };
 
     private async Task OneRunAsync(ChaosCluster cluster, int number, CancellationToken token)

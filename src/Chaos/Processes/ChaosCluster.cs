@@ -122,12 +122,13 @@ public sealed class ChaosCluster : IAsyncDisposable
     }
 
     /// <param name="crashPoint">Where it shall die by itself; null: nowhere.</param>
-    public void Start(int node, string? crashPoint = null)
+    /// <param name="flags">More flags for this start.</param>
+    public void Start(int node, string? crashPoint = null, params string[] flags)
     {
         _nodes[node]?.Dispose();
         _nodes[node] = new CoordinatorProcess(node, DirectoryOf(node) + ".log",
             ["--hosts", _hostsPath, "--run", "none", "--data", DirectoryOf(node), "--trainer", "none",
-             .. Network is { } network ? ["--dial", network.DialOf(node)] : (string[])[], .. _flags],
+             .. Network is { } network ? ["--dial", network.DialOf(node)] : (string[])[], .. _flags, .. flags],
             crashPoint);
     }
 

@@ -9,8 +9,11 @@ namespace Quorate.Chaos.Processes;
 /// </summary>
 public sealed class CoordinatorProcess : IDisposable
 {
-    private static readonly string _program = Path.GetFullPath(
-        Path.Combine(AppContext.BaseDirectory, "../../Coordinator/release/Quorate.Coordinator.dll"));
+    // Beside this program, or where a canary was built (scripts/chaos-canaries.sh).
+    private static readonly string _program = Path.GetFullPath("Coordinator/release/Quorate.Coordinator.dll",
+        Environment.GetEnvironmentVariable("QUORATE_CHAOS_PROGRAMS") is { Length: > 0 } built
+            ? Path.GetFullPath(built)
+            : Path.GetFullPath("../..", AppContext.BaseDirectory));
 
     /// <summary>128 + SIGKILL, as the shell says it.</summary>
     private const int KilledCode = 137;

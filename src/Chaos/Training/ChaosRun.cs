@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Quorate.Shared.Pt;
 
@@ -21,6 +22,12 @@ public sealed record ChaosRun
     /// </summary>
     public int KeepUpdateRounds { get; init; } = -1;
 
+    /// <summary>
+    /// How long the others wait for one who is present and never done; zero: for ever. Updates that count are those of
+    /// the run's trainers all the same, for a round needs as many.
+    /// </summary>
+    public TimeSpan Grace { get; init; }
+
     public int Tensors { get; init; } = 5;
 
     /// <summary>50,000 float32 are two parts on the wire: a transfer can be cut in the middle.</summary>
@@ -30,7 +37,7 @@ public sealed record ChaosRun
         {
           "name": "{{Name}}", "rounds": {{Rounds}}, "minTrainers": {{Trainers}},
           "minResults": {{(MinResults == 0 ? Trainers : MinResults)}}, "deadlineSeconds": 600,
-          "graceSeconds": {{(MinResults == 0 ? 0 : 1)}},
+          "graceSeconds": {{Grace.TotalSeconds.ToString(CultureInfo.InvariantCulture)}},
           "keepUpdateRounds": {{(KeepUpdateRounds < 0 ? Rounds : KeepUpdateRounds)}}, "keepModels": {{Rounds + 1}},
           "seed": {{Seed}}
         }

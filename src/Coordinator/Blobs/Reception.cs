@@ -33,7 +33,9 @@ internal static class Reception
         {
             using (part)
             {
-                guard.Moved();
+                // An empty part moves nothing: a sender of those alone would hold its place for ever.
+                if (part.Length > 0) guard.Moved();
+                if (part != first && part.Header is not null) return Rejected("Only the first part carries a header.");
                 if (part.Offset != writer.Have) return Incomplete(
                     writer.Have, $"The part at {part.Offset} does not follow {writer.Have}.");
                 if (part.Length > writer.Length - writer.Have)

@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
 using Quorate.Rounds;
@@ -50,6 +51,23 @@ public sealed class TidyTests
             where File.ResolveLinkTarget(file, returnFinalTarget: false) is null
             select new Finding(Path.GetRelativePath(SourceFile.Root, file), 0,
                 "480 MB that stand in Trainer's output already"));
+    }
+
+    /// <summary>A canary breaks a promise on purpose: it stands in three places, and in no build like this.</summary>
+    [Fact]
+    public void This_build_is_no_canary_and_the_code_has_three()
+    {
+        Assert.DoesNotContain(
+            new[] { typeof(RoundMachine), typeof(Coordinator.ExitCode) }.SelectMany(
+                type => type.Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()),
+            metadata => metadata.Key == "Canary");
+        Assert.Equal(
+            ["src/Coordinator/Consensus/DurableWal.cs", "src/Coordinator/Consensus/ReplicatedLog.cs",
+                "src/Rounds/RoundMachine.cs"],
+            from file in SourceFile.All(".cs")
+            from line in file.Lines
+            where line.StartsWith("#if", StringComparison.Ordinal) && line.Contains("CANARY_", StringComparison.Ordinal)
+            select file.Path);
     }
 
     private static IEnumerable<string> ReferencedTypes(MetadataReader metadata) =>
