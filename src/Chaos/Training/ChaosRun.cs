@@ -21,6 +21,9 @@ public sealed record ChaosRun
     /// </summary>
     public int KeepUpdateRounds { get; init; } = -1;
 
+    /// <summary>Newest models that are kept; -1: all of them.</summary>
+    public int KeepModels { get; init; } = -1;
+
     public int Tensors { get; init; } = 5;
 
     /// <summary>50,000 float32 are two parts on the wire: a transfer can be cut in the middle.</summary>
@@ -30,7 +33,8 @@ public sealed record ChaosRun
         {
           "name": "{{Name}}", "rounds": {{Rounds}}, "minTrainers": {{Trainers}},
           "minResults": {{Trainers}}, "deadlineSeconds": 600, "graceSeconds": 0,
-          "keepUpdateRounds": {{(KeepUpdateRounds < 0 ? Rounds : KeepUpdateRounds)}}, "keepModels": {{Rounds + 1}},
+          "keepUpdateRounds": {{(KeepUpdateRounds < 0 ? Rounds : KeepUpdateRounds)}},
+          "keepModels": {{(KeepModels < 0 ? Rounds + 1 : KeepModels)}},
           "seed": {{Seed}}
         }
         """;
