@@ -5,6 +5,10 @@
 #   QUORATE_CHAOS_KILL_ALL        times that all three coordinators are killed at once   (60)
 #   QUORATE_CHAOS_KILL_LEADER     times that the leader is killed                        (100)
 #   QUORATE_CHAOS_FAILOVERS       failovers that are timed                               (200)
+#   QUORATE_CHAOS_HUNG            leaders and followers that hang, timed                 (30)
+#   QUORATE_CHAOS_ROLLING         coordinators restarted one after the other             (100)
+#   QUORATE_CHAOS_OVERLOAD_SECONDS  200 trainers that send as fast as they can           (60)
+#   QUORATE_CHAOS_SOAK_SECONDS    mixed load and gentle faults, memory watched           (3600)
 #   QUORATE_CHAOS_MEMORY_ROUNDS   rounds of 20 updates of 46.8 MB                        (2)
 #   QUORATE_DURABILITY_ROUNDS     rounds of the log's own kill experiment                (150)
 #   QUORATE_CHAOS_KEEP=1          keep every run's logs and data; a failed run's are always kept
@@ -14,6 +18,9 @@ cd "$root"
 export QUORATE_CHAOS_SEED=${1:-${QUORATE_CHAOS_SEED:-1}}
 export QUORATE_CHAOS_KILL_ALL=${QUORATE_CHAOS_KILL_ALL:-60} QUORATE_CHAOS_KILL_LEADER=${QUORATE_CHAOS_KILL_LEADER:-100}
 export QUORATE_CHAOS_FAILOVERS=${QUORATE_CHAOS_FAILOVERS:-200}
+export QUORATE_CHAOS_HUNG=${QUORATE_CHAOS_HUNG:-30} QUORATE_CHAOS_ROLLING=${QUORATE_CHAOS_ROLLING:-100}
+export QUORATE_CHAOS_OVERLOAD_SECONDS=${QUORATE_CHAOS_OVERLOAD_SECONDS:-60}
+export QUORATE_CHAOS_SOAK_SECONDS=${QUORATE_CHAOS_SOAK_SECONDS:-3600}
 export QUORATE_CHAOS_MEMORY_ROUNDS=${QUORATE_CHAOS_MEMORY_ROUNDS:-2}
 export QUORATE_DURABILITY_ROUNDS=${QUORATE_DURABILITY_ROUNDS:-150}
 echo "SEED=$QUORATE_CHAOS_SEED COMMIT=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)"

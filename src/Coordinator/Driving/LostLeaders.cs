@@ -8,7 +8,7 @@ namespace Quorate.Coordinator.Driving;
 /// A leader that is gone, or hangs, is the peer that the next leader should ask last: half of all blobs would go there
 /// first, and each would wait until the peer is found out to hang.
 /// </summary>
-internal sealed class LostLeaders(ReplicatedLog log, Replication replication, CoordinatorOptions options)
+internal sealed class LostLeaders(IReplicatedLog log, Replication replication, CoordinatorOptions options)
     : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

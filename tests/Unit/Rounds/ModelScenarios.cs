@@ -197,7 +197,9 @@ public sealed class ModelScenarios
         scene.PlayRound(1, "anna");
         scene.PlayRound(2, "anna");
         var run = scene.Run;
-        var many = ImmutableArray.CreateRange(Enumerable.Repeat(run.Trail[1].Updates[0], Limits.ListedUpdates - 1));
+        var one = run.Trail[1].Updates[0];
+        var many = Enumerable.Range(0, Limits.ListedUpdates - 1).Select(i => one with { Trainer = Id($"t{i:D6}") })
+            .ToImmutableArray();
         var first = run.Trail[1] with { Updates = many, Contributors = many.Length };
         run = run with { Trail = run.Trail.SetItem(1, first) };
         scene.Restore(scene.State with { Runs = scene.State.Runs.SetItem(0, run) });
