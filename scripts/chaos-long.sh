@@ -8,6 +8,10 @@
 #   QUORATE_CHAOS_CRASH_HITS      deaths at each named crash point, as leader and follower   (10)
 #   QUORATE_CHAOS_DISK_TRIES      times that each disk fault strikes                     (20)
 #   QUORATE_CHAOS_INTAKE_KILLS    leaders killed under the linearizability checker       (50)
+#   QUORATE_CHAOS_HUNG            leaders and followers that hang, timed                 (30)
+#   QUORATE_CHAOS_ROLLING         coordinators restarted one after the other             (100)
+#   QUORATE_CHAOS_OVERLOAD_SECONDS  200 trainers that send as fast as they can           (60)
+#   QUORATE_CHAOS_SOAK_SECONDS    mixed load and gentle faults, memory watched           (3600)
 #   QUORATE_CHAOS_MEMORY_ROUNDS   rounds of 20 updates of 46.8 MB                        (2)
 #   QUORATE_DURABILITY_ROUNDS     rounds of the log's own kill experiment                (150)
 #   QUORATE_CHAOS_MINUTES         minutes of `quorate chaos`, all faults at once; 35 pass 1,000 kills  (35)
@@ -22,6 +26,9 @@ export QUORATE_CHAOS_KILL_ALL=${QUORATE_CHAOS_KILL_ALL:-60} QUORATE_CHAOS_KILL_L
 export QUORATE_CHAOS_FAILOVERS=${QUORATE_CHAOS_FAILOVERS:-200}
 export QUORATE_CHAOS_CRASH_HITS=${QUORATE_CHAOS_CRASH_HITS:-10} QUORATE_CHAOS_DISK_TRIES=${QUORATE_CHAOS_DISK_TRIES:-20}
 export QUORATE_CHAOS_INTAKE_KILLS=${QUORATE_CHAOS_INTAKE_KILLS:-50}
+export QUORATE_CHAOS_HUNG=${QUORATE_CHAOS_HUNG:-30} QUORATE_CHAOS_ROLLING=${QUORATE_CHAOS_ROLLING:-100}
+export QUORATE_CHAOS_OVERLOAD_SECONDS=${QUORATE_CHAOS_OVERLOAD_SECONDS:-60}
+export QUORATE_CHAOS_SOAK_SECONDS=${QUORATE_CHAOS_SOAK_SECONDS:-3600}
 export QUORATE_CHAOS_MEMORY_ROUNDS=${QUORATE_CHAOS_MEMORY_ROUNDS:-2}
 export QUORATE_DURABILITY_ROUNDS=${QUORATE_DURABILITY_ROUNDS:-150}
 export QUORATE_CHAOS_STORM=${QUORATE_CHAOS_STORM:-60}

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Starts the coordinators of config/hosts.json and N trainers (default 5; 0 for none) in the background:
 #   ./scripts/start-cluster.sh [N]
-# HOSTS=FILE and RUN=FILE name other files. Data, logs and process ids lie under ./run/cluster; started again, it goes on
+# HOSTS=FILE, RUN=FILE and DIR=FOLDER name others. Data, logs and process ids lie under ./run/cluster; started again, it goes on
 # where it was. Watch with: dotnet run --project src/Cli -- status --watch
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 trainers=${1:-5}
 [[ $trainers =~ ^[0-9]{1,3}$ ]] || { echo "usage: start-cluster.sh [number of trainers]" >&2; exit 2; }
 hosts=$(realpath "${HOSTS:-$root/config/hosts.json}")
 run=$(realpath "${RUN:-$root/config/runs/mnist.json}")
-dir=$root/run/cluster
+dir=${DIR:-$root/run/cluster}
 mkdir -p "$dir/logs" "$dir/pids"
 
 # A pid counts only while it is still the program that was started: numbers are used again.

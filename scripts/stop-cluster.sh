@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Ends what start-cluster.sh started, by its pid files: SIGTERM, and kill -9 after 10 s. The data stays: ./scripts/stop-cluster.sh
+# Ends what start-cluster.sh started, by its pid files (DIR as there): SIGTERM, and kill -9 after 10 s. The data stays: ./scripts/stop-cluster.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-dir=$root/run/cluster
+dir=${DIR:-$root/run/cluster}
 shopt -s nullglob
 alive() { grep -qz "Quorate\." "/proc/$1/cmdline" 2>/dev/null; }
 pids=()

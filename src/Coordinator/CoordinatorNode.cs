@@ -28,6 +28,12 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
     /// <summary>Streams on one connection. Ten thousand trainers may attend through few connections.</summary>
     private const int StreamsMax = 20_000;
 
+    /// <summary>
+    /// How long calls under way may go on after SIGTERM: enough for a download's next parts, and every transfer can be
+    /// resumed elsewhere.
+    /// </summary>
+    private static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(2);
+
     private readonly TimeProvider _time = TimeProvider.System;
 
     /// <summary>Runs until <paramref name="stopping"/>, or until the node stops itself; the exit code.</summary>
@@ -79,8 +85,13 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
         app.MapGrpcService<TransferService>();
         app.MapGrpcService<PeersService>();
         await StartAsync(app, token);
+        // A leader leaves first: while it drained its calls, it would lead and serve nobody. What is under way goes on
+        // at the next leader, from the bytes that are there.
+        var left = Task.CompletedTask;
+        await using var leave = app.Lifetime.ApplicationStopping.Register(() => left = log.DisposeAsync().AsTask());
         await using var stop = token.Register(app.Lifetime.StopApplication);
         await app.WaitForShutdownAsync(CancellationToken.None);
+        await left;
         return emergency.ExitCode;
     }
 
@@ -113,6 +124,7 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
         builder.Logging.ClearProviders();
         logging(builder.Logging);
         builder.Services.AddSingleton(options).AddSingleton(_time);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = DrainTimeout);
         builder.Services.AddGrpc(TransferServer.Apply);
         builder.Services.AddSingleton<IMemoryPoolFactory<byte>, BulkMemoryFactory>();
         builder.WebHost.UseSockets(TransferServer.Apply).ConfigureKestrel(kestrel =>

@@ -57,7 +57,8 @@ internal static class Registration
     public static IServiceCollection AddDriving(this IServiceCollection services) => services
         .AddSingleton<EmergencyStop>()
         .AddHostedService<DiskWatch>()
-        .AddHostedService<RoundDriver>();
+        .AddHostedService<RoundDriver>()
+        .AddHostedService<LostLeaders>();
 
     public static IServiceCollection AddEvaluation(this IServiceCollection services, CoordinatorOptions options)
     {

@@ -16,6 +16,12 @@ public static class Limits
     /// <summary>Rounds in a run: the trail keeps some 100 bytes a round, so 100,000 rounds stay near 10 MB.</summary>
     public const int Rounds = 100_000;
 
+    /// <summary>
+    /// Updates that the trail lists, the open round's not counted: with some 150 bytes each, 15 MB of every snapshot.
+    /// Where keepUpdateRounds times the trainers is more, fewer rounds are kept.
+    /// </summary>
+    public const int ListedUpdates = 100_000;
+
     /// <summary>Characters of a run's plan (JSON). The state machine keeps it and never looks inside.</summary>
     public const int PlanChars = 16 * 1024;
 

@@ -218,11 +218,20 @@ public static class RoundMachine
         return round == run.Round ? run.Updates.GetValueOrDefault(trainer) : null;
     }
 
-    /// <summary>Only the round that just fell out of the window can still hold updates.</summary>
+    /// <summary>
+    /// Only the newest rounds list their updates: <paramref name="keep"/> of them, and no more than
+    /// <see cref="Limits.ListedUpdates"/> updates in all. The newest round always does.
+    /// </summary>
     private static ImmutableList<PublishedModel> ForgetOldUpdates(ImmutableList<PublishedModel> trail, int keep)
     {
-        int old = trail.Count - 1 - keep;
-        return old >= 0 && trail[old].Updates.Length > 0 ? trail.SetItem(old, trail[old] with { Updates = [] }) : trail;
+        int listed = 0, oldest = Math.Max(0, trail.Count - 1 - keep);
+        for (int at = trail.Count - 1; at >= oldest; at--)
+        {
+            listed += trail[at].Updates.Length;
+            bool kept = at >= trail.Count - keep && (listed <= Limits.ListedUpdates || at == trail.Count - 1);
+            if (!kept && trail[at].Updates.Length > 0) trail = trail.SetItem(at, trail[at] with { Updates = [] });
+        }
+        return trail;
     }
 
     private static ImmutableSortedDictionary<TrainerId, Trainer> ForgetOneDeparted(Run run)

@@ -24,7 +24,8 @@ public sealed record RunRules
     public required TimeSpan Grace { get; init; }
 
     /// <summary>
-    /// Closed rounds whose updates (facts and bytes) are kept: 0 to 1,000. The open round's always are.
+    /// Closed rounds whose updates (facts and bytes) are kept: 0 to 1,000, and no more than list
+    /// <see cref="Limits.ListedUpdates"/> updates in all. The open round's always are.
     /// </summary>
     public required int KeepUpdateRounds { get; init; }
 

@@ -43,7 +43,7 @@ public sealed class CoordinatorProcess : IDisposable
     /// <summary>True once it died where it was told to.</summary>
     public bool Crashed => CrashPoint is not null && !Killed && _process is { HasExited: true, ExitCode: KilledCode };
 
-    /// <summary>True after a kill of ours.</summary>
+    /// <summary>True after a kill or a SIGTERM of ours.</summary>
     public bool Killed { get; private set; }
 
     /// <summary>
@@ -59,6 +59,15 @@ public sealed class CoordinatorProcess : IDisposable
         await _process.WaitForExitAsync().WaitAsync(ChaosCluster.Patience);
     }
 
+    /// <summary>SIGTERM, as an operator stops it; returns its exit code when it is gone.</summary>
+    public async Task<int> TerminateAsync()
+    {
+        Killed = true;
+        await SignalAsync("TERM");
+        await _process.WaitForExitAsync().WaitAsync(ChaosCluster.Patience);
+        return _process.ExitCode;
+    }
+
     /// <summary>SIGSTOP: it keeps its sockets and answers nothing.</summary>
     public Task StopAsync() => SignalAsync("STOP");
 
@@ -66,10 +75,15 @@ public sealed class CoordinatorProcess : IDisposable
     public Task ContinueAsync() => SignalAsync("CONT");
 
     /// <summary>The most memory it ever had resident, in MB of 10^6 bytes: the kernel's VmHWM.</summary>
-    public double PeakMegabytes()
+    public double PeakMegabytes() => Megabytes("VmHWM:");
+
+    /// <summary>The memory it has resident now, in MB of 10^6 bytes: the kernel's VmRSS.</summary>
+    public double Megabytes() => Megabytes("VmRSS:");
+
+    private double Megabytes(string key)
     {
         string line = File.ReadLines($"/proc/{_process.Id}/status").First(
-            l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
+            l => l.StartsWith(key, StringComparison.Ordinal));
         string kibibytes = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2].Split('\t')[^1];
         return long.Parse(kibibytes, CultureInfo.InvariantCulture) * 1024 / 1e6;
     }

@@ -28,6 +28,9 @@ public sealed record ChaosRun
     /// </summary>
     public TimeSpan Grace { get; init; }
 
+    /// <summary>Newest models that are kept; -1: all of them.</summary>
+    public int KeepModels { get; init; } = -1;
+
     public int Tensors { get; init; } = 5;
 
     /// <summary>50,000 float32 are two parts on the wire: a transfer can be cut in the middle.</summary>
@@ -38,7 +41,8 @@ public sealed record ChaosRun
           "name": "{{Name}}", "rounds": {{Rounds}}, "minTrainers": {{Trainers}},
           "minResults": {{(MinResults == 0 ? Trainers : MinResults)}}, "deadlineSeconds": 600,
           "graceSeconds": {{Grace.TotalSeconds.ToString(CultureInfo.InvariantCulture)}},
-          "keepUpdateRounds": {{(KeepUpdateRounds < 0 ? Rounds : KeepUpdateRounds)}}, "keepModels": {{Rounds + 1}},
+          "keepUpdateRounds": {{(KeepUpdateRounds < 0 ? Rounds : KeepUpdateRounds)}},
+          "keepModels": {{(KeepModels < 0 ? Rounds + 1 : KeepModels)}},
           "seed": {{Seed}}
         }
         """;

@@ -112,6 +112,9 @@ public sealed class Replication(
         }
     }
 
+    /// <summary>Asks this peer last for a while, see <see cref="ReplicationOptions.DoubtTime"/>.</summary>
+    public void Doubt(int node) => peers.FirstOrDefault(peer => peer.Id == node)?.Failed(time);
+
     private List<Peer> Order(BlobHash hash)
     {
         Span<byte> bytes = stackalloc byte[BlobHash.Size];

@@ -13,6 +13,8 @@ internal sealed class LeaderGate(IReplicatedLog log, CoordinatorOptions options)
     public const string LeaderIdTrailer = "quorate-leader-id";
     public const string LeaderAddressTrailer = "quorate-leader-address";
 
+    private readonly Places _places = new(Places.RequestsMax, "requests that wait for the log");
+
     /// <exception cref="RpcException">This node does not lead.</exception>
     public void Require()
     {
@@ -20,11 +22,13 @@ internal sealed class LeaderGate(IReplicatedLog log, CoordinatorOptions options)
     }
 
     /// <summary>
-    /// Runs a step that only the leader can do, and names the leader where this node turns out not to be it.
+    /// Runs a step that only the leader can do, and names the leader where this node turns out not to be it. At most
+    /// <see cref="Places.RequestsMax"/> at a time.
     /// </summary>
     public async Task<T> LeadAsync<T>(Func<Task<T>> step)
     {
         Require();
+        using var place = _places.Take();
         try
         {
             return await step();

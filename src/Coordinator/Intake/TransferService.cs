@@ -21,6 +21,9 @@ public sealed record UploadRules
 
     /// <summary>Called with the file once its bytes are durable on a majority; checks and commits the fact.</summary>
     public required Func<UploadHeader, string, CancellationToken, Task<VerdictReply>> CommitAsync { get; init; }
+
+    /// <summary>One for each upload whose bytes are on their way.</summary>
+    public Places Places { get; } = new(Places.UploadsMax, "uploads");
 }
 
 /// <summary>
@@ -39,6 +42,7 @@ public sealed class TransferService(
     {
         if (Reception.Check(header) is { } flaw) return Reception.Rejected(flaw);
         if (rules.Admit(header) is { } answer) return answer;
+        rules.Places.Take().Dispose(); // Where there is none, the bytes need not even set out.
         var hash = BlobHash.FromBytes(header.Blob.Span);
         bool held = await store.HasAsync(hash, context.CancellationToken);
         return Reception.Incomplete(held ? header.Length : Math.Min(store.PartLength(hash), header.Length), "");
@@ -53,6 +57,7 @@ public sealed class TransferService(
             if (Reception.Check(first?.Header) is { } flaw) return Reception.Rejected(flaw);
             var header = first!.Header!;
             if (rules.Admit(header) is { } answer) return answer;
+            using var place = rules.Places.Take();
             if (await StoreAsync(header, first, parts, guard) is { } refusal) return refusal;
             CrashPoint.Pass("blob-replicated");
             guard.Pause();

@@ -98,13 +98,21 @@ public sealed class TrainerLoop(
             return settings.Once ? $"run {run} has ended ({announcement.Phase})" : null;
         if (announcement.Member || worker.ExamplesOf(run) is not { } examples) return null;
 
-        var reply = await leader.Federation.JoinAsync(
-            new JoinRequest
-            {
-                Run = announcement.Run, Trainer = settings.Trainer.ToString(), Incarnation = presence.Incarnation,
-                Examples = examples,
-            },
-            deadline: time.GetUtcNow().UtcDateTime + settings.RetryAfterMax * 3, cancellationToken: token);
+        var join = new JoinRequest
+        {
+            Run = announcement.Run, Trainer = settings.Trainer.ToString(), Incarnation = presence.Incarnation,
+            Examples = examples,
+        };
+        VerdictReply reply;
+        try
+        {
+            reply = await leader.Federation.JoinAsync(
+                join, deadline: time.GetUtcNow().UtcDateTime + settings.RetryAfterMax * 3, cancellationToken: token);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.ResourceExhausted)
+        {
+            return null; // Too many join at once: the answer to the next heartbeat comes back here.
+        }
         terminal.Say(reply.Verdict is Shared.Protocol.Verdict.Accepted or Shared.Protocol.Verdict.Duplicate
             ? $"joined run {run} at node {leader.Id} with {examples} examples"
             : $"may not join run {run} yet: {reply.Reason}");

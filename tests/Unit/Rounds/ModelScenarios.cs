@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Quorate.Rounds;
 using static Quorate.Unit.Rounds.Scene;
 
@@ -186,5 +187,25 @@ public sealed class ModelScenarios
         Assert.Empty(scene.Run.KeptUpdates);
         scene.Update("anna", 2);
         Assert.Equal([Blob("anna in 2")], scene.Run.KeptUpdates.Select(u => u.Blob));
+    }
+
+    [Fact]
+    public void However_many_trainers_there_are_the_trail_lists_no_more_updates_than_its_limit()
+    {
+        var scene = Prepared(Rules(rounds: 5, minTrainers: 1, keepUpdateRounds: 5));
+        scene.Join("anna");
+        scene.PlayRound(1, "anna");
+        scene.PlayRound(2, "anna");
+        var run = scene.Run;
+        var one = run.Trail[1].Updates[0];
+        var many = Enumerable.Range(0, Limits.ListedUpdates - 1).Select(i => one with { Trainer = Id($"t{i:D6}") })
+            .ToImmutableArray();
+        var first = run.Trail[1] with { Updates = many, Contributors = many.Length };
+        run = run with { Trail = run.Trail.SetItem(1, first) };
+        scene.Restore(scene.State with { Runs = scene.State.Runs.SetItem(0, run) });
+
+        scene.PlayRound(3, "anna");
+
+        Assert.Equal([0, 0, 1, 1], scene.Run.Trail.Select(m => m.Updates.Length));
     }
 }

@@ -1,0 +1,81 @@
+using Quorate.Chaos.Processes;
+using Quorate.Chaos.Training;
+
+namespace Quorate.ChaosTests.Cluster;
+
+/// <summary>
+/// A cluster in which updates come in all the time, so that whatever stops them shows as a gap: five trainers, short
+/// trainings, small models.
+/// </summary>
+internal static class Flow
+{
+    public static ChaosRun Run { get; } = new()
+    {
+        Rounds = 50_000, Trainers = 5, Elements = 1000, KeepUpdateRounds = 2, KeepModels = 2,
+    };
+
+    public static Task<ChaosCluster> StartAsync(params string[] flags) =>
+        ChaosCluster.StartAsync(Run, TimeSpan.FromMilliseconds(30), flags);
+
+    public static long Now => TimeProvider.System.GetTimestamp();
+
+    public static double SecondsSince(long timestamp) => TimeProvider.System.GetElapsedTime(timestamp).TotalSeconds;
+
+    /// <summary>
+    /// The first update that was accepted after a moment, by another node than <paramref name="exceptBy"/>.
+    /// </summary>
+    public static Task<SafeAnswer> AcceptedAsync(this ChaosCluster cluster, long after, int exceptBy = -1) =>
+        cluster.UntilAsync(
+            _ => Task.FromResult(Answers(cluster).Where(answer => answer.At > after && answer.Node != exceptBy)
+                .MinBy(answer => answer.At)),
+            "the next accepted update");
+
+    /// <summary>The longest time without an accepted update between two moments, in seconds.</summary>
+    public static double LongestGap(this ChaosCluster cluster, long from, long to)
+    {
+        var between = Answers(cluster).Select(answer => answer.At).Where(at => at > from && at < to);
+        long[] moments = [from, .. between.Order(), to];
+        return moments.Zip(moments.Skip(1), (before, after) =>
+            TimeProvider.System.GetElapsedTime(before, after).TotalSeconds).Max();
+    }
+
+    /// <summary>Returns once all nodes hear a majority and stand within a hundred entries of each other.</summary>
+    public static async Task TogetherAsync(this ChaosCluster cluster) => await cluster.UntilAsync(
+        async token => await cluster.Connections.StatusAsync(new() { Trail = 1 }, token) is var replies
+            && replies.All(reply => reply is { Quorum: true })
+            && replies.Max(reply => reply!.Index) - replies.Min(reply => reply!.Index) < 100
+            ? replies
+            : null,
+        "all nodes up and caught up");
+
+    /// <summary>The newest term that any node knows.</summary>
+    public static async Task<long> TermAsync(this ChaosCluster cluster) =>
+        (await cluster.StatusAsync(CancellationToken.None)).Max(reply => reply?.Term ?? 0);
+
+    /// <summary>
+    /// No round went wrong: every published one has all trainers' updates, and no trainer was refused.
+    /// </summary>
+    public static async Task AssertUnharmedAsync(this ChaosCluster cluster)
+    {
+        var run = await cluster.WhenAsync(_ => true, "the run");
+        Assert.All(run.Trail.Where(model => model.Round > 0),
+            model => Assert.Equal(cluster.Trainers.Count, model.Contributors));
+        Assert.All(cluster.Trainers, trainer => Assert.Empty(trainer.Record.Odd));
+        Assert.Empty(cluster.Observer.Violations);
+    }
+
+    /// <summary>p50, p99 and the greatest of some durations, with their number and the machine's load.</summary>
+    public static string Figures(List<double> seconds)
+    {
+        seconds.Sort();
+        return $"p50 {At(0.5):F2} s, p99 {At(0.99):F2} s, max {seconds[^1]:F2} s, n {seconds.Count}; "
+            + $"load average {Load}";
+
+        double At(double share) => seconds[(int)Math.Ceiling(share * seconds.Count) - 1];
+    }
+
+    public static string Load => File.ReadAllText("/proc/loadavg").Trim();
+
+    private static IEnumerable<SafeAnswer> Answers(ChaosCluster cluster) =>
+        cluster.Trainers.SelectMany(trainer => trainer.Record.Safe);
+}

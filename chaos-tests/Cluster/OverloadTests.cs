@@ -1,0 +1,92 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Google.Protobuf;
+using Grpc.Core;
+using Quorate.Chaos.Processes;
+using Quorate.Chaos.Training;
+using Quorate.Shared.Cluster;
+using Quorate.Shared.Protocol;
+using Xunit.Abstractions;
+
+namespace Quorate.ChaosTests.Cluster;
+
+/// <summary>
+/// 200 trainers that hardly train: they send as fast as they are answered, all at the same moment of each round.
+/// QUORATE_CHAOS_OVERLOAD_SECONDS (8 in CI) is how long; a probe asks the leader all the while, as one more client.
+/// </summary>
+public sealed class OverloadTests(ITestOutputHelper output)
+{
+    private const double BarMegabytes = 300;
+
+    private static readonly ChaosRun _run = new()
+    {
+        Rounds = 50_000, Trainers = 200, Elements = 50_000, KeepUpdateRounds = 0, KeepModels = 2,
+    };
+
+    [Fact]
+    public async Task Too_many_trainers_are_refused_and_cost_neither_memory_nor_the_leader()
+    {
+        await using var cluster = await ChaosCluster.StartAsync(
+            _run, TimeSpan.FromMilliseconds(20), "--collect-after-seconds", "5", "--lease-seconds", "3");
+        await cluster.WhenAsync(run => run.Phase == RunPhase.TrainingRound, "all trainers");
+        int leader = await cluster.LeaderAsync();
+        long term = await cluster.TermAsync(), started = Flow.Now;
+        var answers = new List<(StatusCode Code, double Seconds)>();
+        while (Flow.SecondsSince(started) < Settings.Number("OVERLOAD_SECONDS", 8))
+        {
+            if (await ProbeAsync(cluster.Connections.Nodes[leader]) is { } answer) answers.Add(answer);
+            await ChaosCluster.PauseAsync(TimeSpan.FromMilliseconds(50));
+        }
+        double rate = cluster.Trainers.Sum(t => t.Record.Safe.Count) / Flow.SecondsSince(started);
+        double[] peaks = [.. Enumerable.Range(0, ChaosCluster.Nodes).Select(node => cluster[node].PeakMegabytes())];
+        Assert.Equal((leader, term), (await cluster.LeaderAsync(), await cluster.TermAsync()));
+
+        // The crowd goes: whoever is left is served as if nothing had been.
+        await Task.WhenAll(cluster.Trainers.Skip(5).Select(trainer => trainer.KillAsync()));
+        long gone = Flow.Now;
+        while ((await ProbeAsync(cluster.Connections.Nodes[leader]))?.Seconds is not < 0.1) await Task.Yield();
+        double normal = Flow.SecondsSince(gone);
+
+        var refused = answers.Where(answer => answer.Code == StatusCode.ResourceExhausted).ToList();
+        output.WriteLine($"{rate:F0} updates/s accepted; {answers.Count} probes answered, slowest "
+            + $"{answers.Max(answer => answer.Seconds):F2} s; {refused.Count} refused, slowest "
+            + $"{refused.Select(answer => answer.Seconds).DefaultIfEmpty().Max():F2} s; peak MB "
+            + $"{string.Join(", ", peaks.Select(peak => $"{peak:F0}"))}; normal again after {normal:F2} s; "
+            + $"load average {Flow.Load}");
+        Assert.True(peaks.Max() <= BarMegabytes, $"{peaks.Max():F0} MB");
+        Assert.Empty(cluster.Observer.Violations);
+        cluster.Passed();
+    }
+
+    /// <summary>
+    /// Offers an update that nobody has made yet, in the name of a trainer of the open round. Null: there was no such
+    /// round just then.
+    /// </summary>
+    private static async Task<(StatusCode Code, double Seconds)?> ProbeAsync(NodeConnection leader)
+    {
+        using var bound = new CancellationTokenSource(ChaosCluster.Patience);
+        var status = await leader.Federation.StatusAsync(
+            new StatusRequest { Trail = 1 }, cancellationToken: bound.Token);
+        if (status.Run.Trainers.FirstOrDefault(t => t.Present && !t.Accepted) is not { } trainer) return null;
+        var header = new UploadHeader
+        {
+            Blob = ByteString.CopyFrom(RandomNumberGenerator.GetBytes(32)), Length = 200_000,
+            Update = new UpdateFacts
+            {
+                Run = status.Run.Run, Round = status.Run.Round, Trainer = trainer.Trainer,
+                Incarnation = trainer.Incarnation, Examples = 1,
+            },
+        };
+        long asked = Stopwatch.GetTimestamp();
+        try
+        {
+            using var call = leader.Transfer.Offer(header, bound.Token);
+            await call.ResponseAsync;
+            return (StatusCode.OK, Stopwatch.GetElapsedTime(asked).TotalSeconds);
+        }
+        catch (RpcException e)
+        {
+            return (e.StatusCode, Stopwatch.GetElapsedTime(asked).TotalSeconds);
+        }
+    }
+}
