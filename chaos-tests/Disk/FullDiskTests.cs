@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using Quorate.Chaos.Checking;
+using Quorate.Chaos.Processes;
+using Quorate.Chaos.Training;
+using Xunit.Abstractions;
+
+namespace Quorate.ChaosTests.Disk;
+
+/// <summary>
+/// A node on a disk of its own, a small tmpfs, that somebody else fills, QUORATE_CHAOS_DISK_TRIES times (1 in CI).
+/// </summary>
+public sealed class FullDiskTests(ITestOutputHelper output)
+{
+    private const int Broken = 4;
+    private const long DiskBytes = 128L << 20;
+
+    [TmpfsFact]
+    public async Task A_node_whose_disk_fills_up_stops_with_a_sentence_and_goes_on_with_room()
+    {
+        int tries = Settings.Number("DISK_TRIES", 1);
+        var run = new ChaosRun { Rounds = 30 + tries * 20 };
+        string undisturbed = await Undisturbed.FinalModelAsync(run);
+        await using var cluster = await ChaosCluster.StartAsync(run, TimeSpan.FromMilliseconds(100), "--verify");
+        await cluster.WhenAsync(r => r.Round >= 3, "round 3");
+        int node = await cluster.LeaderAsync(); // The worst: nobody else can take its place while it lives.
+        using var disk = await MoveToAsync(cluster, node);
+        for (int i = 0; i < tries; i++)
+        {
+            string filler = Path.Combine(cluster.DirectoryOf(node), "filler");
+            Fill(filler, leave: (i % 3) << 20);
+            int code = await ExitAsync(cluster, node);
+            string last = File.ReadLines(cluster.DirectoryOf(node) + ".log").Last(line => line.Length > 0);
+            Assert.True(code == Broken, $"Exit code {code}, {last}; see {cluster.Root}.");
+            Assert.Contains("make room", await File.ReadAllTextAsync(cluster.DirectoryOf(node) + ".log"),
+                StringComparison.Ordinal);
+            File.Delete(filler);
+            cluster.Start(node);
+            await cluster.WhenAsync(_ => true, "a leader");
+        }
+        var outcome = await Outcome.OfAsync(cluster, undisturbed);
+        output.WriteLine($"{tries} times full: {outcome.Summary}");
+        Assert.True(outcome.Holds, $"{outcome}");
+        await cluster.KillAsync(node); // Nothing holds the disk when it is taken away.
+        cluster.Passed();
+    }
+
+    private static async Task<int> ExitAsync(ChaosCluster cluster, int node)
+    {
+        using var bound = new CancellationTokenSource(ChaosCluster.Patience);
+        while (cluster[node].OwnExit is null)
+        {
+            bound.Token.ThrowIfCancellationRequested();
+            await ChaosCluster.PauseAsync(TimeSpan.FromMilliseconds(20));
+        }
+        return cluster[node].OwnExit!.Value;
+    }
+
+    private static async Task<Tmpfs> MoveToAsync(ChaosCluster cluster, int node)
+    {
+        await cluster.KillAsync(node);
+        string directory = cluster.DirectoryOf(node), kept = directory + "-kept";
+        Directory.Move(directory, kept);
+        Directory.CreateDirectory(directory);
+        var disk = Tmpfs.Mount(directory, DiskBytes) ?? throw new InvalidOperationException("It may not mount.");
+        using var copy = Process.Start("cp", ["-a", kept + "/.", directory]);
+        await copy.WaitForExitAsync();
+        cluster.Start(node);
+        return disk;
+    }
+
+    private static void Fill(string path, long leave)
+    {
+        using var file = File.Create(path);
+        byte[] block = new byte[64 * 1024];
+        long free = new DriveInfo(Path.GetDirectoryName(path)!).AvailableFreeSpace;
+        try
+        {
+            for (; free > leave; free -= block.Length) file.Write(block);
+            file.Flush();
+        }
+        catch (IOException)
+        {
+            // Full before we thought: the node wrote, too.
+        }
+    }
+}
+
+/// <summary>A test that mounts a disk of its own; skipped, and said so, where this user may not.</summary>
+internal sealed class TmpfsFactAttribute : FactAttribute
+{
+    public TmpfsFactAttribute()
+    {
+        string place = Directory.CreateTempSubdirectory("quorate-tmpfs-").FullName;
+        using (var disk = Tmpfs.Mount(place, 1 << 20))
+            if (disk is null) Skip = "This user may not mount a tmpfs, and so no disk can be filled.";
+        Directory.Delete(place);
+    }
+}
+
+/// <summary>A disk in memory; gone with its owner.</summary>
+internal sealed class Tmpfs : IDisposable
+{
+    private readonly string _place;
+
+    private Tmpfs(string place) => _place = place;
+
+    /// <summary>Null: not allowed here.</summary>
+    public static Tmpfs? Mount(string place, long bytes) =>
+        OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess
+            && Run("mount", "-t", "tmpfs", "-o", $"size={bytes}", "quorate-test", place) == 0 ? new Tmpfs(place) : null;
+
+    public void Dispose() => Run("umount", "--lazy", _place);
+
+    private static int Run(string program, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardError = true };
+        using var process = Process.Start(start)!;
+        process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        return process.ExitCode;
+    }
+}
