@@ -1,3 +1,4 @@
+using System.Globalization;
 using Quorate.Chaos.Processes;
 using Quorate.Chaos.Training;
 
@@ -73,6 +74,13 @@ internal static class Flow
 
         double At(double share) => seconds[(int)Math.Ceiling(share * seconds.Count) - 1];
     }
+
+    /// <summary>
+    /// Whether nobody else needs the processors: fewer than two tasks a core. Where others starve the coordinators, an
+    /// election says nothing about them.
+    /// </summary>
+    public static bool IsQuiet => double.Parse(Load.Split(' ')[0], CultureInfo.InvariantCulture)
+        < 2 * Environment.ProcessorCount;
 
     public static string Load => File.ReadAllText("/proc/loadavg").Trim();
 
