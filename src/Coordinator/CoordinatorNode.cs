@@ -77,7 +77,7 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
         builder.Services
             .AddSingleton<IReplicatedLog>(log).AddSingleton(enrolment).AddSingleton(peers)
             .AddSingleton(new HelloDesk(options.Node, enrolment, log))
-            .AddIntake().AddBlobs(options, peers).AddDriving().AddEvaluation(options)
+            .AddIntake().AddBlobs(options, peers.All).AddDriving().AddEvaluation(options)
             .AddHostedService<LateEnrolment>();
         await using var app = builder.Build();
         emergency = app.Services.GetRequiredService<EmergencyStop>();

@@ -1,4 +1,5 @@
 using Quorate.Coordinator.Blobs;
+using Quorate.Coordinator.Disk;
 using Quorate.Coordinator.Driving;
 using Quorate.Coordinator.Evaluation;
 using Quorate.Coordinator.Intake;
@@ -22,10 +23,11 @@ internal static class Registration
         .AddHostedService<Leases>();
 
     public static IServiceCollection AddBlobs(
-        this IServiceCollection services, CoordinatorOptions options, PeerConnections peers) => services
+        this IServiceCollection services, CoordinatorOptions options, IReadOnlyList<Peer> peers) => services
         .AddSingleton(new BlobStoreOptions { Root = options.DataDirectory })
         .AddSingleton(new ReplicationOptions { UpdateCopies = options.Durability == Durability.Leader ? 1 : null })
-        .AddSingleton(peers.All)
+        .AddSingleton(peers)
+        .AddSingleton<IDisk, RealDisk>()
         .AddSingleton<BlobStore>()
         .AddSingleton<Replication>()
         .AddSingleton<BlobReferences>()

@@ -30,14 +30,16 @@ public sealed partial class BlobStore
         try
         {
             MakeRoom(hash, length);
-            return await Blocking.RunIf(PartLength(hash) > 0, () => BlobWriter.Open(this, hash, length, PartOf(hash)),
-                token);
+            // A part that is there is hashed anew, which may take long.
+            return PartLength(hash) > 0 ? await _disk.RunAsync(Open, token) : Open();
         }
         catch
         {
             Release(hash);
             throw;
         }
+
+        BlobWriter Open() => BlobWriter.Open(this, _disk, hash, length, PartOf(hash));
     }
 
     internal void Release(BlobHash hash)
@@ -49,7 +51,7 @@ public sealed partial class BlobStore
 
     internal StoreFullException Full(BlobHash hash, long length, string part, Exception? inner = null)
     {
-        File.Delete(part);
+        _disk.Delete(part);
         _log.DiskFull(_options.Root, hash);
         return StoreFullException.Disk(_options.Root, hash, length, inner);
     }
@@ -68,7 +70,7 @@ public sealed partial class BlobStore
 
     private void MakeRoom(BlobHash hash, long length)
     {
-        if (new DriveInfo(_parts).AvailableFreeSpace - length < _options.FreeBytesKept) throw Full(
+        if (_disk.FreeBytes(_parts) - length < _options.FreeBytesKept) throw Full(
             hash, length, PartOf(hash));
         lock (_gate)
         {
@@ -77,7 +79,7 @@ public sealed partial class BlobStore
             long total = claimed + idle.Sum(p => p.Length);
             foreach (var part in idle.TakeWhile(_ => total > _options.PartsBytesMax))
             {
-                File.Delete(PartOf(part.Hash));
+                _disk.Delete(PartOf(part.Hash));
                 total -= part.Length;
             }
             if (total <= _options.PartsBytesMax) return;

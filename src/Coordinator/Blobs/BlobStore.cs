@@ -30,23 +30,24 @@ public sealed partial class BlobStore : IDisposable
     private readonly HashSet<BlobHash> _lost = [];
     private readonly SemaphoreSlim _hashing = new(1);
     private readonly BlobStoreOptions _options;
+    private readonly IDisk _disk;
     private readonly TimeProvider _time;
     private readonly ILogger<BlobStore> _log;
     private readonly string _blobs, _parts, _quarantine;
     private int _drafts;
 
-    public BlobStore(BlobStoreOptions options, TimeProvider time, ILogger<BlobStore> log)
+    public BlobStore(BlobStoreOptions options, IDisk disk, TimeProvider time, ILogger<BlobStore> log)
     {
-        (_options, _time, _log) = (options, time, log);
+        (_options, _disk, _time, _log) = (options, disk, time, log);
         (_blobs, _parts, _quarantine) = (In("blobs"), In("parts"), In("quarantine"));
-        foreach (string old in Directory.EnumerateFiles(_parts, "draft-*")) File.Delete(old);
+        foreach (string old in Directory.EnumerateFiles(_parts, "draft-*")) disk.Delete(old);
         foreach (string bad in Directory.EnumerateFiles(_quarantine))
             if (BlobHash.TryParse(Path.GetFileName(bad).Split('-')[^1], out var hash) && !Exists(hash)) _lost.Add(hash);
 
         string In(string name)
         {
             string path = Path.Combine(Path.GetFullPath(options.Root), name);
-            DurableDirectory.Create(path);
+            disk.CreateDirectory(path);
             return path;
         }
     }
@@ -94,7 +95,7 @@ public sealed partial class BlobStore : IDisposable
         await _hashing.WaitAsync(token);
         try
         {
-            if (IsRemembered(hash, file) || await Blocking.Run(() => Verify(hash, file), token)) return file;
+            if (IsRemembered(hash, file) || await _disk.RunAsync(() => Verify(hash, file), token)) return file;
         }
         finally
         {
@@ -121,7 +122,7 @@ public sealed partial class BlobStore : IDisposable
     /// Makes a draft a blob, durably, and returns its name. The writer may say the hash when it computed it while
     /// writing.
     /// </summary>
-    public Task<BlobHash> AdoptAsync(string draft, BlobHash? known, CancellationToken token) => Blocking.Run(
+    public Task<BlobHash> AdoptAsync(string draft, BlobHash? known, CancellationToken token) => _disk.RunAsync(
         () =>
         {
             using var file = File.OpenHandle(draft, FileMode.Open, FileAccess.ReadWrite);
@@ -150,8 +151,8 @@ public sealed partial class BlobStore : IDisposable
                 && touched > before) return false;
             _touched.Remove(hash);
             _verified.Remove(hash);
-            File.Delete(PartOf(hash));
-            if (Directory.Exists(Path.GetDirectoryName(PathOf(hash)))) File.Delete(PathOf(hash));
+            _disk.Delete(PartOf(hash));
+            if (Directory.Exists(Path.GetDirectoryName(PathOf(hash)))) _disk.Delete(PathOf(hash));
             return true;
         }
     }
@@ -162,13 +163,13 @@ public sealed partial class BlobStore : IDisposable
     internal void Publish(BlobHash hash, SafeFileHandle file, string from)
     {
         string to = PathOf(hash), directory = Path.GetDirectoryName(to)!;
-        DurableDirectory.Create(directory);
+        _disk.CreateDirectory(directory);
         CrashPoint.Pass("blob-received");
         Flush(hash, file, from);
         CrashPoint.Pass("blob-flushed");
-        File.Move(from, to, overwrite: true);
+        _disk.Move(from, to);
         CrashPoint.Pass("blob-renamed");
-        DurableDirectory.Flush(directory);
+        _disk.FlushDirectory(directory);
         CrashPoint.Pass("blob-durable");
         BlobMeter.Flushes.Add(2);
         Remember(hash, file);
@@ -179,10 +180,10 @@ public sealed partial class BlobStore : IDisposable
     {
         string to = Path.Combine(_quarantine, $"{_time.GetUtcNow().UtcTicks:D19}-{hash}");
         lock (_gate) _verified.Remove(hash);
-        File.Move(path, to, overwrite: true);
+        _disk.Move(path, to);
         foreach (string old in Directory.GetFiles(_quarantine).OrderDescending(StringComparer.Ordinal).Skip(
             _options.QuarantinedMax))
-            File.Delete(old);
+            _disk.Delete(old);
         BlobMeter.Quarantined.Add(1);
         _log.Quarantined(hash, why, to);
     }
@@ -191,6 +192,7 @@ public sealed partial class BlobStore : IDisposable
 
     private SafeFileHandle? TryOpen(BlobHash hash)
     {
+        if (!Exists(hash)) return null; // Most that are asked for lack; this spares them the exception.
         // Under the gate, so that the collector sees the touch or this sees the deletion.
         lock (_gate)
         try
@@ -207,12 +209,12 @@ public sealed partial class BlobStore : IDisposable
 
     private bool IsRemembered(BlobHash hash, SafeFileHandle file)
     {
-        lock (_gate) return _verified.TryGetValue(hash, out var stamp) && stamp == FileStamp.Of(file);
+        lock (_gate) return _verified.TryGetValue(hash, out var stamp) && stamp == StampOf(hash, file);
     }
 
     private void Remember(BlobHash hash, SafeFileHandle file)
     {
-        var stamp = FileStamp.Of(file);
+        var stamp = StampOf(hash, file);
         lock (_gate)
         {
             (_verified[hash], _touched[hash]) = (stamp, _time.GetUtcNow());
@@ -222,7 +224,7 @@ public sealed partial class BlobStore : IDisposable
 
     private bool Verify(BlobHash hash, SafeFileHandle file)
     {
-        var stamp = FileStamp.Of(file);
+        var stamp = StampOf(hash, file);
         if (Hash(file) != hash)
         {
             Quarantine(hash, PathOf(hash), "wrong SHA-256");
@@ -231,11 +233,13 @@ public sealed partial class BlobStore : IDisposable
             return false;
         }
         // Its name may stem from a rename just before a crash, or just now by another thread: durable before told.
-        DurableDirectory.Flush(Path.GetDirectoryName(PathOf(hash))!);
+        _disk.FlushDirectory(Path.GetDirectoryName(PathOf(hash))!);
         BlobMeter.Flushes.Add(1);
         lock (_gate) _verified[hash] = stamp;
         return true;
     }
+
+    private FileStamp StampOf(BlobHash hash, SafeFileHandle file) => _disk.StampOf(file, PathOf(hash));
 
     private static BlobHash Hash(SafeFileHandle file)
     {
@@ -251,23 +255,23 @@ public sealed partial class BlobStore : IDisposable
     {
         try
         {
-            RandomAccess.FlushToDisk(file);
+            _disk.Flush(file, part);
         }
         catch (IOException e)
         {
             // After a failed fsync nobody knows what is on the disk, and a second fsync would not say: the file goes.
             if (StoreFullException.IsDiskFull(e)) throw Full(hash, RandomAccess.GetLength(file), part, e);
-            File.Delete(part);
+            _disk.Delete(part);
             throw;
         }
     }
 
-    private static IEnumerable<StoredBlob> Named(string directory)
+    private IEnumerable<StoredBlob> Named(string directory)
     {
         foreach (var file in new DirectoryInfo(directory).EnumerateFiles().OrderBy(f => f.Name, StringComparer.Ordinal))
         {
             if (BlobHash.TryParse(file.Name, out var hash) && file.Exists)
-                yield return new StoredBlob(hash, file.Length, file.LastWriteTimeUtc);
+                yield return new StoredBlob(hash, file.Length, _disk.WrittenAt(file));
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
+using Quorate.Coordinator.Disk;
 using Quorate.Rounds;
 using Quorate.Shared.Transfer;
 
@@ -13,15 +14,16 @@ namespace Quorate.Coordinator.Blobs;
 public sealed class BlobWriter : IDisposable
 {
     private readonly BlobStore _store;
+    private readonly IDisk _disk;
     private readonly string _part;
     private readonly SafeFileHandle _file;
     private readonly IncrementalHash _sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private BlobSource? _source;
     private bool _disposed;
 
-    private BlobWriter(BlobStore store, BlobHash hash, long length, string part)
+    private BlobWriter(BlobStore store, IDisk disk, BlobHash hash, long length, string part)
     {
-        (_store, Hash, Length, _part) = (store, hash, length, part);
+        (_store, _disk, Hash, Length, _part) = (store, disk, hash, length, part);
         _file = File.OpenHandle(part, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete);
     }
 
@@ -36,9 +38,9 @@ public sealed class BlobWriter : IDisposable
     /// <summary>The bytes for those who pass them on while they come. Ends with this writer.</summary>
     public BlobSource Source => _source ??= BlobSource.Growing(Hash, Length, File.OpenHandle(_part), Have);
 
-    internal static BlobWriter Open(BlobStore store, BlobHash hash, long length, string part)
+    internal static BlobWriter Open(BlobStore store, IDisk disk, BlobHash hash, long length, string part)
     {
-        var writer = new BlobWriter(store, hash, length, part);
+        var writer = new BlobWriter(store, disk, hash, length, part);
         try
         {
             writer.Resume();
@@ -60,7 +62,7 @@ public sealed class BlobWriter : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(data.Length, Length - Have);
         try
         {
-            RandomAccess.Write(_file, data, Have);
+            _disk.Write(_file, _part, data, Have);
         }
         catch (IOException e) when (StoreFullException.IsDiskFull(e))
         {
@@ -80,7 +82,7 @@ public sealed class BlobWriter : IDisposable
     public Task<bool> CompleteAsync()
     {
         if (Have != Length) throw new InvalidOperationException($"Blob {Hash.Short} has {Have} of {Length} bytes.");
-        return Blocking.Run(Complete, CancellationToken.None);
+        return _disk.RunAsync(Complete, CancellationToken.None);
     }
 
     /// <summary>Throws away what is here: it cannot become the blob.</summary>
@@ -90,7 +92,7 @@ public sealed class BlobWriter : IDisposable
     {
         if (_disposed) return;
         _disposed = true;
-        if (Have == 0) File.Delete(_part);
+        if (Have == 0) _disk.Delete(_part);
         _source?.Dispose();
         _file.Dispose();
         _sha.Dispose();

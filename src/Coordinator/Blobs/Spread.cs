@@ -25,7 +25,7 @@ public sealed class Spread : IAsyncDisposable
     private readonly ReplicationOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
-    private readonly CancellationTokenSource _stop;
+    private readonly CancellationTokenSource _stop, _lingered;
     private readonly int _wanted, _required;
     private readonly Task _lanes;
     private int _copies;
@@ -42,7 +42,8 @@ public sealed class Spread : IAsyncDisposable
         (_source, _required, _options, _time, _log) = (source, required, options, time, log);
         _queue = new ConcurrentQueue<Turn>(order.Select(peer => new Turn(peer, IsSecond: false)));
         _wanted = Math.Min(lanes, _queue.Count);
-        _stop = CancellationTokenSource.CreateLinkedTokenSource(token);
+        _lingered = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
+        _stop = CancellationTokenSource.CreateLinkedTokenSource(token, _lingered.Token);
         _lanes = Task.WhenAll(Enumerable.Range(0, _wanted).Select(_ => RunLaneAsync()));
     }
 
@@ -62,6 +63,7 @@ public sealed class Spread : IAsyncDisposable
         await _stop.CancelAsync();
         await _lanes;
         _stop.Dispose();
+        _lingered.Dispose();
     }
 
     private async Task RunLaneAsync()
@@ -91,7 +93,7 @@ public sealed class Spread : IAsyncDisposable
     {
         int copies = Interlocked.Increment(ref _copies);
         if (copies == _wanted) _stop.Cancel();
-        else if (copies == _required) _stop.CancelAfter(_options.Linger);
+        else if (copies == _required) _lingered.CancelAfter(_options.Linger);
     }
 
     /// <summary>Whether all was sent and no answer came in the time that a healthy peer needs.</summary>
@@ -124,9 +126,10 @@ public sealed class Spread : IAsyncDisposable
         {
             return $"{e.StatusCode}: {e.Status.Detail}";
         }
-        catch (Exception e) when (e is TimeoutException or EndOfStreamException or OperationCanceledException)
+        catch (Exception e) when (
+            e is TimeoutException or EndOfStreamException or InvalidDataException or OperationCanceledException)
         {
-            return e.Message;
+            return e.Message; // InvalidDataException: the peer's answer was damaged on its way.
         }
     }
 

@@ -4,6 +4,7 @@ using Quorate.Coordinator.Settings;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Runs;
+using Quorate.Shared.Transfer;
 
 namespace Quorate.Coordinator.Intake;
 
@@ -28,9 +29,10 @@ internal sealed partial class FederationService(
 
     public override async Task<WhoLeadsReply> WhoLeads(WhoLeadsRequest request, ServerCallContext context)
     {
+        var wait = TimeSpan.FromMilliseconds(Math.Clamp(request.WaitMs, 0, WhoLeadsWaitMsMax));
+        using var over = new CancellationTokenSource(wait, time);
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(
-            context.CancellationToken, lifetime.ApplicationStopping);
-        bound.CancelAfter(Math.Clamp(request.WaitMs, 0, WhoLeadsWaitMsMax));
+            context.CancellationToken, lifetime.ApplicationStopping, over.Token);
         try
         {
             await log.WaitToLeadAsync(bound.Token);
@@ -76,8 +78,7 @@ internal sealed partial class FederationService(
         (TrainerId Trainer, ulong Incarnation)? who = null;
         try
         {
-            using var first = CancellationTokenSource.CreateLinkedTokenSource(ends.Token);
-            first.CancelAfter(options.Lease);
+            using var first = new StallGuard(options.Lease, time, ends.Token);
             if (!await requestStream.MoveNext(first.Token)) return;
             var trainer = TrainerId.TryParse(requestStream.Current.Trainer, out var id)
                 ? id
@@ -139,11 +140,10 @@ internal sealed partial class FederationService(
     {
         try
         {
-            using var lease = CancellationTokenSource.CreateLinkedTokenSource(ends.Token);
-            lease.CancelAfter(options.Lease);
+            using var lease = new StallGuard(options.Lease, time, ends.Token);
             while (await heartbeats.MoveNext(lease.Token))
             {
-                lease.CancelAfter(options.Lease);
+                lease.Moved();
                 // Invariant: one stream speaks for one trainer process; what names another is not taken down.
                 if (heartbeats.Current.Trainer != trainer.ToString() || heartbeats.Current.Incarnation != incarnation)
                     continue;

@@ -91,11 +91,14 @@ public sealed class TransferService(
         else
         {
             if (writer is null) return Reception.Busy(store, hash);
+            long found = writer.Have;
             await using var relay = replication.Relay(writer.Source, copies, guard.Token);
             if (await Reception.ReceiveAsync(writer, first, parts, guard) is { } refusal) return refusal;
             guard.Pause();
-            if (!await writer.CompleteAsync()) return Reception.Rejected(
-                $"The bytes are not those of blob {hash.Short} (wrong SHA-256).");
+            // A part that a crash left here may be torn: only who sent every byte just now is to blame for the whole.
+            if (!await writer.CompleteAsync()) return found > 0
+                ? Reception.Incomplete(0, $"The first {found} bytes of blob {hash.Short} were damaged here; send all.")
+                : Reception.Rejected($"The bytes are not those of blob {hash.Short} (wrong SHA-256).");
             there = 1 + await relay.FinishAsync();
         }
         return there >= copies ? null : throw new RpcException(new Status(

@@ -2,6 +2,7 @@ using Grpc.Core;
 using Quorate.Rounds;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Protocol;
+using Quorate.Shared.Transfer;
 
 namespace Quorate.Shared.Attending;
 
@@ -65,19 +66,19 @@ public sealed class TrainerLoop(
         using var call = leader.Federation.Attend(cancellationToken: ends.Token);
         worker.Leader = leader;
         var beats = BeatAsync(call.RequestStream, ends.Token);
-        using var silence = CancellationTokenSource.CreateLinkedTokenSource(ends.Token);
+        using var silence = new StallGuard(settings.SilenceMax, time, ends.Token);
         try
         {
             while (true)
             {
-                silence.CancelAfter(settings.SilenceMax);
+                silence.Moved();
                 if (!await call.ResponseStream.MoveNext(silence.Token)) return null;
-                silence.CancelAfter(Timeout.InfiniteTimeSpan);
+                silence.Pause();
                 heard();
                 if (await HeedAsync(leader, call.ResponseStream.Current, ends.Token) is { } farewell) return farewell;
             }
         }
-        catch (Exception e) when (silence.IsCancellationRequested && !token.IsCancellationRequested
+        catch (Exception e) when (silence.Token.IsCancellationRequested && !token.IsCancellationRequested
             && e is OperationCanceledException or RpcException)
         {
             throw new RpcException(new Status(StatusCode.Unavailable, $"node {leader.Id} fell silent"));

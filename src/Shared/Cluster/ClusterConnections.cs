@@ -23,11 +23,14 @@ public sealed class ClusterConnections : IDisposable
     private readonly LeaderSearch _search;
 
     public ClusterConnections(HostsFile hosts, TimeProvider time)
+        : this([.. hosts.Nodes.Select(node => new NodeConnection(node.Id, node.Grpc))], time)
     {
-        ArgumentNullException.ThrowIfNull(hosts);
-        _time = time;
-        Nodes = [.. hosts.Nodes.Select(node => new NodeConnection(node.Id, node.Grpc))];
-        _search = new LeaderSearch(Nodes, time);
+    }
+
+    internal ClusterConnections(IReadOnlyList<NodeConnection> nodes, TimeProvider time)
+    {
+        (Nodes, _time) = (nodes, time);
+        _search = new LeaderSearch(nodes, time);
     }
 
     /// <summary>One a coordinator, in the order of the hosts file.</summary>
@@ -68,24 +71,29 @@ public sealed class ClusterConnections : IDisposable
 /// <summary>The connections to one coordinator, opened when first used.</summary>
 public sealed class NodeConnection : IDisposable
 {
-    private readonly Lazy<GrpcChannel> _control;
+    private readonly Lazy<GrpcChannel>? _channel;
+    private readonly Lazy<CallInvoker> _control;
     private readonly StreamConnections _weights;
 
     internal NodeConnection(int id, HostPort address)
     {
         (Id, Address) = (id, $"http://{address}");
-        _control = new Lazy<GrpcChannel>(() => Channels.Create(Address));
+        _channel = new Lazy<GrpcChannel>(() => Channels.Create(Address));
+        _control = new Lazy<CallInvoker>(() => _channel.Value.CreateCallInvoker());
         _weights = new StreamConnections(address.Host, address.Port);
     }
+
+    internal NodeConnection(int id, string address, CallInvoker control, StreamConnections weights) =>
+        (Id, Address, _control, _weights) = (id, address, new Lazy<CallInvoker>(control), weights);
 
     public int Id { get; }
     public string Address { get; }
     public Federation.FederationClient Federation => new(_control.Value);
-    public TransferClient Transfer => new(new StreamInvoker(_weights, _control.Value.CreateCallInvoker()));
+    public TransferClient Transfer => new(new StreamInvoker(_weights, _control.Value));
 
     public void Dispose()
     {
         _weights.Dispose();
-        if (_control.IsValueCreated) _control.Value.Dispose();
+        if (_channel is { IsValueCreated: true }) _channel.Value.Dispose();
     }
 }

@@ -60,6 +60,7 @@ public sealed class BlobUpload(
             var reply = await OnceAsync(client, upload, token);
             upload.Refusal = null;
             if (reply.Verdict != Verdict.Incomplete) return reply;
+            upload.Told = reply.Have;
             if (!upload.Advance(reply.Have)) throw new InvalidDataException(reply.Reason);
             return reply;
         }
@@ -76,7 +77,7 @@ public sealed class BlobUpload(
     private async Task<VerdictReply> OnceAsync(TransferClient client, State upload, CancellationToken token)
     {
         using var guard = new StallGuard(rules.StallTimeout, time, token);
-        long offset = 0;
+        long offset = Math.Clamp(upload.Told, 0, upload.Header.Length);
         try
         {
             if (upload.Header.Length > Part.BytesUsual)
@@ -106,6 +107,12 @@ public sealed class BlobUpload(
 
         /// <summary>The offset at which the last offer said to go on.</summary>
         public long Offered { get; set; }
+
+        /// <summary>
+        /// Where the last receiver said to go on. A small file is sent without an offer; what a cut attempt
+        /// left of it at the receiver must be followed, not met with the start again.
+        /// </summary>
+        public long Told { get; set; }
 
         /// <summary>The furthest offset any receiver confirmed. Only a rise counts as progress.</summary>
         public long Reached { get; private set; }

@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.IO.Pipelines;
 using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -5,6 +7,7 @@ using Quorate.Coordinator.Blobs;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
+using Quorate.Shared.Transfer.Streams;
 using static Quorate.Unit.Blobs.TestBlobs;
 using Part = Quorate.Shared.Transfer.Part;
 using Verdict = Quorate.Shared.Protocol.Verdict;
@@ -217,6 +220,55 @@ public sealed class ReplicationTests
         var upload = new BlobUpload((_, _) => ValueTask.FromResult(nodes[0].Client), rules ?? _rules,
             TimeProvider.System);
         return await upload.SendAsync(Header(BlobHash.Of(content), content.Length), nodes.File(content), null, default);
+    }
+
+    /// <summary>Simulation seed 51: an update that was refused for good, because its receiver had lost power.</summary>
+    [Theory]
+    [InlineData(1, 400)]
+    [InlineData(1000, 1000)]
+    [InlineData(5 * Part.BytesUsual, 3 * Part.BytesUsual)]
+    public async Task A_damaged_rest_of_an_upload_costs_another_try_and_never_the_update(int length, int rest)
+    {
+        await using var nodes = await TestNodes.StartAsync();
+        byte[] content = Bytes(length, seed: 7);
+        await LeaveRestAsync(nodes[0].Store, content, rest, damage: true);
+        Assert.Equal(Verdict.Accepted, (await UploadAsync(nodes, content)).Verdict);
+        Assert.True(nodes.All.Count(node => node.Store.Exists(BlobHash.Of(content))) >= 2);
+    }
+
+    [Fact]
+    public async Task A_small_upload_goes_on_where_an_interrupted_one_ended()
+    {
+        await using var nodes = await TestNodes.StartAsync();
+        byte[] content = Bytes(1000, seed: 7);
+        await LeaveRestAsync(nodes[0].Store, content, 1000, damage: false);
+        Assert.Equal(Verdict.Accepted, (await UploadAsync(nodes, content)).Verdict);
+    }
+
+    /// <summary>Simulation seed 4: the driver ended, and its coordinator with it.</summary>
+    [Fact]
+    public async Task A_peer_whose_answer_is_damaged_counts_as_none()
+    {
+        using var directory = new TestDirectory();
+        using var store = directory.Store();
+        byte[] noise = Bytes(64);
+        var streams = new StreamConnections(_ => Task.FromResult(new StreamConnection(
+            PipeReader.Create(new ReadOnlySequence<byte>(noise)), PipeWriter.Create(Stream.Null), () => true,
+            Stream.Null)));
+        var peer = new Peer(1, new StreamInvoker(streams, null!));
+        var replication = new Replication(
+            store, [peer], TestNode.Options, TimeProvider.System, NullLogger<Replication>.Instance);
+        var hash = await store.PutAsync(_content);
+        Assert.Equal(1, await replication.EnsureAsync(hash, _content.Length, copies: 2, required: 2, default));
+    }
+
+    /// <summary>What a node has in parts/ after it died in the middle of an upload.</summary>
+    private static async Task LeaveRestAsync(BlobStore store, byte[] content, int rest, bool damage)
+    {
+        byte[] left = content[..Math.Min(rest, content.Length)];
+        if (damage) left[^1] ^= 1;
+        using var writer = await store.BeginAsync(BlobHash.Of(content), content.Length, default);
+        writer!.Append(left);
     }
 
     private static async Task<VerdictReply> SendAsync(TestNode node, params Part[] parts)

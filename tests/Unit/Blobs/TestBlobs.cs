@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Quorate.Coordinator.Blobs;
+using Quorate.Coordinator.Disk;
 using Quorate.Rounds;
 
 namespace Quorate.Unit.Blobs;
@@ -16,7 +17,7 @@ internal sealed class TestDirectory : IDisposable
     {
         var options = new BlobStoreOptions { Root = Path.Combine(Root, name), WriterWait = TimeSpan.FromMilliseconds(
             50) };
-        return new BlobStore(change?.Invoke(options) ?? options, time ?? TimeProvider.System,
+        return new BlobStore(change?.Invoke(options) ?? options, new RealDisk(), time ?? TimeProvider.System,
             NullLogger<BlobStore>.Instance);
     }
 

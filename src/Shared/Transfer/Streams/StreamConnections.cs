@@ -8,7 +8,7 @@ namespace Quorate.Shared.Transfer.Streams;
 /// Connections for weights to one node. A call takes an idle one or opens another, and gives it back when both sides
 /// have said all; one that was cut in the middle is closed instead.
 /// </summary>
-public sealed class StreamConnections(string host, int port) : IDisposable
+public sealed class StreamConnections : IDisposable
 {
     /// <summary>Idle ones that are kept: a trainer needs one, a leader some for its relays.</summary>
     private const int IdleMax = 8;
@@ -18,7 +18,15 @@ public sealed class StreamConnections(string host, int port) : IDisposable
 
     private readonly Lock _gate = new();
     private readonly Stack<StreamConnection> _idle = new();
+    private readonly Func<CancellationToken, Task<StreamConnection>> _dial;
     private bool _disposed;
+
+    public StreamConnections(string host, int port) : this(token => DialAsync(host, port, token))
+    {
+    }
+
+    /// <param name="dial">Opens a connection, or throws as <see cref="TakeAsync"/> does.</param>
+    internal StreamConnections(Func<CancellationToken, Task<StreamConnection>> dial) => _dial = dial;
 
     /// <exception cref="RpcException">UNAVAILABLE: nobody answers there.</exception>
     internal async Task<StreamConnection> TakeAsync(CancellationToken token)
@@ -28,13 +36,18 @@ public sealed class StreamConnections(string host, int port) : IDisposable
             if (idle.IsOpen) return idle;
             idle.Dispose();
         }
+        return await _dial(token);
+    }
+
+    private static async Task<StreamConnection> DialAsync(string host, int port, CancellationToken token)
+    {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(token);
         bound.CancelAfter(Channels.ConnectTimeout);
         try
         {
             await socket.ConnectAsync(host, port, bound.Token);
-            return new StreamConnection(socket, ReceiveBytes);
+            return StreamConnection.Over(socket, ReceiveBytes);
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException)
         {
@@ -73,14 +86,12 @@ public sealed class StreamConnections(string host, int port) : IDisposable
 /// <summary>One connection that carries weights.</summary>
 internal sealed class StreamConnection : IDuplexPipe, IDisposable
 {
-    private readonly Socket _socket;
+    private readonly Func<bool> _isOpen;
+    private readonly IDisposable _owned;
 
-    public StreamConnection(Socket socket, int receiveBytes)
+    public StreamConnection(PipeReader input, PipeWriter output, Func<bool> isOpen, IDisposable owned)
     {
-        _socket = socket;
-        var stream = new NetworkStream(socket, ownsSocket: true);
-        Input = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: receiveBytes, leaveOpen: true));
-        Output = PipeWriter.Create(stream, new StreamPipeWriterOptions(leaveOpen: true));
+        (Input, Output, _isOpen, _owned) = (input, output, isOpen, owned);
         Frames = new FramePipe(this);
         Frame.Preface.CopyTo(Output.GetSpan(Frame.Preface.Length));
         Output.Advance(Frame.Preface.Length);
@@ -91,7 +102,16 @@ internal sealed class StreamConnection : IDuplexPipe, IDisposable
     public FramePipe Frames { get; }
 
     /// <summary>An idle connection has nothing to read; what can be read is the other side's end.</summary>
-    public bool IsOpen => !_socket.Poll(0, SelectMode.SelectRead);
+    public bool IsOpen => _isOpen();
 
-    public void Dispose() => _socket.Dispose();
+    public void Dispose() => _owned.Dispose();
+
+    public static StreamConnection Over(Socket socket, int receiveBytes)
+    {
+        var stream = new NetworkStream(socket, ownsSocket: true);
+        return new StreamConnection(
+            PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: receiveBytes, leaveOpen: true)),
+            PipeWriter.Create(stream, new StreamPipeWriterOptions(leaveOpen: true)),
+            () => !socket.Poll(0, SelectMode.SelectRead), socket);
+    }
 }

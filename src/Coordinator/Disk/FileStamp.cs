@@ -2,14 +2,14 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
-namespace Quorate.Coordinator.Blobs;
+namespace Quorate.Coordinator.Disk;
 
 /// <summary>
 /// What changes when a file is written or replaced: size, inode, and the times of the last change of data and of
 /// anything. .NET tells no inode; statx does, with the same layout on every processor (Linux 4.11, glibc 2.28).
 /// Elsewhere than on Linux the stamp is never equal to itself, so blobs are simply hashed each time.
 /// </summary>
-internal readonly partial record struct FileStamp(long Size, long Inode, long Modified, long Changed)
+public readonly partial record struct FileStamp(long Size, long Inode, long Modified, long Changed)
 {
     private const int EmptyPath = 0x1000;
     private const uint BasicStats = 0x7FF;

@@ -1,0 +1,141 @@
+using Google.Protobuf;
+using Grpc.Core;
+using Quorate.Rounds;
+using Quorate.Shared.Cluster;
+using Quorate.Shared.Protocol;
+using Quorate.Shared.Transfer;
+using Quorate.Simulation.World;
+
+namespace Quorate.Simulation.Actors;
+
+/// <summary>
+/// Somebody at a terminal: uploads the first model, reads the status that must be true, and sends updates again that
+/// were sent before, to two coordinators at once.
+/// </summary>
+internal sealed class Operator
+{
+    private const int Place = 90;
+
+    private readonly SimulatedCluster _cluster;
+    private readonly Machine _machine;
+    private readonly ClusterConnections _connections;
+    private readonly Draws _draws;
+    private readonly RetryRules _rules;
+    private int _newestRound;
+
+    public Operator(SimulatedCluster cluster)
+    {
+        _cluster = cluster;
+        _machine = new Machine(cluster.World, Place, "operator", TimeSpan.Zero);
+        cluster.Network.Links.Put(_machine);
+        _draws = cluster.World.Stream("operator");
+        _rules = new RetryRules { Jitter = () => _draws.Below(1 << 20) / (double)(1 << 20) };
+        _connections = new ClusterConnections(
+            [.. Enumerable.Range(0, SimulatedCluster.Nodes).Select(node => cluster.Network.Connect(_machine, node))],
+            _machine.Time);
+    }
+
+    /// <summary>Uploads the first model, for as long as it takes.</summary>
+    public async Task SeedAsync()
+    {
+        string path = Path.Combine(_cluster.Folder, "seed.pt");
+        _cluster.Run.WriteSeedModel(path);
+        byte[] bytes = File.ReadAllBytes(path);
+        var header = new UploadHeader
+        {
+            Blob = ByteString.CopyFrom(BlobHash.Of(bytes).ToArray()), Length = bytes.Length,
+            Seed = new SeedFacts { Run = SimulatedRun.Name.ToString() },
+        };
+        while (true)
+        {
+            try
+            {
+                var upload = new BlobUpload(
+                    async (_, token) =>
+                        (await _connections.FindLeaderAsync(token) ?? _draws.Of(_connections.Nodes)).Transfer,
+                    _rules, _machine.Time);
+                var reply = await upload.SendAsync(header, path, null, CancellationToken.None);
+                if (reply.Verdict is Shared.Protocol.Verdict.Accepted or Shared.Protocol.Verdict.Duplicate) return;
+            }
+            catch (TransferException)
+            {
+                // A cluster without a leader, or one whose run is not open yet.
+            }
+            await _machine.DelayAsync(TimeSpan.FromMilliseconds(100));
+        }
+    }
+
+    /// <summary>Asks again and again what is true now; what was true once must not be undone.</summary>
+    public async Task WatchAsync()
+    {
+        while (true)
+        {
+            await _machine.DelayAsync(_draws.Between(20, 300));
+            int known = _newestRound;
+            try
+            {
+                var deadline = _machine.Time.GetUtcNow().UtcDateTime + TimeSpan.FromSeconds(2);
+                var reply = await _draws.Of(_connections.Nodes).Federation.StatusAsync(
+                    new StatusRequest { Linearizable = true }, deadline: deadline);
+                if (reply.Run is null) continue;
+                if (reply.Run.Round < known)
+                    _cluster.Answers.Broken.Add($"Round {known} was read, and then round {reply.Run.Round}.");
+                _newestRound = Math.Max(_newestRound, reply.Run.Round);
+            }
+            catch (Exception e) when (e is RpcException or OperationCanceledException)
+            {
+                // Not the leader, or not now.
+            }
+        }
+    }
+
+    /// <summary>Sends a trainer's newest file again, to two nodes at once.</summary>
+    public async Task ResendAsync()
+    {
+        while (true)
+        {
+            await _machine.DelayAsync(_draws.Between(100, 2000));
+            int trainer = _draws.Below(_cluster.Run.Trainers);
+            string folder = Path.Combine(_cluster.Folder, $"trainer-{trainer}", "updates");
+            string? path = Directory.Exists(folder)
+                ? Directory.GetFiles(folder, "*.pt").Order(StringComparer.Ordinal).LastOrDefault()
+                : null;
+            if (path is null) continue;
+            byte[] bytes = File.ReadAllBytes(path);
+            if (bytes.Length == 0) continue;
+            string number = Path.GetFileNameWithoutExtension(path).Split('-')[1];
+            int round = int.Parse(number, System.Globalization.CultureInfo.InvariantCulture);
+            string copy = Path.Combine(_cluster.Folder, "resent.pt");
+            File.WriteAllBytes(copy, bytes);
+            var two = _connections.Nodes.Take(2);
+            await Task.WhenAll(two.Select(node => ResendAsync(node, copy, bytes, round, trainer)));
+        }
+    }
+
+    private async Task ResendAsync(NodeConnection node, string path, byte[] bytes, int round, int trainer)
+    {
+        var known = _cluster.Coordinators[0].Log.State.Active?.Trainers.GetValueOrDefault(
+            TrainerId.Parse(SimulatedRun.TrainerName(trainer)));
+        var header = new UploadHeader
+        {
+            Blob = ByteString.CopyFrom(BlobHash.Of(bytes).ToArray()), Length = bytes.Length,
+            Update = new UpdateFacts
+            {
+                Run = SimulatedRun.Name.ToString(), Round = round, Trainer = SimulatedRun.TrainerName(trainer),
+                Incarnation = known?.Incarnation ?? 1, Examples = SimulatedRun.ExamplesOf(trainer), Loss = 1.0 / round,
+            },
+        };
+        try
+        {
+            var upload = new BlobUpload((_, _) => new(node.Transfer), _rules with { Attempts = 1 }, _machine.Time);
+            var reply = await upload.SendAsync(header, path, null, CancellationToken.None);
+            _cluster.World.Trace.Mark($"sent again: {reply.Verdict}");
+            if (reply.Verdict is Shared.Protocol.Verdict.Accepted or Shared.Protocol.Verdict.Duplicate)
+                _cluster.Answers.Safe.Add((round, trainer));
+        }
+        catch (TransferException)
+        {
+            // A follower, or a network that is broken at the moment.
+        }
+    }
+}

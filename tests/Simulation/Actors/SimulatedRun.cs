@@ -1,0 +1,64 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using Quorate.Rounds;
+using Quorate.Shared.Pt;
+using Quorate.Simulation.World;
+
+namespace Quorate.Simulation.Actors;
+
+/// <summary>
+/// What is trained: a small model, and updates that are a function of (model, seed, round, trainer). A trainer that
+/// starts again makes the same update again, so whoever knows the seed can make every file again too.
+/// </summary>
+internal sealed record SimulatedRun(
+    ulong Seed, int Rounds, int Trainers, int MinResults, int GraceSeconds, int Elements)
+{
+    public static readonly RunId Name = RunId.Parse("simulated");
+
+    public string Json => $$"""
+        {
+          "name": "{{Name}}", "rounds": {{Rounds}}, "minTrainers": {{MinResults}}, "minResults": {{MinResults}},
+          "deadlineSeconds": 15, "graceSeconds": {{GraceSeconds}}, "keepUpdateRounds": {{Rounds}},
+          "keepModels": {{Rounds + 1}}, "seed": 1
+        }
+        """;
+
+    public static string TrainerName(int trainer) => $"t{trainer}";
+
+    /// <summary>Unequal, so that a wrong weight shows in the average.</summary>
+    public static long ExamplesOf(int trainer) => 100 + 37 * trainer;
+
+    public void WriteSeedModel(string path)
+    {
+        var draws = Draws.Stream(Seed, "model");
+        using var file = File.Create(path);
+        using var writer = new PtWriter(file,
+            [new TensorInfo("weight", TensorType.Float32, ImmutableArray.Create((long)Elements - 3)),
+             new TensorInfo("bias", TensorType.Float32, ImmutableArray.Create(3L))]);
+        float[] values = new float[Elements];
+        foreach (ref float value in values.AsSpan()) value = Drawn(draws.Next());
+        writer.Write(MemoryMarshal.AsBytes(values.AsSpan()));
+        writer.Complete();
+    }
+
+    /// <summary>Half the model plus what the round and the trainer draw.</summary>
+    public void WriteUpdate(string model, int round, int trainer, string path)
+    {
+        var draws = Draws.Stream(Seed, $"update {round} {trainer}");
+        using var from = PtFile.Open(model);
+        using var file = File.Create(path);
+        using var writer = new PtWriter(file, from.Schema);
+        foreach (var tensor in from.Tensors)
+        {
+            byte[] bytes = new byte[tensor.Info.Bytes];
+            from.Read(tensor, 0, bytes);
+            foreach (ref float value in MemoryMarshal.Cast<byte, float>(bytes.AsSpan()))
+                value = value * 0.5f + Drawn(draws.Next());
+            writer.Write(bytes);
+        }
+        writer.Complete();
+    }
+
+    /// <summary>-1 to 1, in steps of 2^-23: exact in a float32.</summary>
+    private static float Drawn(ulong draw) => ((int)(draw >> 40) - (1 << 23)) * (1f / (1 << 23));
+}

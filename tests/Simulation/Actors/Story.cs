@@ -1,0 +1,125 @@
+using Quorate.Rounds;
+using Quorate.Simulation.Checks;
+using Quorate.Simulation.World;
+
+namespace Quorate.Simulation.Actors;
+
+/// <summary>
+/// One seed, from its first draw to its verdict: a run under faults, then everything healed and a deadline to finish
+/// in, then the checks.
+/// </summary>
+internal sealed class Story
+{
+    /// <summary>How long the faults go on at the most, of the world's time.</summary>
+    private static readonly TimeSpan ChaosMax = TimeSpan.FromSeconds(60);
+
+    /// <summary>Within this of healing, all rounds are done; leases and pauses end within some 20 s.</summary>
+    private static readonly TimeSpan HealedMax = TimeSpan.FromSeconds(120);
+
+    /// <summary>Then everybody has caught up and pulled what it lacked.</summary>
+    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(20);
+
+    private readonly SimulatedWorld _world;
+    private readonly SimulatedRun _run;
+    private readonly Breakage _breakage;
+    private readonly string _folder;
+    private readonly int _calmRounds;
+    private SimulatedCluster? _cluster;
+    private Nemesis? _nemesis;
+
+    private Story(ulong seed, Breakage breakage, string folder, TextWriter? log)
+    {
+        (_world, _breakage, _folder) = (new SimulatedWorld(seed, log), breakage, folder);
+        var draws = _world.Stream("story");
+        int trainers = 3 + draws.Below(4), rounds = 8 + draws.Below(9);
+        bool patient = draws.Chance(0.5);
+        _run = new SimulatedRun(
+            seed, rounds, trainers, MinResults: patient ? trainers : Math.Max(2, trainers - 2),
+            GraceSeconds: patient ? 0 : 1, Elements: draws.Chance(0.1) ? 40_000 : 24);
+        _calmRounds = 2 + draws.Below(3);
+    }
+
+    /// <summary>Tells the story of a seed.</summary>
+    public static Verdict Tell(ulong seed, Breakage? breakage = null, TextWriter? log = null)
+    {
+        string root = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
+        string folder = Path.Combine(root, $"quorate-sim-{Environment.ProcessId}-{seed}");
+        if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
+        Directory.CreateDirectory(folder);
+        try
+        {
+            return new Story(seed, breakage ?? new Breakage(), folder, log).Tell();
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private Verdict Tell()
+    {
+        var violations = new List<string>();
+        try
+        {
+            _world.Run(() => TellAsync(violations), TimeSpan.FromHours(1));
+            // Outside of the simulation's one thread, which the average wants for itself.
+            violations.AddRange(new Examination(_cluster!, _nemesis!.Weak).Findings());
+        }
+        catch (Exception e) when (e is InvalidOperationException or TimeoutException)
+        {
+            violations.Add(e.ToString());
+        }
+        return new Verdict(_world.Trace.Hash, _cluster?.Consensus.Moves ?? 0, _run.Rounds, _world.Events, violations,
+            _world.Trace.Marks);
+    }
+
+    private async Task TellAsync(List<string> violations)
+    {
+        _cluster = new SimulatedCluster(_world, _run, _breakage, _folder);
+        var person = new Operator(_cluster);
+        await person.SeedAsync();
+        _ = person.WatchAsync();
+        _ = person.ResendAsync();
+        _nemesis = new Nemesis(_cluster);
+        await UntilAsync(() => NewestRound() > _run.Rounds - _calmRounds, ChaosMax);
+        _nemesis.End();
+        _cluster.Heal();
+        _world.Trace.Add(_world.Now, "world", "healed");
+        if (!await UntilAsync(() => Finished(_cluster.Consensus.Leader), HealedMax))
+            violations.Add($"No progress: {HealedMax.TotalSeconds} s after healing the run is in {State()}.");
+        await WaitAsync(Settling);
+    }
+
+    private int NewestRound() => _cluster!.Coordinators.Max(c => c.Log.State.Find(SimulatedRun.Name)?.Round ?? 0);
+
+    private bool Finished(int? leader) => leader is { } id && _cluster!.Coordinators[id].Log.State
+        .Find(SimulatedRun.Name) is { Phase: Phase.Finished };
+
+    private string State() => string.Join("; ", _cluster!.Coordinators.Select(c =>
+        c.Log.State.Find(SimulatedRun.Name) is { } run
+            ? $"{c.Machine.Name}: round {run.Round}, {run.Phase}, {run.Updates.Count} updates, {run.Present} present"
+            : $"{c.Machine.Name}: no run"));
+
+    private async Task<bool> UntilAsync(Func<bool> happened, TimeSpan patience)
+    {
+        for (long until = _world.Now + patience.Ticks; _world.Now < until;)
+        {
+            if (happened()) return true;
+            await WaitAsync(TimeSpan.FromMilliseconds(20));
+        }
+        return happened();
+    }
+
+    private Task WaitAsync(TimeSpan delay)
+    {
+        var over = new TaskCompletionSource();
+        _world.After(delay, over.SetResult);
+        return over.Task;
+    }
+}
+
+/// <summary>What became of a seed.</summary>
+/// <param name="Trace">Equal for every run of the seed.</param>
+internal sealed record Verdict(
+    ulong Trace, int Moves, int Rounds, long Events, IReadOnlyList<string> Violations,
+    IReadOnlyDictionary<string, int> Marks);

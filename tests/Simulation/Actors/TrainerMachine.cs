@@ -1,0 +1,87 @@
+using System.Globalization;
+using System.Text;
+using Quorate.Rounds;
+using Quorate.Shared.Attending;
+using Quorate.Shared.Cluster;
+using Quorate.Simulation.Network;
+using Quorate.Simulation.World;
+
+namespace Quorate.Simulation.Actors;
+
+/// <summary>One trainer's process: the real client, with arithmetic in the place of torch.</summary>
+internal sealed class TrainerMachine
+{
+    /// <summary>Where trainers stand in the network, after the coordinators.</summary>
+    public const int FirstPlace = 10;
+
+    public TrainerMachine(
+        SimulatedNetwork network, SimulatedRun run, int trainer, ulong incarnation, int coordinators, string folder,
+        TimeSpan clockOffset, Answers answers)
+    {
+        Machine = new Machine(network.World, FirstPlace + trainer, SimulatedRun.TrainerName(trainer), clockOffset);
+        network.Links.Put(Machine);
+        Directory.CreateDirectory(folder);
+        var draws = new Draws(incarnation);
+        var settings = new AttendSettings
+        {
+            Trainer = TrainerId.Parse(Machine.Name), WorkDirectory = folder, Once = false,
+        };
+        settings = settings with
+        {
+            Retry = settings.Retry with { Jitter = () => draws.Below(1 << 20) / (double)(1 << 20) },
+        };
+        var cluster = new ClusterConnections(
+            [.. Enumerable.Range(0, coordinators).Select(node => network.Connect(Machine, node))], Machine.Time);
+        var terminal = new Terminal(Machine.Time, new Lines(line => Heard(line, trainer, answers)), Machine.Name);
+        var presence = new Presence(settings.Trainer, incarnation);
+        var worker = new RoundWorker(
+            settings, cluster, new ArithmeticLearner(run, trainer), presence, terminal, Machine.Time);
+        var loop = new TrainerLoop(settings, cluster, worker, presence, terminal, Machine.Time);
+        _ = LiveAsync(loop, answers);
+    }
+
+    public Machine Machine { get; }
+
+    private async Task LiveAsync(TrainerLoop loop, Answers answers)
+    {
+        try
+        {
+            await loop.RunAsync(CancellationToken.None);
+            if (Machine.IsAlive) answers.Broken.Add($"{Machine.Name} left by itself.");
+        }
+        catch (Exception e)
+        {
+            if (Machine.IsAlive) answers.Broken.Add($"{Machine.Name} ended by itself: {e}");
+        }
+    }
+
+    /// <summary>What a trainer says it was told; a dead one says nothing.</summary>
+    private void Heard(string line, int trainer, Answers answers)
+    {
+        if (!Machine.IsAlive) return;
+        Machine.Note(line[(line.IndexOf(']') + 2)..]);
+        string[] words = line.Split(' ');
+        int at = Array.IndexOf(words, "update");
+        if (at < 0 || words.Length < at + 5 || words[at + 1] != "of") return;
+        int round = int.Parse(words[at + 3], CultureInfo.InvariantCulture);
+        string verdict = words[at + 4].TrimEnd(':');
+        Machine.World.Trace.Mark($"an update {verdict}");
+        if (verdict is "accepted" or "duplicate") answers.Safe.Add((round, trainer));
+    }
+
+    private sealed class Lines(Action<string> heard) : TextWriter
+    {
+        public override Encoding Encoding => Encoding.UTF8;
+
+        public override void WriteLine(string? value) => heard(value ?? "");
+    }
+}
+
+/// <summary>What the trainers were told, and what no seed may bring about.</summary>
+internal sealed class Answers
+{
+    /// <summary>Updates that were called safe: ACCEPTED or DUPLICATE.</summary>
+    public HashSet<(int Round, int Trainer)> Safe { get; } = [];
+
+    public List<string> Broken { get; } = [];
+}

@@ -1,0 +1,53 @@
+using Quorate.Coordinator.Consensus;
+using Quorate.Rounds;
+using Quorate.Simulation.Actors;
+
+namespace Quorate.Simulation.Checks;
+
+/// <summary>Coordinators that are broken on purpose. Checks that do not catch them are worth nothing.</summary>
+internal static class Breakages
+{
+    public static readonly IReadOnlyList<string> Names = ["ack-first", "no-dedupe", "lying-disk"];
+
+    public static Breakage Named(string name) => name switch
+    {
+        "ack-first" => new Breakage { Log = log => new AckFirst(log) },
+        "no-dedupe" => new Breakage { Apply = Careless },
+        "lying-disk" => new Breakage { LyingDisks = true },
+        _ => throw new ArgumentException($"There is no breakage '{name}': {string.Join(", ", Names)}."),
+    };
+
+    /// <summary>Counts an update that comes late in the round that is open now.</summary>
+    private static (ClusterState State, Outcome Outcome) Careless(
+        ClusterState state, long index, Command command, ReadOnlySpan<byte> bytes)
+    {
+        if (command is Command.AcceptUpdate update && state.Find(update.Run) is { } run && update.Round < run.Round)
+            command = update with { Round = run.Round };
+        return RoundMachine.Apply(state, index, command, bytes);
+    }
+
+    /// <summary>Says that an update is safe before a majority has it.</summary>
+    private sealed class AckFirst(IReplicatedLog log) : IReplicatedLog
+    {
+        public ClusterState State => log.State;
+        public Leadership Leadership => log.Leadership;
+        public bool QuorumReachable => log.QuorumReachable;
+
+        public Task<ClusterState> ChangedAsync(long after, CancellationToken token) => log.ChangedAsync(after, token);
+
+        public Task<Leadership> LeadershipChangedAsync(Leadership seen, CancellationToken token) =>
+            log.LeadershipChangedAsync(seen, token);
+
+        public Task<ClusterState> ReadAsync(CancellationToken token) => log.ReadAsync(token);
+
+        public IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(long from) => log.ChainWindow(from);
+
+        public async Task<Outcome> ProposeAsync(Command command, CancellationToken token)
+        {
+            var proposed = log.ProposeAsync(command, token);
+            if (command is not Command.AcceptUpdate) return await proposed;
+            _ = proposed.ContinueWith(static task => task.Exception, TaskScheduler.Default);
+            return Outcome.Accepted;
+        }
+    }
+}

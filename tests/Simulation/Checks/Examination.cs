@@ -1,0 +1,103 @@
+using Quorate.Coordinator.Aggregation;
+using Quorate.Rounds;
+using Quorate.Simulation.Actors;
+
+namespace Quorate.Simulation.Checks;
+
+/// <summary>
+/// Looks at everything that is left when a story is told: the replicas' states, the disks, and what the trainers were
+/// told. It makes every update and every model again by itself, so nothing it compares with comes from the cluster.
+/// </summary>
+internal sealed class Examination(SimulatedCluster cluster, int weak)
+{
+    private readonly List<string> _findings = [];
+    private readonly string _folder = Path.Combine(cluster.Folder, "examined");
+
+    public IReadOnlyList<string> Findings()
+    {
+        Directory.CreateDirectory(_folder);
+        _findings.AddRange(cluster.Answers.Broken);
+        _findings.AddRange(cluster.Network.Unexpected);
+        CheckAgreement();
+        var run = cluster.Coordinators[0].Log.State.Find(SimulatedRun.Name);
+        if (run is null || run.Trail.Count == 0) _findings.Add("The run is nowhere, or has no model.");
+        else CheckRun(run);
+        return _findings;
+    }
+
+    /// <summary>P3: the same chain at every common index, and the same end.</summary>
+    private void CheckAgreement()
+    {
+        var chains = new Dictionary<long, BlobHash>();
+        foreach (var coordinator in cluster.Coordinators)
+        {
+            if (Invariants.FirstBroken(coordinator.Log.State) is { } broken)
+                _findings.Add($"{coordinator.Machine.Name}: {broken}");
+            foreach (var (index, chain) in coordinator.Log.ChainWindow(0))
+                if (!chains.TryAdd(index, chain) && chains[index] != chain)
+                    _findings.Add($"Histories fork at index {index}.");
+        }
+        if (cluster.Coordinators.Select(c => c.Log.State.Index).Distinct().Count() > 1)
+            _findings.Add("Not every node has caught up.");
+    }
+
+    private void CheckRun(Run run)
+    {
+        string model = Path.Combine(cluster.Folder, "seed.pt");
+        CheckModel(run.Trail[0], model);
+        for (int round = 1; round < run.Trail.Count; round++)
+        {
+            var published = run.Trail[round];
+            var files = published.Updates.Select(update => Made(update, round, model)).ToList();
+            string next = Path.Combine(_folder, $"model-{round}.pt");
+            using (var output = File.Create(next))
+                FederatedAverage.WriteAsync(files, output, CancellationToken.None).GetAwaiter().GetResult();
+            CheckModel(published, next);
+            model = next;
+        }
+        foreach (var (round, trainer) in cluster.Answers.Safe)
+            if (!IsCounted(run, round, TrainerId.Parse(SimulatedRun.TrainerName(trainer))))
+                _findings.Add($"The update of trainer {trainer} in round {round} was called safe and is not there.");
+    }
+
+    /// <summary>P2: what counts in a round is what its trainer made for this very round.</summary>
+    private (string Path, long Examples) Made(Update update, int round, string model)
+    {
+        int trainer = int.Parse(update.Trainer.ToString()[1..], System.Globalization.CultureInfo.InvariantCulture);
+        string path = Path.Combine(_folder, $"update-{trainer}.pt");
+        cluster.Run.WriteUpdate(model, round, trainer, path);
+        var hash = BlobHash.Of(File.ReadAllBytes(path));
+        if (hash != update.Blob)
+            _findings.Add($"Round {round} counts {update.Blob.Short} for trainer {trainer}, who made {hash.Short}.");
+        CheckCopies(update.Blob, $"trainer {trainer}'s update of round {round}", everywhere: false);
+        return (path, SimulatedRun.ExamplesOf(trainer));
+    }
+
+    /// <summary>P5: the model is the average of what was accepted, bit for bit.</summary>
+    private void CheckModel(PublishedModel published, string path)
+    {
+        var hash = BlobHash.Of(File.ReadAllBytes(path));
+        if (hash != published.Blob)
+            _findings.Add($"Round {published.Round}'s model is {published.Blob.Short}; its updates make {hash.Short}.");
+        CheckCopies(published.Blob, $"round {published.Round}'s model", everywhere: true);
+    }
+
+    /// <summary>
+    /// P1: on a majority of the disks, whole; of the disk that rots a copy may be gone. Models come everywhere.
+    /// </summary>
+    private void CheckCopies(BlobHash blob, string what, bool everywhere)
+    {
+        var holders = cluster.Coordinators.Where(coordinator =>
+            File.Exists(coordinator.Blobs.PathOf(blob))
+            && BlobHash.Of(File.ReadAllBytes(coordinator.Blobs.PathOf(blob))) == blob).ToList();
+        int sound = holders.Count(holder => holder.Machine.Id != weak);
+        bool rotten = cluster.World.Trace.Marks.ContainsKey("a bit flipped");
+        bool enough = everywhere ? sound == 2 : sound >= 1 && (rotten || holders.Count >= 2);
+        if (enough) return;
+        _findings.Add($"Of {what} ({blob.Short}) there are {holders.Count} copies, {sound} on sound disks.");
+    }
+
+    private static bool IsCounted(Run run, int round, TrainerId trainer) => round < run.Trail.Count
+        ? run.Trail[round].Updates.Any(update => update.Trainer == trainer)
+        : run.Updates.ContainsKey(trainer);
+}

@@ -1,0 +1,72 @@
+using Grpc.Core;
+using Quorate.Shared.Protocol;
+using Quorate.Shared.Transfer;
+using Quorate.Shared.Transfer.Streams;
+using Quorate.Simulation.World;
+
+namespace Quorate.Simulation.Network;
+
+/// <summary>
+/// The services of one coordinator's process, by the names of their methods: what gRPC's own server would look up.
+/// </summary>
+internal sealed class Services : ServiceBinderBase
+{
+    private readonly Dictionary<string, Delegate> _methods = [];
+
+    public Services(
+        Machine machine, Federation.FederationBase federation, TransferBase transfer, PeersBase peers,
+        StreamServer weights)
+    {
+        (Machine, Weights) = (machine, weights);
+        Federation.BindService(this, federation);
+        TransferContract.BindService(this, transfer);
+        TransferContract.BindService(this, peers);
+    }
+
+    public Machine Machine { get; }
+
+    /// <summary>What answers on connections that carry weights.</summary>
+    public StreamServer Weights { get; }
+
+    public THandler Find<THandler>(IMethod method) where THandler : Delegate => (THandler)_methods[method.FullName];
+
+    public override void AddMethod<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, UnaryServerMethod<TRequest, TResponse>? handler) =>
+        _methods[method.FullName] = handler!;
+
+    public override void AddMethod<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, DuplexStreamingServerMethod<TRequest, TResponse>? handler) =>
+        _methods[method.FullName] = handler!;
+
+    public override void AddMethod<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, ClientStreamingServerMethod<TRequest, TResponse>? handler)
+    {
+        // Weights travel in frames: see Wire.
+    }
+
+    public override void AddMethod<TRequest, TResponse>(
+        Method<TRequest, TResponse> method, ServerStreamingServerMethod<TRequest, TResponse>? handler)
+    {
+        // Weights travel in frames: see Wire.
+    }
+}
+
+/// <summary>What a service may know of a simulated call: that it still runs.</summary>
+internal sealed class CallContext(string method, CancellationToken token) : ServerCallContext
+{
+    protected override string MethodCore => method;
+    protected override string HostCore => "";
+    protected override string PeerCore => "";
+    protected override DateTime DeadlineCore => DateTime.MaxValue;
+    protected override Metadata RequestHeadersCore { get; } = [];
+    protected override CancellationToken CancellationTokenCore => token;
+    protected override Metadata ResponseTrailersCore { get; } = [];
+    protected override Status StatusCore { get; set; }
+    protected override WriteOptions? WriteOptionsCore { get; set; }
+    protected override AuthContext AuthContextCore { get; } = new("", []);
+
+    protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) =>
+        throw new NotSupportedException("A simulated call hands no call on.");
+
+    protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Task.CompletedTask;
+}
