@@ -18,6 +18,8 @@ internal sealed class BenchProcess : IDisposable
 
     public string Name { get; }
 
+    public int Id => _process.Id;
+
     public bool HasExited => _process.HasExited;
 
     /// <summary>Milliseconds of processor time, user and system, so far; steps of 10 ms.</summary>

@@ -4,6 +4,11 @@ using Quorate.Benchmarks;
 var root = new RootCommand("Quorate's benchmarks. What is measured and how: docs/BENCHMARKS.md.")
 {
     RoundCommand.Create(),
+    LargeCommand.Create(),
+    AttendCommand.Create(),
+    FailoverCommand.Create(),
+    TrainCommand.Create(),
     TrainersCommand.Create(),
+    AttendantsCommand.Create(),
 };
 return await root.Parse(args).InvokeAsync();

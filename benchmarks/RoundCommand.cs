@@ -29,22 +29,29 @@ internal static class RoundCommand
         };
         var durability = new Option<string>("--durability")
         {
-            Description = "majority: ACCEPTED means fsynced on two of three disks. No other is built.",
+            Description = "majority: ACCEPTED means fsynced on two of three disks. leader: on the leader's alone.",
             DefaultValueFactory = _ => "majority",
         };
-        durability.AcceptOnlyFromAmong("majority");
+        durability.AcceptOnlyFromAmong("majority", "leader");
+        var flushRounds = new Option<int>("--fsync-rounds")
+        {
+            Description = "Rounds after the measured ones in which strace, where it is installed, counts the fsyncs;"
+                + " one more is for attaching it. 0: none.",
+            DefaultValueFactory = _ => 5,
+        };
         var json = new Option<bool>("--json") { Description = "The figures as one JSON object, on the last line." };
         var keep = new Option<bool>("--keep") { Description = "Keep the run's folder, with the logs." };
         var command = new Command("round", "Round time of no-op rounds, from one model to the next.")
         {
-            payload, trainers, rounds, warmUp, processes, durability, json, keep,
+            payload, trainers, rounds, warmUp, processes, durability, flushRounds, json, keep,
         };
         command.SetAction(async (line, cancellation) =>
         {
             var plan = new RoundPlan(
                 Payload.Parse(line.GetValue(payload)!), line.GetValue(trainers), line.GetValue(rounds),
                 Math.Max(1, line.GetValue(warmUp)),
-                Math.Min(line.GetValue(processes), line.GetValue(trainers)), line.GetValue(durability)!);
+                Math.Min(line.GetValue(processes), line.GetValue(trainers)), line.GetValue(durability)!,
+                FlushCount.Available ? line.GetValue(flushRounds) : 0);
             var report = await new RoundBench(plan, line.GetValue(keep), TimeProvider.System).RunAsync(cancellation);
             report.Print(Console.Out);
             if (line.GetValue(json)) Console.WriteLine(report.ToJson());
@@ -55,9 +62,10 @@ internal static class RoundCommand
 }
 
 /// <summary>What one run of the round benchmark does.</summary>
+/// <param name="FlushRounds">Rounds in which flushes are counted, after the measured ones.</param>
 internal sealed record RoundPlan(
-    Payload Payload, int Trainers, int Rounds, int WarmUp, int Processes, string Durability)
+    Payload Payload, int Trainers, int Rounds, int WarmUp, int Processes, string Durability, int FlushRounds)
 {
-    /// <summary>All rounds of the run.</summary>
-    public int RoundsInAll => WarmUp + Rounds;
+    /// <summary>All rounds of the run; one more than are counted, because a tracer is attached in it.</summary>
+    public int RoundsInAll => WarmUp + Rounds + (FlushRounds > 0 ? FlushRounds + 1 : 0);
 }

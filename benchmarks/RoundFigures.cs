@@ -22,6 +22,9 @@ internal sealed class RoundFigures(
     /// <summary>Of the whole machine: whatever else talks over loopback is in it.</summary>
     public long WireBytesPerRound { get; private set; }
 
+    /// <summary>Calls of fsync, fdatasync and msync in all coordinators; null where they were not counted.</summary>
+    public double? FlushesPerRound { get; set; }
+
     public double LeaderPeakMb { get; private set; }
     public IReadOnlyList<double> FollowerPeaksMb { get; private set; } = [];
     public IReadOnlyList<double> TrainerPeaksMb { get; private set; } = [];
@@ -48,7 +51,7 @@ internal sealed class RoundFigures(
         LeaderPeakMb = coordinators.Where((_, i) => nodes[i] == leader).First().PeakMb;
         FollowerPeaksMb = [.. coordinators.Where((_, i) => nodes[i] != leader).Select(c => c.PeakMb)];
         TrainerPeaksMb = [.. trainers.Select(t => t.PeakMb)];
-        Load = double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture);
+        Load = Quantiles.MachineLoad();
     }
 
     private static long LoopbackBytes()

@@ -23,7 +23,7 @@ internal sealed class RoundReport
         if (_rounds.Count == 0)
             throw new InvalidOperationException("No round could be timed: the cluster had no leader most of the time.");
 
-        var phases = accepted.Where(a => a.Round > figures.Plan.WarmUp && IsTimed(a.Round)).GroupBy(a => a.Round)
+        var phases = accepted.Where(IsMeasured).GroupBy(a => a.Round)
             .Select(round => (
             Download: Ms((long)round.Average(a => a.Downloaded) - opened[round.Key]),
             Train: round.Average(a => Ms(a.Trained - a.Downloaded)),
@@ -37,6 +37,8 @@ internal sealed class RoundReport
             ["averageAndPublish"] = Median(phases.Select(p => p.Close)),
         };
         // A round whose announcement was missed, because the leader changed, is not timed.
+        bool IsMeasured(AcceptedUpdate a) => a.Round > figures.Plan.WarmUp
+            && a.Round <= figures.Plan.WarmUp + figures.Plan.Rounds && IsTimed(a.Round);
         bool IsTimed(int round) => opened.ContainsKey(round) && opened.ContainsKey(round + 1);
         IEnumerable<double> TimesOf(int first, int count) => Enumerable.Range(first, count).Where(IsTimed)
             .Select(r => Ms(opened[r + 1] - opened[r]));
@@ -53,6 +55,9 @@ internal sealed class RoundReport
 
     public double MedianMs => Median(_rounds);
 
+    /// <summary>The most memory that any coordinator had, MB.</summary>
+    public double LargestPeakMb => Math.Max(_figures.LeaderPeakMb, _figures.FollowerPeaksMb.Max());
+
     public void Print(TextWriter output)
     {
         var (plan, floors) = (_figures.Plan, _figures.Floors);
@@ -65,7 +70,8 @@ internal sealed class RoundReport
         Line($"processor    {_figures.CpuMsPerRound:0} ms a round in coordinators,"
             + $" {_figures.TrainersCpuMsPerRound:0} ms in trainers");
         Line($"bytes        {_figures.DiskBytesPerRound / 1e6:0.00} MB"
-            + $" to disk, {_figures.WireBytesPerRound / 1e6:0.00} MB over loopback (all of the machine)");
+            + $" to disk, {_figures.WireBytesPerRound / 1e6:0.00} MB over loopback (all of the machine);"
+            + (_figures.FlushesPerRound is { } flushes ? $" {flushes:0.0} fsyncs" : " fsyncs not counted"));
         Line($"peak memory  leader {_figures.LeaderPeakMb:0} MB, followers {Join(_figures.FollowerPeaksMb)},"
             + $" trainer processes {Join(_figures.TrainerPeaksMb)}");
         Line($"ready        {_figures.ReadyMs:0} ms from a cold start to a leader with an open run");
@@ -78,14 +84,14 @@ internal sealed class RoundReport
         void Line(string text) => output.WriteLine(text);
     }
 
-    /// <summary>One line. What is not measured is left out: fsyncs.</summary>
+    /// <summary>One line. What was not measured is null.</summary>
     public string ToJson() => JsonSerializer.Serialize(new
     {
         payload = _figures.Plan.Payload.Name, bytes = _figures.Plan.Payload.Bytes, trainers = _figures.Plan.Trainers,
         rounds = _figures.Plan.Rounds, durability = _figures.Plan.Durability, medianMs = Round(MedianMs),
         minMs = Round(_rounds.Min()), maxMs = Round(_rounds.Max()),
         firstMs = Round(FirstMs), warmUpMs = Round(WarmUpMs),
-        warmUpRounds = _figures.Plan.WarmUp,
+        warmUpRounds = _figures.Plan.WarmUp, largestPeakMb = Round(LargestPeakMb),
         cpuMsPerRound = Round(_figures.CpuMsPerRound),
         trainersCpuMsPerRound = Round(_figures.TrainersCpuMsPerRound),
         peakRssMb = new
@@ -94,6 +100,7 @@ internal sealed class RoundReport
             trainers = _figures.TrainerPeaksMb.Select(Round),
         },
         wireBytesPerRound = _figures.WireBytesPerRound, diskBytesPerRound = _figures.DiskBytesPerRound,
+        fsyncsPerRound = _figures.FlushesPerRound,
         phasesMs = _phases.ToDictionary(p => p.Key, p => Round(p.Value)), readyMs = Round(_figures.ReadyMs),
         load = _figures.Load, leadersLost = LeadersLost, floors = _figures.Floors,
     });

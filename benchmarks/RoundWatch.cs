@@ -31,7 +31,8 @@ internal sealed class RoundWatch(ClusterConnections cluster, TimeProvider time)
                 if (await cluster.FindLeaderAsync(token) is { } leader)
                     await FollowAsync(leader, rounds, announced, token);
             }
-            catch (RpcException)
+            catch (Exception e) when (
+                e is RpcException or IOException or OperationCanceledException && !token.IsCancellationRequested)
             {
                 LeadersLost++;
             }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Quorate.Shared.Pt;
 
@@ -7,17 +8,17 @@ namespace Quorate.Coordinator.Aggregation;
 /// <summary>
 /// Σ n·x / Σ n, element by element, in double, for up to <see cref="ElementsMax"/> elements at a time.
 ///
-/// Why the bits are the same everywhere: an element's terms are added in the order of the calls, on one thread, and
+/// Why the bits are the same everywhere: an element's terms are added in the order of the updates, on one thread, and
 /// vectors only put different elements side by side. For float32 and narrower x the product n·x is exact (n below 2^29,
-/// so 53 bits suffice), hence a fused multiply-add would round alike; for float64 it is rounded once, and .NET never
-/// fuses a * b + c by itself. Sum, product and quotient are IEEE 754 operations, rounded to nearest, ties to even. The
-/// mean is rounded to the tensor's type once more, from the double, to nearest, ties to even.
+/// so 53 bits suffice), hence a fused multiply-add rounds alike, and is used; for float64 it is rounded once, and
+/// .NET never fuses a * b + c by itself. Sum, product and quotient are IEEE 754 operations, rounded to nearest, ties to
+/// even. The mean is rounded to the tensor's type once more, from the double, to nearest, ties to even.
 /// </summary>
 /// <param name="total">Σ n.</param>
 internal sealed class WeightedSum(long total)
 {
-    /// <summary>128 KB of sums and 64 KB of float32: both stay in a core's second-level cache.</summary>
-    public const int ElementsMax = 16 << 10;
+    /// <summary>64 KB of sums and 32 KB of each update's float32: they stay in a core's second-level cache.</summary>
+    public const int ElementsMax = 8 << 10;
 
     private readonly double[] _sums = new double[ElementsMax];
     private readonly float[] _wide = new float[ElementsMax];
@@ -32,19 +33,22 @@ internal sealed class WeightedSum(long total)
         _sums.AsSpan(0, count).Fill(-0.0);
     }
 
+    /// <summary>
+    /// Adds the same elements of several updates, in their order: the sums are read and written once for all of them.
+    /// </summary>
     /// <param name="type">A floating type.</param>
-    /// <param name="elements">As many elements of that type as were cleared.</param>
-    /// <param name="weight">n.</param>
-    public void Add(TensorType type, ReadOnlySpan<byte> elements, double weight)
+    /// <param name="chunks">One update's elements after the other's; of each as many as were cleared.</param>
+    /// <param name="weights">Each update's n.</param>
+    public void Add(TensorType type, ReadOnlySpan<byte> chunks, ReadOnlySpan<double> weights)
     {
-        switch (type)
+        if (type == TensorType.Float32)
         {
-            case TensorType.Float64: Add(MemoryMarshal.Cast<byte, double>(elements), weight); break;
-            case TensorType.Float32: Add(MemoryMarshal.Cast<byte, float>(elements), weight); break;
-            case TensorType.Float16: Add(Widen(MemoryMarshal.Cast<byte, Half>(elements)), weight); break;
-            case TensorType.BFloat16: Add(WidenBFloat(MemoryMarshal.Cast<byte, ushort>(elements)), weight); break;
-            default: throw new ArgumentOutOfRangeException(nameof(type), type, "Not a floating type.");
+            Add(MemoryMarshal.Cast<byte, float>(chunks), weights);
+            return;
         }
+
+        int bytes = _count * type.Size();
+        for (int u = 0; u < weights.Length; u++) Add(type, chunks.Slice(u * bytes, bytes), weights[u]);
     }
 
     /// <summary>
@@ -53,6 +57,12 @@ internal sealed class WeightedSum(long total)
     public void Divide(TensorType type, Span<byte> result)
     {
         Span<double> means = _sums.AsSpan(0, _count);
+        if (type == TensorType.Float32)
+        {
+            DivideNarrowed(means, MemoryMarshal.Cast<byte, float>(result));
+            return;
+        }
+
         Span<Vector<double>> wide = MemoryMarshal.Cast<double, Vector<double>>(means);
         var divisor = new Vector<double>(total);
         for (int v = 0; v < wide.Length; v++) wide[v] /= divisor;
@@ -61,26 +71,60 @@ internal sealed class WeightedSum(long total)
         switch (type)
         {
             case TensorType.Float64: MemoryMarshal.AsBytes(means).CopyTo(result); break;
-            case TensorType.Float32: Narrow(means, MemoryMarshal.Cast<byte, float>(result)); break;
             case TensorType.Float16: Narrow(means, MemoryMarshal.Cast<byte, Half>(result)); break;
             case TensorType.BFloat16: Narrow(means, MemoryMarshal.Cast<byte, ushort>(result)); break;
             default: throw new ArgumentOutOfRangeException(nameof(type), type, "Not a floating type.");
         }
     }
 
-    private void Add(ReadOnlySpan<float> elements, double weight)
+    private void Add(TensorType type, ReadOnlySpan<byte> elements, double weight)
     {
-        Span<double> sums = _sums.AsSpan(0, elements.Length);
-        Span<Vector<double>> wide = MemoryMarshal.Cast<double, Vector<double>>(sums);
-        ReadOnlySpan<Vector<float>> narrow = MemoryMarshal.Cast<float, Vector<float>>(elements);
-        for (int v = 0; v < narrow.Length; v++)
+        switch (type)
         {
-            Vector.Widen(narrow[v], out Vector<double> low, out Vector<double> high);
-            wide[2 * v] += low * weight;
-            wide[(2 * v) + 1] += high * weight;
+            case TensorType.Float64: Add(MemoryMarshal.Cast<byte, double>(elements), weight); break;
+            case TensorType.Float16: Add(Widen(MemoryMarshal.Cast<byte, Half>(elements)), [weight]); break;
+            case TensorType.BFloat16: Add(WidenBFloat(MemoryMarshal.Cast<byte, ushort>(elements)), [weight]); break;
+            default: throw new ArgumentOutOfRangeException(nameof(type), type, "Not a floating type.");
+        }
+    }
+
+    /// <summary>
+    /// Sums stay in registers while the updates go by: four vectors of them, since the additions of one must wait for
+    /// each other.
+    /// </summary>
+    private void Add(ReadOnlySpan<float> chunks, ReadOnlySpan<double> weights)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(chunks.Length, _count * weights.Length, nameof(chunks));
+        int doubles = Vector<double>.Count, floats = Vector<float>.Count, i = 0;
+        ref float x = ref MemoryMarshal.GetReference(chunks);
+        ref double sum = ref MemoryMarshal.GetArrayDataReference(_sums);
+        for (; i <= _count - (2 * floats); i += 2 * floats)
+        {
+            ref double here = ref Unsafe.Add(ref sum, i);
+            var a = Vector.LoadUnsafe(ref here);
+            var b = Vector.LoadUnsafe(ref here, (nuint)doubles);
+            var c = Vector.LoadUnsafe(ref here, (nuint)(2 * doubles));
+            var d = Vector.LoadUnsafe(ref here, (nuint)(3 * doubles));
+            nuint at = (nuint)i;
+            for (int u = 0; u < weights.Length; u++, at += (nuint)_count)
+            {
+                var weight = new Vector<double>(weights[u]);
+                Vector.Widen(Vector.LoadUnsafe(ref x, at), out Vector<double> low, out Vector<double> high);
+                a = Vector.FusedMultiplyAdd(low, weight, a);
+                b = Vector.FusedMultiplyAdd(high, weight, b);
+                Vector.Widen(Vector.LoadUnsafe(ref x, at + (nuint)floats), out low, out high);
+                c = Vector.FusedMultiplyAdd(low, weight, c);
+                d = Vector.FusedMultiplyAdd(high, weight, d);
+            }
+
+            a.StoreUnsafe(ref here);
+            b.StoreUnsafe(ref here, (nuint)doubles);
+            c.StoreUnsafe(ref here, (nuint)(2 * doubles));
+            d.StoreUnsafe(ref here, (nuint)(3 * doubles));
         }
 
-        for (int i = narrow.Length * Vector<float>.Count; i < elements.Length; i++) sums[i] += elements[i] * weight;
+        for (; i < _count; i++)
+            for (int u = 0; u < weights.Length; u++) _sums[i] += chunks[(u * _count) + i] * weights[u];
     }
 
     private void Add(ReadOnlySpan<double> elements, double weight)
@@ -105,12 +149,14 @@ internal sealed class WeightedSum(long total)
         return _wide.AsSpan(0, elements.Length);
     }
 
-    private static void Narrow(ReadOnlySpan<double> means, Span<float> result)
+    private void DivideNarrowed(ReadOnlySpan<double> sums, Span<float> result)
     {
-        ReadOnlySpan<Vector<double>> wide = MemoryMarshal.Cast<double, Vector<double>>(means);
+        ReadOnlySpan<Vector<double>> wide = MemoryMarshal.Cast<double, Vector<double>>(sums);
         Span<Vector<float>> narrow = MemoryMarshal.Cast<float, Vector<float>>(result);
-        for (int v = 0; v < narrow.Length; v++) narrow[v] = Vector.Narrow(wide[2 * v], wide[(2 * v) + 1]);
-        for (int i = narrow.Length * Vector<float>.Count; i < means.Length; i++) result[i] = (float)means[i];
+        var divisor = new Vector<double>(total);
+        for (int v = 0; v < narrow.Length; v++)
+            narrow[v] = Vector.Narrow(wide[2 * v] / divisor, wide[(2 * v) + 1] / divisor);
+        for (int i = narrow.Length * Vector<float>.Count; i < sums.Length; i++) result[i] = (float)(sums[i] / total);
     }
 
     private static void Narrow(ReadOnlySpan<double> means, Span<Half> result)

@@ -18,6 +18,8 @@ internal static class ProjectRules
         ["src/Chaos"] = ["Rounds", "Shared"],
         ["src/Cli"] = ["Rounds", "Shared", "Chaos"],
         ["chaos-tests"] = ["Shared", "Chaos"],
+        ["benchmarks"] = ["Shared", "Chaos"],
+        ["benchmarks/Micro"] = ["Shared", "Coordinator"], // It measures pieces of a coordinator, and promises nothing.
     };
 
     private static readonly (string Package, string Folder)[] Homes =
@@ -46,7 +48,7 @@ internal static class ProjectRules
         {
             string project = Path.GetFileNameWithoutExtension(name);
             bool builtOnly = (string?)reference.Attribute("ReferenceOutputAssembly") == "false"
-                && folder is "src/Cli" or "chaos-tests";
+                && folder is "src/Cli" or "chaos-tests" or "benchmarks";
             if (!builtOnly && !allowed!.Contains(project))
                 yield return At(
                     file, reference,

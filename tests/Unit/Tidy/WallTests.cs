@@ -85,6 +85,9 @@ public sealed class WallTests
     [InlineData(
         "chaos-tests/ChaosTests.csproj", "Project", "../src/Coordinator/Coordinator.csproj",
         "chaos-tests references Coordinator; it may reference [Shared, Chaos]")]
+    [InlineData(
+        "benchmarks/Benchmarks.csproj", "Project", "../src/Coordinator/Coordinator.csproj",
+        "benchmarks references Coordinator; it may reference [Shared, Chaos]")]
     [InlineData("src/Shared/Shared.csproj", "Package", "TorchSharp-cuda-linux",
         "package TorchSharp-cuda-linux belongs to src/Trainer only")]
     [InlineData("src/Cli/x.targets", "Package", "libtorch-cpu-linux-x64",
@@ -107,6 +110,8 @@ public sealed class WallTests
     [InlineData("src/Coordinator/Coordinator.csproj", "<PackageReference Include=\"DotNext.Net.Cluster\" />")]
     [InlineData("src/Trainer/Trainer.csproj", "<ProjectReference Include=\"../Shared/Shared.csproj\" />")]
     [InlineData("tests/Torch/Torch.csproj", "<ProjectReference Include=\"../../src/Trainer/Trainer.csproj\" />")]
+    [InlineData("benchmarks/Micro/Micro.csproj",
+        "<ProjectReference Include=\"../../src/Coordinator/Coordinator.csproj\" />")]
     [InlineData("chaos-tests/ChaosTests.csproj",
         "<ProjectReference Include=\"../src/Cli/Cli.csproj\" ReferenceOutputAssembly=\"false\" />")]
     public void A_good_reference_is_not_caught(string path, string reference) =>

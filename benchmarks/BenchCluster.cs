@@ -1,0 +1,142 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using Google.Protobuf;
+using Quorate.Shared.Cluster;
+using Quorate.Shared.Hosts;
+using Quorate.Shared.Protocol;
+using Quorate.Shared.Transfer;
+
+namespace Quorate.Benchmarks;
+
+/// <summary>Three real coordinators of this machine, each with a directory and a log of its own, and one run.</summary>
+internal sealed class BenchCluster : IDisposable
+{
+    public static readonly string Bin = Path.GetFullPath("../..", AppContext.BaseDirectory.TrimEnd('/'));
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
+    private readonly string _folder;
+    private readonly TimeProvider _time;
+    private readonly long _started;
+    private readonly List<BenchProcess> _clients = [];
+
+    private BenchCluster(string folder, HostsFile hosts, TimeProvider time, IReadOnlyList<BenchProcess> coordinators)
+    {
+        (_folder, _time, Hosts, Coordinators) = (folder, time, hosts, coordinators);
+        _started = time.GetTimestamp();
+        Connections = new ClusterConnections(hosts, time);
+    }
+
+    public HostsFile Hosts { get; }
+    public ClusterConnections Connections { get; }
+
+    /// <summary>In the order of the hosts file.</summary>
+    public IReadOnlyList<BenchProcess> Coordinators { get; }
+
+    /// <summary>Processes of trainers, started later.</summary>
+    public IReadOnlyList<BenchProcess> Clients => _clients;
+
+    /// <summary>Milliseconds since the processes were started.</summary>
+    public double AgeMs => _time.GetElapsedTime(_started).TotalMilliseconds;
+
+    private string HostsPath => Path.Combine(_folder, "hosts.json");
+
+    /// <summary>
+    /// A folder below the build's outputs for what one command leaves behind. Delete it, unless asked to keep it.
+    /// </summary>
+    public static string NewFolder() =>
+        Directory.CreateDirectory(Path.Combine(Bin, "..", "bench", $"{Environment.ProcessId}")).FullName;
+
+    /// <param name="folder">Empty; directories, logs and settings go there.</param>
+    /// <param name="run">The run file.</param>
+    /// <param name="flags">More flags for every coordinator.</param>
+    public static BenchCluster Start(string folder, string run, TimeProvider time, params IEnumerable<string> flags)
+    {
+        var hosts = HostsFile.Parse(HostsJson());
+        string hostsPath = Path.Combine(folder, "hosts.json"), runPath = Path.Combine(folder, "run.json");
+        File.WriteAllText(hostsPath, hosts.Json);
+        File.WriteAllText(runPath, run);
+        string[] more = [.. flags];
+        return new BenchCluster(folder, hosts, time, [.. hosts.Nodes.Select(node => BenchProcess.Start(
+            $"node {node.Id}", Path.Combine(folder, $"node-{node.Id}.log"),
+            Path.Combine(Bin, "Coordinator", "release", "Quorate.Coordinator.dll"),
+            ["--id", $"{node.Id}", "--hosts", hostsPath, "--run", runPath,
+                "--data", Path.Combine(folder, $"node-{node.Id}"), "--trainer", "none", .. more]))]);
+    }
+
+    /// <summary>Starts this program again as a process of trainers.</summary>
+    /// <returns>The file that its output goes to.</returns>
+    public string StartClient(string command, string name, params IEnumerable<string> arguments)
+    {
+        string log = Path.Combine(_folder, $"{name}.log");
+        _clients.Add(BenchProcess.Start(
+            name, log, typeof(BenchCluster).Assembly.Location, [command, "--hosts", HostsPath, .. arguments]));
+        return log;
+    }
+
+    /// <summary>The leader, once it leads and its run is open.</summary>
+    public async Task<NodeConnection> LeaderAsync(CancellationToken token)
+    {
+        while (true)
+        {
+            if (await Connections.FindLeaderAsync(token) is { } leader
+                && (await leader.Federation.StatusAsync(new StatusRequest { Trail = 1 }, cancellationToken: token)).Run
+                    is not null)
+                return leader;
+            if (Coordinators.FirstOrDefault(p => p.HasExited) is { } dead)
+                throw new InvalidOperationException($"{dead.Name} ended by itself; its log says why (--keep).");
+            await Task.Delay(Pause, _time, token);
+        }
+    }
+
+    /// <summary>The highest term of any node: it grows with every election.</summary>
+    public async Task<long> TermAsync(CancellationToken token) =>
+        (await Task.WhenAll(Connections.Nodes.Select(
+            async node => (await node.Federation.WhoLeadsAsync(new(), cancellationToken: token)).Term))).Max();
+
+    /// <summary>Uploads the run's first model.</summary>
+    public async Task SeedAsync(NodeConnection leader, Payload payload, CancellationToken token)
+    {
+        string path = Path.Combine(_folder, "seed.pt");
+        payload.WriteModel(path);
+        await using (var file = File.OpenRead(path))
+        {
+            var header = new UploadHeader
+            {
+                Blob = ByteString.CopyFrom(await SHA256.HashDataAsync(file, token)), Length = file.Length,
+                Seed = new SeedFacts { Run = "bench" },
+            };
+            var reply = await new BlobUpload((_, _) => new(leader.Transfer), new RetryRules(), _time)
+                .SendAsync(header, path, null, token);
+            if (reply.Verdict is not Verdict.Accepted)
+                throw new InvalidOperationException($"The seed model was refused: {reply.Reason}");
+        }
+        File.Delete(path);
+    }
+
+    public void Dispose()
+    {
+        foreach (var process in _clients.Concat(Coordinators)) process.Dispose();
+        Connections.Dispose();
+    }
+
+    private static string HostsJson()
+    {
+        int[] ports = FreePorts(6);
+        var nodes = Enumerable.Range(0, 3).Select(id =>
+            $$"""
+            { "id": {{id}}, "raft": "127.0.0.1:{{ports[2 * id]}}", "grpc": "127.0.0.1:{{ports[(2 * id) + 1]}}" }
+            """);
+        return $$"""{ "nodes": [ {{string.Join(", ", nodes)}} ] }""";
+    }
+
+    /// <summary>Ports that were free a moment ago.</summary>
+    private static int[] FreePorts(int count)
+    {
+        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToList();
+        foreach (var listener in listeners) listener.Start();
+        int[] ports = [.. listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];
+        foreach (var listener in listeners) listener.Dispose();
+        return ports;
+    }
+}

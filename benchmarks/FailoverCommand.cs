@@ -1,0 +1,80 @@
+using System.CommandLine;
+using System.Text.Json;
+using Quorate.Chaos;
+using Quorate.Chaos.Processes;
+using Quorate.Chaos.Training;
+
+namespace Quorate.Benchmarks;
+
+/// <summary>
+/// <c>failover</c>: the leader is killed with SIGKILL, until the next update is accepted by its successor, again and
+/// again, with the chaos library's cluster: rounds so small that an update is always about to come in.
+/// </summary>
+internal static class FailoverCommand
+{
+    public static Command Create()
+    {
+        var kills = new Option<int>("--kills") { DefaultValueFactory = _ => 50 };
+        var seed = new Option<int>("--seed")
+        {
+            Description = "Draws the moments of the kills.", DefaultValueFactory = _ => 1,
+        };
+        var json = new Option<bool>("--json") { Description = "The figures as one JSON object, on the last line." };
+        var command = new Command("failover", "Leader killed, until the next accepted update.") { kills, seed, json };
+        command.SetAction(async (line, cancellation) =>
+        {
+            var (seconds, violations) = await RunAsync(line.GetValue(kills), line.GetValue(seed), cancellation);
+            var times = new Quantiles(seconds);
+            double load = Quantiles.MachineLoad();
+            Console.WriteLine($"leader killed -> next accepted update: p50 {times.Median:0.00} s, p99"
+                + $" {times.At(0.99):0.00}, max {times.Max:0.00}, min {times.Min:0.00}, n {times.Count}; load {load}");
+            foreach (string violation in violations) Console.WriteLine($"VIOLATION {violation}");
+            if (line.GetValue(json))
+                Console.WriteLine(JsonSerializer.Serialize(new
+                {
+                    kills = times.Count, p50 = Rounded(times.Median), p99 = Rounded(times.At(0.99)),
+                    max = Rounded(times.Max), min = Rounded(times.Min), n = times.Count, violations, load,
+                }));
+            return violations.Count == 0 ? 0 : 1;
+        });
+        return command;
+    }
+
+    private static async Task<(IReadOnlyList<double> Seconds, IReadOnlyList<string> Violations)> RunAsync(
+        int kills, int seed, CancellationToken token)
+    {
+        var run = new ChaosRun { Rounds = 50_000, Trainers = 5, Elements = 1000, KeepUpdateRounds = 2 };
+        await using var cluster = await ChaosCluster.StartAsync(run, TimeSpan.FromMilliseconds(30));
+        var draws = new Draws((ulong)seed);
+        var seconds = new List<double>();
+        while (seconds.Count < kills)
+        {
+            token.ThrowIfCancellationRequested();
+            await AcceptedAsync(cluster, TimeProvider.System.GetTimestamp(), exceptBy: -1);
+            await ChaosCluster.PauseAsync(TimeSpan.FromMilliseconds(500 + draws.Below(1000)));
+            int leader = await cluster.LeaderAsync();
+            long killed = TimeProvider.System.GetTimestamp();
+            await cluster.KillAsync(leader);
+            var next = await AcceptedAsync(cluster, killed, exceptBy: leader);
+            seconds.Add(TimeProvider.System.GetElapsedTime(killed, next.At).TotalSeconds);
+            cluster.Start(leader);
+            await cluster.UntilAsync(
+                async bound => (await cluster.Connections.StatusAsync(new() { Trail = 1 }, bound)) is var replies
+                    && replies.All(reply => reply is { Quorum: true })
+                    && replies.Max(r => r!.Index) - replies.Min(r => r!.Index) < 100
+                    ? replies
+                    : null,
+                "the killed node back and caught up");
+        }
+        IReadOnlyList<string> violations = [.. cluster.Observer.Violations];
+        if (violations.Count == 0) cluster.Passed();
+        return (seconds, violations);
+    }
+
+    private static Task<SafeAnswer> AcceptedAsync(ChaosCluster cluster, long after, int exceptBy) => cluster.UntilAsync(
+        _ => Task.FromResult(cluster.Trainers.SelectMany(trainer => trainer.Record.Safe)
+            .Where(answer => answer.At > after && answer.Node != exceptBy).MinBy(answer => answer.At)),
+        "the next accepted update");
+
+    private static double Rounded(double value) => Math.Round(value, 3);
+}

@@ -1,0 +1,71 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace Quorate.Benchmarks;
+
+/// <summary>
+/// How often the coordinators flush to the disk (fsync, fdatasync, msync) in a round: counted by strace in some rounds
+/// after the measured ones, since it slows what it looks at. Calls are counted between two announcements, by the wall
+/// clock that both sides share.
+/// </summary>
+internal sealed partial class FlushCount(string folder, int rounds, TimeProvider time) : IDisposable
+{
+    private readonly List<Process> _tracers = [];
+    private readonly List<DateTimeOffset> _announced = [];
+
+    /// <summary>Whether strace is on this machine's path.</summary>
+    public static bool Available => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
+        .Any(place => place.Length > 0 && File.Exists(Path.Combine(place, "strace")));
+
+    public void Attach(IEnumerable<BenchProcess> coordinators)
+    {
+        if (rounds == 0) return;
+        foreach (var coordinator in coordinators)
+            _tracers.Add(Process.Start(new ProcessStartInfo(
+                "strace", ["-f", "-ttt", "-qq", "-e", "trace=fsync,fdatasync,msync", "-o",
+                    LogOf(_tracers.Count), "-p", $"{coordinator.Id}"]) { RedirectStandardError = true })!);
+    }
+
+    /// <summary>A round was announced; the first one here is the one in which the tracers are attached.</summary>
+    public void Announced() => _announced.Add(time.GetUtcNow());
+
+    /// <summary>Of all three coordinators together; null where nothing was counted.</summary>
+    public async Task<double?> PerRoundAsync(CancellationToken token)
+    {
+        foreach (var tracer in _tracers)
+        {
+            using var interrupt = Process.Start("kill", ["-INT", $"{tracer.Id}"]);
+            await interrupt.WaitForExitAsync(token);
+            await tracer.WaitForExitAsync(token);
+        }
+        // The round in which strace was attached is not counted.
+        if (_tracers.Count == 0 || _announced.Count < 3) return null;
+        double from = Seconds(_announced[1]), to = Seconds(_announced[^1]);
+        if (!Enumerable.Range(0, _tracers.Count).All(i => File.Exists(LogOf(i)))) return null;
+        int calls = Enumerable.Range(0, _tracers.Count).SelectMany(i => File.ReadLines(LogOf(i)))
+            .Count(line => StartOf(line) is { } at && at >= from && at < to);
+        return calls == 0 ? null : (double)calls / (_announced.Count - 2);
+    }
+
+    public void Dispose()
+    {
+        foreach (var tracer in _tracers)
+        {
+            if (!tracer.HasExited) tracer.Kill();
+            tracer.Dispose();
+        }
+    }
+
+    /// <summary>When a call began, in Unix seconds; null where the line says that one ended.</summary>
+    internal static double? StartOf(string line) => Started().Match(line) is { Success: true } call
+        ? double.Parse(call.Groups[1].ValueSpan, CultureInfo.InvariantCulture)
+        : null;
+
+    private string LogOf(int tracer) => Path.Combine(folder, $"strace-{tracer}.log");
+
+    private static double Seconds(DateTimeOffset at) => at.ToUnixTimeMilliseconds() / 1e3;
+
+    [GeneratedRegex(@"^\d+ +(\d+\.\d+) (fsync|fdatasync|msync)\(", RegexOptions.CultureInvariant)]
+    private static partial Regex Started();
+}

@@ -1,0 +1,82 @@
+using System.CommandLine;
+using System.Text.Json;
+using Quorate.Shared.Runs;
+using Quorate.Trainer.Data;
+using Quorate.Trainer.Learning;
+using Quorate.Trainer.Models;
+
+namespace Quorate.Trainer.Commands;
+
+/// <summary><c>bench</c>: how fast this machine trains a model; the very training of a round, its first steps not
+/// counted.</summary>
+internal static class BenchCommand
+{
+    /// <summary>Images a step, and in a shard: the work that the published comparison is made with.</summary>
+    private const int Batch = 32, ShardImages = 12_000;
+
+    /// <summary>Steps before the measured ones, in which libtorch chooses its kernels.</summary>
+    private const int WarmUp = 20;
+
+    public static Command Create()
+    {
+        var options = new RunOptions();
+        var model = new Option<Architecture>("--model") { Description = "logistic, lenet5 or simplecnn.",
+            Required = true };
+        var steps = new Option<int>("--steps") { Description = "Measured steps.", DefaultValueFactory = _ => 200 };
+        var command = new Command("bench", "Measures training: images a second, processor time an epoch.")
+        {
+            model, steps,
+        };
+        options.AddTo(command, withRun: false);
+        command.SetAction((line, cancellation) =>
+        {
+            var device = options.LoadTorch(line);
+            int wanted = line.GetValue(steps);
+            var plan = new TrainingPlan(
+                line.GetValue(model),
+                new DataPlan(DataSet.Mnist, options.DataFolder(line) ?? "data/mnist", Shards: 5, ShardImages,
+                    Partitioning.Iid, Normalisation.MeanStd),
+                new LocalWork.Steps(WarmUp + wanted), Batch, new OptimiserPlan(OptimiserKind.Sgd, 0.01, 0, 0));
+            string folder = Directory.CreateTempSubdirectory("quorate-bench-").FullName;
+            try
+            {
+                Console.WriteLine(Measure(plan, folder, wanted, device, cancellation));
+            }
+            finally
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+            return Task.FromResult(ExitCode.Done);
+        });
+        return command;
+    }
+
+    private static string Measure(
+        TrainingPlan plan, string folder, int steps, TorchSharp.torch.Device device, CancellationToken cancellation)
+    {
+        string initial = Path.Combine(folder, "initial.pt");
+        using (var network = ModelFactory.Build(plan.Model))
+        {
+            ModelFactory.Initialise(network, plan.Model, seed: 1);
+            ModelFile.Save(network, initial);
+        }
+        var shard = Mnist.Shard(plan.Data, plan.Data.Path, runSeed: 1, shard: 0, device);
+        using var training = new LocalTraining(plan, runSeed: 1, shard, device);
+        var time = TimeProvider.System;
+        long started = 0;
+        TimeSpan spent = default, took = default;
+        training.Run(initial, 1, "bench", Path.Combine(folder, "update.pt"), progress =>
+        {
+            if (progress.Step == WarmUp) (started, spent) = (time.GetTimestamp(), Environment.CpuUsage.TotalTime);
+            if (progress.Step != progress.Steps) return;
+            (took, spent) = (time.GetElapsedTime(started), Environment.CpuUsage.TotalTime - spent);
+        }, cancellation);
+        double images = (double)steps * Batch;
+        return JsonSerializer.Serialize(new
+        {
+            model = $"{plan.Model}".ToLowerInvariant(), device = $"{device}", steps, batch = Batch, epoch = ShardImages,
+            samplesPerSecond = Math.Round(images / took.TotalSeconds, 1),
+            cpuSecondsPerEpoch = Math.Round(spent.TotalSeconds / images * ShardImages, 3),
+        });
+    }
+}
