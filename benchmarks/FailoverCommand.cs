@@ -64,7 +64,7 @@ internal static class FailoverCommand
                     && replies.Max(r => r!.Index) - replies.Min(r => r!.Index) < 100
                     ? replies
                     : null,
-                "the killed node back and caught up");
+                "the killed node back and caught up", token: token);
         }
         IReadOnlyList<string> violations = [.. cluster.Observer.Violations];
         if (violations.Count == 0) cluster.Passed();

@@ -26,7 +26,8 @@ public class BlobBenchmarks
     {
         _content = RandomNumberGenerator.GetBytes(Bytes);
         _store = new BlobStore(
-            new BlobStoreOptions { Root = _folder }, TimeProvider.System, NullLogger<BlobStore>.Instance);
+            new BlobStoreOptions { Root = _folder }, RealDisk.Instance, TimeProvider.System,
+            NullLogger<BlobStore>.Instance);
         await Put();
         _held = BlobHash.Of(_content);
     }
