@@ -27,9 +27,9 @@ public sealed class SimulationTests(ITestOutputHelper output)
         "an answer lost on its way", "an update duplicate", "an update stale", "sent again: Duplicate",
         "a connection reset", "a stream broken", "a message into a partition", "a link cut one way",
         "a weight stream cut", "a byte corrupted on its way", "a node paused", "all nodes killed at once",
-        "power lost in the middle of a step", "a tail torn", "a rename undone", "a bit flipped", "no space left",
+        "power lost in the middle of a step", "a tail torn", "a rename undone", "a bit flipped",
         "a wall clock jumped", "log Pulled", "log PullFailed", "log PeerFailed", "log Quarantined", "log DiskFull",
-        "log LogExpired", "log LogStepFailed", "log NotCollected", "log Collected",
+        "log LogExpired", "log LogStepFailed", "log Collected",
     ];
 
     [Fact]

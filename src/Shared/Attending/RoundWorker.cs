@@ -79,6 +79,8 @@ public sealed class RoundWorker(
             Start(lost.Work, token => DoAsync(lost.Work, token));
             return;
         }
+        // Expelled, perhaps while an update was on its way that was refused for it: after joining it is sent again.
+        if (!announcement.Member) _settled = null;
         if (announcement.Phase is not RunPhase.TrainingRound || !announcement.Member) return;
         var work = new RoundWork(run, announcement.Round, BlobHash.FromBytes(announcement.Model.Span),
             announcement.ModelLength);

@@ -12,7 +12,7 @@ internal static class Breakages
     public static Breakage Named(string name) => name switch
     {
         "ack-first" => new Breakage { Log = log => new AckFirst(log) },
-        "no-dedupe" => new Breakage { Apply = Careless },
+        "no-dedupe" => new Breakage { Apply = Careless, Log = log => new Twice(log) },
         "lying-disk" => new Breakage { LyingDisks = true },
         _ => throw new ArgumentException($"There is no breakage '{name}': {string.Join(", ", Names)}."),
     };
@@ -27,8 +27,46 @@ internal static class Breakages
     }
 
     /// <summary>Says that an update is safe before a majority has it.</summary>
-    private sealed class AckFirst(IReplicatedLog log) : IReplicatedLog
+    private sealed class AckFirst(IReplicatedLog log) : Around(log)
     {
+        public override async Task<Outcome> ProposeAsync(Command command, CancellationToken token)
+        {
+            var proposed = Log.ProposeAsync(command, token);
+            if (command is not Command.AcceptUpdate) return await proposed;
+            _ = proposed.ContinueWith(static task => task.Exception, TaskScheduler.Default);
+            return Outcome.Accepted;
+        }
+    }
+
+    /// <summary>Proposes an update once more when its round is over, as a network that repeats itself would.</summary>
+    private sealed class Twice(IReplicatedLog log) : Around(log)
+    {
+        public override async Task<Outcome> ProposeAsync(Command command, CancellationToken token)
+        {
+            var outcome = await Log.ProposeAsync(command, token);
+            if (command is Command.AcceptUpdate update) _ = AgainAsync(update);
+            return outcome;
+        }
+
+        private async Task AgainAsync(Command.AcceptUpdate update)
+        {
+            for (var state = State; state.Find(update.Run) is { } run && run.Round == update.Round;)
+                state = await Log.ChangedAsync(state.Index, CancellationToken.None);
+            try
+            {
+                await Log.ProposeAsync(update, CancellationToken.None);
+            }
+            catch (Exception e) when (e is NotLeaderException or OutcomeUnknownException)
+            {
+                // Another leads now.
+            }
+        }
+    }
+
+    private abstract class Around(IReplicatedLog log) : IReplicatedLog
+    {
+        protected IReplicatedLog Log => log;
+
         public ClusterState State => log.State;
         public Leadership Leadership => log.Leadership;
         public bool QuorumReachable => log.QuorumReachable;
@@ -42,12 +80,6 @@ internal static class Breakages
 
         public IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(long from) => log.ChainWindow(from);
 
-        public async Task<Outcome> ProposeAsync(Command command, CancellationToken token)
-        {
-            var proposed = log.ProposeAsync(command, token);
-            if (command is not Command.AcceptUpdate) return await proposed;
-            _ = proposed.ContinueWith(static task => task.Exception, TaskScheduler.Default);
-            return Outcome.Accepted;
-        }
+        public abstract Task<Outcome> ProposeAsync(Command command, CancellationToken token);
     }
 }
