@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using BenchmarkDotNet.Attributes;
 using Microsoft.Extensions.Logging.Abstractions;
 using Quorate.Coordinator.Blobs;
+using Quorate.Coordinator.Disk;
 using Quorate.Rounds;
 using Quorate.Shared.Transfer;
 
@@ -26,7 +27,7 @@ public class BlobBenchmarks
     {
         _content = RandomNumberGenerator.GetBytes(Bytes);
         _store = new BlobStore(
-            new BlobStoreOptions { Root = _folder }, RealDisk.Instance, TimeProvider.System,
+            new BlobStoreOptions { Root = _folder }, new RealDisk(), TimeProvider.System,
             NullLogger<BlobStore>.Instance);
         await Put();
         _held = BlobHash.Of(_content);

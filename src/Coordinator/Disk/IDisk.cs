@@ -44,14 +44,11 @@ public interface IDisk
     DateTimeOffset WrittenAt(FileInfo file);
 }
 
-/// <summary>
-/// The disk. Work that blocks gets a thread of its own (some 100 us to make), because the pool has two threads on two
-/// cores and Raft's heartbeats run on them.
-/// </summary>
+/// <summary>The disk.</summary>
 public sealed class RealDisk : IDisk
 {
     public Task<T> RunAsync<T>(Func<T> work, CancellationToken token) =>
-        Task.Factory.StartNew(work, token, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        Task.Factory.StartNew(work, token, TaskCreationOptions.DenyChildAttach, DiskThreads.All);
 
     public void CreateDirectory(string path) => DurableDirectory.Create(path);
 

@@ -1,0 +1,53 @@
+namespace Quorate.Coordinator.Disk;
+
+/// <summary>
+/// A few threads for work that blocks: fsync, hashing a whole file. The pool has two threads on two cores, and Raft's
+/// heartbeats run on them; a thread for each piece of work would cost some 100 us to make, as much as a small fsync.
+/// They never end: there is one set of them a process.
+/// </summary>
+internal sealed class DiskThreads : TaskScheduler
+{
+    /// <summary>More flushes at once only wait for each other in the kernel.</summary>
+    private const int Count = 8;
+
+    private readonly Queue<Task> _waiting = new();
+
+    private DiskThreads()
+    {
+        for (int i = 0; i < Count; i++) new Thread(Run) { IsBackground = true, Name = $"disk {i}" }.Start();
+    }
+
+    public static DiskThreads All { get; } = new();
+
+    public override int MaximumConcurrencyLevel => Count;
+
+    protected override void QueueTask(Task task)
+    {
+        lock (_waiting)
+        {
+            _waiting.Enqueue(task);
+            Monitor.Pulse(_waiting);
+        }
+    }
+
+    protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) => false;
+
+    protected override IEnumerable<Task> GetScheduledTasks()
+    {
+        lock (_waiting) return [.. _waiting];
+    }
+
+    private void Run()
+    {
+        while (true)
+        {
+            Task next;
+            lock (_waiting)
+            {
+                while (_waiting.Count == 0) Monitor.Wait(_waiting);
+                next = _waiting.Dequeue();
+            }
+            TryExecuteTask(next);
+        }
+    }
+}
