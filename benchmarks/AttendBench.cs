@@ -29,7 +29,7 @@ internal sealed class AttendBench(AttendPlan plan, bool keep, TimeProvider time)
     {
         using var cluster = BenchCluster.Start(folder, RunJson(), time, "--lease-seconds", $"{plan.LeaseSeconds}");
         var leader = await cluster.LeaderAsync(token);
-        await cluster.SeedAsync(leader, Payload.Parse("lr"), token);
+        await cluster.SeedAsync(Payload.Parse("lr"), token);
         long started = time.GetTimestamp();
         var logs = Shares().Select((share, p) => cluster.StartClient(
             "attendants", $"attendants-{p}", "--first", $"{share.First}", "--count", $"{share.Count}",
@@ -56,7 +56,7 @@ internal sealed class AttendBench(AttendPlan plan, bool keep, TimeProvider time)
         }, token);
         figures.ElectionsWhileJoining = joinedTerm - firstTerm;
         figures.Elections = await cluster.TermAsync(token) - joinedTerm;
-        leader = await cluster.LeaderAsync(token);
+        leader = await cluster.Connections.FindLeaderAsync(token) ?? leader;
         figures.Leader = cluster.Hosts.Nodes.ToList().FindIndex(node => node.Id == leader.Id);
         await Task.Delay(Settle, time, token);
         figures.PeaksMb = [.. cluster.Coordinators.Select(c => c.PeakMb)];

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using Google.Protobuf;
+using Grpc.Core;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
@@ -80,8 +81,8 @@ internal sealed class BenchCluster : IDisposable
         while (true)
         {
             if (await Connections.FindLeaderAsync(token) is { } leader
-                && (await leader.Federation.StatusAsync(new StatusRequest { Trail = 1 }, cancellationToken: token)).Run
-                    is not null)
+                && (await Connections.StatusAsync(new StatusRequest { Trail = 1 }, token))
+                    .Any(reply => reply?.Node == leader.Id && reply.Run is not null))
                 return leader;
             if (Coordinators.FirstOrDefault(p => p.HasExited) is { } dead)
                 throw new InvalidOperationException($"{dead.Name} ended by itself; its log says why (--keep).");
@@ -90,12 +91,25 @@ internal sealed class BenchCluster : IDisposable
     }
 
     /// <summary>The highest term of any node: it grows with every election.</summary>
-    public async Task<long> TermAsync(CancellationToken token) =>
-        (await Task.WhenAll(Connections.Nodes.Select(
-            async node => (await node.Federation.WhoLeadsAsync(new(), cancellationToken: token)).Term))).Max();
+    public async Task<long> TermAsync(CancellationToken token)
+    {
+        return (await Task.WhenAll(Connections.Nodes.Select(AskAsync))).Max();
 
-    /// <summary>Uploads the run's first model.</summary>
-    public async Task SeedAsync(NodeConnection leader, Payload payload, CancellationToken token)
+        async Task<long> AskAsync(NodeConnection node)
+        {
+            try
+            {
+                return (await node.Federation.WhoLeadsAsync(new WhoLeadsRequest(), cancellationToken: token)).Term;
+            }
+            catch (Exception e) when (e is RpcException or IOException)
+            {
+                return 0; // The others know.
+            }
+        }
+    }
+
+    /// <summary>Uploads the run's first model to whoever leads: on a busy machine that may change meanwhile.</summary>
+    public async Task SeedAsync(Payload payload, CancellationToken token)
     {
         string path = Path.Combine(_folder, "seed.pt");
         payload.WriteModel(path);
@@ -106,9 +120,13 @@ internal sealed class BenchCluster : IDisposable
                 Blob = ByteString.CopyFrom(await SHA256.HashDataAsync(file, token)), Length = file.Length,
                 Seed = new SeedFacts { Run = "bench" },
             };
-            var reply = await new BlobUpload((_, _) => new(leader.Transfer), new RetryRules(), _time)
-                .SendAsync(header, path, null, token);
-            if (reply.Verdict is not Verdict.Accepted)
+            var upload = new BlobUpload(
+                async (_, bound) => await Connections.FindLeaderAsync(bound) is { } leader
+                    ? leader.Transfer
+                    : throw new TimeoutException("No node leads."),
+                new RetryRules { Attempts = 30 }, _time);
+            var reply = await upload.SendAsync(header, path, null, token);
+            if (reply.Verdict is not (Verdict.Accepted or Verdict.Duplicate))
                 throw new InvalidOperationException($"The seed model was refused: {reply.Reason}");
         }
         File.Delete(path);

@@ -50,12 +50,12 @@ internal static class FailoverCommand
         while (seconds.Count < kills)
         {
             token.ThrowIfCancellationRequested();
-            await AcceptedAsync(cluster, TimeProvider.System.GetTimestamp(), exceptBy: -1);
+            await cluster.NextSafeAsync(TimeProvider.System.GetTimestamp(), exceptBy: -1, token);
             await ChaosCluster.PauseAsync(TimeSpan.FromMilliseconds(500 + draws.Below(1000)));
             int leader = await cluster.LeaderAsync();
             long killed = TimeProvider.System.GetTimestamp();
             await cluster.KillAsync(leader);
-            var next = await AcceptedAsync(cluster, killed, exceptBy: leader);
+            var next = await cluster.NextSafeAsync(killed, exceptBy: leader, token);
             seconds.Add(TimeProvider.System.GetElapsedTime(killed, next.At).TotalSeconds);
             cluster.Start(leader);
             await cluster.UntilAsync(
@@ -64,17 +64,12 @@ internal static class FailoverCommand
                     && replies.Max(r => r!.Index) - replies.Min(r => r!.Index) < 100
                     ? replies
                     : null,
-                "the killed node back and caught up", token: token);
+                "the killed node back and caught up", patience: null, token);
         }
         IReadOnlyList<string> violations = [.. cluster.Observer.Violations];
         if (violations.Count == 0) cluster.Passed();
         return (seconds, violations);
     }
-
-    private static Task<SafeAnswer> AcceptedAsync(ChaosCluster cluster, long after, int exceptBy) => cluster.UntilAsync(
-        _ => Task.FromResult(cluster.Trainers.SelectMany(trainer => trainer.Record.Safe)
-            .Where(answer => answer.At > after && answer.Node != exceptBy).MinBy(answer => answer.At)),
-        "the next accepted update");
 
     private static double Rounded(double value) => Math.Round(value, 3);
 }

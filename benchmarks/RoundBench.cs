@@ -27,7 +27,7 @@ internal sealed class RoundBench(RoundPlan plan, bool keep, TimeProvider time)
         using var cluster = BenchCluster.Start(folder, RunJson(), time, Flags);
         var leader = await cluster.LeaderAsync(token);
         double readyMs = cluster.AgeMs;
-        await cluster.SeedAsync(leader, plan.Payload, token);
+        await cluster.SeedAsync(plan.Payload, token);
 
         var logs = Enumerable.Range(0, plan.Processes).Select(p => cluster.StartClient(
             "trainers", $"trainers-{p}",
