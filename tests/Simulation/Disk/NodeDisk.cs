@@ -70,7 +70,7 @@ internal sealed class NodeDisk(SimulatedWorld world, string root)
     {
         string? covered = File.Exists(to) ? Aside(to) : null;
         File.Move(from, to);
-        _unflushed.Add(new Change(from, to, covered));
+        _unflushed.Add(new Change(from, to, covered, _flushed.GetValueOrDefault(to)));
         Carry(_flushed, from, to, 0);
         Carry(_written, from, to, DateTimeOffset.UnixEpoch);
         _versions[to] = VersionOf(to) + 1;
@@ -78,7 +78,7 @@ internal sealed class NodeDisk(SimulatedWorld world, string root)
 
     public void Delete(string path)
     {
-        if (File.Exists(path)) _unflushed.Add(new Change(path, null, Aside(path)));
+        if (File.Exists(path)) _unflushed.Add(new Change(path, null, Aside(path), _flushed.GetValueOrDefault(path)));
     }
 
     /// <summary>Flips a bit of one blob. The disk says nothing of it; a process that starts finds out.</summary>
@@ -118,7 +118,9 @@ internal sealed class NodeDisk(SimulatedWorld world, string root)
             Carry(_flushed, change.To, change.From, 0);
         }
         string back = change.To ?? change.From;
-        if (change.Aside is not null && File.Exists(change.Aside)) File.Move(change.Aside, back, overwrite: true);
+        if (change.Aside is null || !File.Exists(change.Aside)) return;
+        File.Move(change.Aside, back, overwrite: true);
+        _flushed[back] = change.Flushed;
     }
 
     private void Tear(string file)
@@ -156,7 +158,8 @@ internal sealed class NodeDisk(SimulatedWorld world, string root)
 
     /// <param name="To">Null: removed.</param>
     /// <param name="Aside">Where the file lies that was removed, or that the renamed one covered.</param>
-    private sealed record Change(string From, string? To, string? Aside)
+    /// <param name="Flushed">How much of that file was flushed.</param>
+    private sealed record Change(string From, string? To, string? Aside, long Flushed)
     {
         public bool IsIn(string directory) => Path.GetDirectoryName(To ?? From) == directory;
     }
