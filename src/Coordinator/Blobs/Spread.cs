@@ -28,6 +28,8 @@ public sealed class Spread : IAsyncDisposable
     private readonly CancellationTokenSource _stop, _lingered;
     private readonly int _wanted, _required;
     private readonly Task _lanes;
+    private readonly IReadOnlyList<Peer> _peers;
+    private readonly ConcurrentDictionary<Peer, bool> _done = new();
     private int _copies;
 
     /// <summary>
@@ -40,7 +42,8 @@ public sealed class Spread : IAsyncDisposable
         CancellationToken token)
     {
         (_source, _required, _options, _time, _log) = (source, required, options, time, log);
-        _queue = new ConcurrentQueue<Turn>(order.Select(peer => new Turn(peer, IsSecond: false)));
+        _peers = [.. order];
+        _queue = new ConcurrentQueue<Turn>(_peers.Select(peer => new Turn(peer, IsSecond: false)));
         _wanted = Math.Min(lanes, _queue.Count);
         _lingered = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
         _stop = CancellationTokenSource.CreateLinkedTokenSource(token, _lingered.Token);
@@ -76,11 +79,16 @@ public sealed class Spread : IAsyncDisposable
             var beside = await IsSlowAsync(push, sent.Task) ? BesideAsync(turn.Peer) : Task.CompletedTask;
             string? fault = await push;
             await beside;
-            if (_stop.IsCancellationRequested && fault is not null) return;
+            if (_stop.IsCancellationRequested && fault is not null)
+            {
+                // The others were done for long enough, so this one hangs or is very slow.
+                if (Volatile.Read(ref _copies) < _wanted) turn.Peer.Failed(_time);
+                return;
+            }
             if (fault is null)
             {
                 turn.Peer.Worked();
-                Count();
+                Count(turn.Peer);
                 return;
             }
             turn.Peer.Failed(_time);
@@ -89,10 +97,13 @@ public sealed class Spread : IAsyncDisposable
         }
     }
 
-    private void Count()
+    private void Count(Peer done)
     {
+        _done.TryAdd(done, true);
         int copies = Interlocked.Increment(ref _copies);
-        if (copies == _wanted) _stop.Cancel();
+        // Nobody lingers for a peer that failed a moment ago.
+        bool hope = _peers.Any(peer => !_done.ContainsKey(peer) && !peer.IsDoubtful(_time, _options.DoubtTime));
+        if (copies == _wanted || (copies >= _required && !hope)) _stop.Cancel();
         else if (copies == _required) _lingered.CancelAfter(_options.Linger);
     }
 
