@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.Hashing;
 
 namespace Quorate.Shared.Transfer.Streams;
 
@@ -35,7 +36,7 @@ internal enum StreamMethod : long
 /// 0  kind      1 byte, then 3 bytes of zero
 /// 4  length    4 bytes: of the payload that follows
 /// 8  offset    8 bytes: of a part's first byte in its blob; of a call, which method; otherwise 0
-/// 16 checksum  4 bytes: CRC-32 (IEEE 802.3) of the payload
+/// 16 checksum  4 bytes: CRC-32 (IEEE 802.3) of a part's payload; of others, of the 16 bytes before and the payload
 /// </code>
 /// A connection starts with <see cref="Preface"/>, which no HTTP client sends, so both share one port. Then come calls,
 /// one after the other: the client's Call; parts and an End from whoever has the blob; the server's Verdict (uploads)
@@ -56,6 +57,19 @@ internal readonly record struct Frame(FrameKind Kind, int Length, long Offset, u
         BinaryPrimitives.WriteInt32LittleEndian(head[4..], Length);
         BinaryPrimitives.WriteInt64LittleEndian(head[8..], Offset);
         BinaryPrimitives.WriteUInt32LittleEndian(head[16..], Checksum);
+    }
+
+    /// <summary>
+    /// The check sum of a message so far: its head. Between Upload and PutBlob, and between a failure and a verdict,
+    /// lies one bit; flipped unseen, it would turn a stored blob, or an error, into an accepted update.
+    /// </summary>
+    public Crc32 Seal()
+    {
+        Span<byte> head = stackalloc byte[HeadBytes];
+        Write(head);
+        var crc = new Crc32();
+        crc.Append(head[..16]);
+        return crc;
     }
 
     /// <exception cref="InvalidDataException">No frame of this protocol, or one beyond its limits.</exception>

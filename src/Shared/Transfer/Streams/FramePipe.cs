@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.IO.Hashing;
 using System.IO.Pipelines;
 using Google.Protobuf;
 
@@ -55,7 +54,7 @@ internal sealed class FramePipe(IDuplexPipe pipe)
             : (await FillAsync(frame.Length, token) ?? throw Cut()).Slice(0, frame.Length);
         try
         {
-            var crc = new Crc32();
+            var crc = frame.Seal();
             foreach (var piece in buffer) crc.Append(piece.Span);
             if (crc.GetCurrentHashAsUInt32() != frame.Checksum)
                 throw new InvalidDataException($"A {frame.Kind} frame is damaged (CRC-32).");
@@ -88,7 +87,10 @@ internal sealed class FramePipe(IDuplexPipe pipe)
         int length = message?.CalculateSize() ?? 0;
         var span = pipe.Output.GetSpan(Frame.HeadBytes + length)[..(Frame.HeadBytes + length)];
         message?.WriteTo(span[Frame.HeadBytes..]);
-        new Frame(kind, length, offset, Crc32.HashToUInt32(span[Frame.HeadBytes..])).Write(span);
+        var frame = new Frame(kind, length, offset, Checksum: 0);
+        var crc = frame.Seal();
+        crc.Append(span[Frame.HeadBytes..]);
+        (frame with { Checksum = crc.GetCurrentHashAsUInt32() }).Write(span);
         pipe.Output.Advance(span.Length);
     }
 
