@@ -75,10 +75,10 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
         await using var log = await OpenLogAsync(loggers, e => emergency?.Broken(e), token);
 
         builder.Services
-            .AddSingleton<IReplicatedLog>(log).AddSingleton(enrolment).AddSingleton(peers)
+            .AddSingleton(log).AddSingleton<IReplicatedLog>(log).AddSingleton(enrolment).AddSingleton(peers)
             .AddSingleton(new HelloDesk(options.Node, enrolment, log))
             .AddIntake().AddBlobs(options, peers.All).AddDriving().AddEvaluation(options)
-            .AddHostedService<LateEnrolment>();
+            .AddHostedService<LateEnrolment>().AddHostedService<LaggardWatch>();
         await using var app = builder.Build();
         emergency = app.Services.GetRequiredService<EmergencyStop>();
         app.MapGrpcService<FederationService>();

@@ -88,9 +88,11 @@ internal sealed class RaftNode : IAsyncDisposable
     /// </summary>
     public async Task StopAsync(bool leading, CancellationToken token)
     {
-        if (leading) await ((ICluster)Cluster).ResignAsync(token);
+        if (leading) await ResignAsync(token);
         await Cluster.StopAsync(token);
     }
+
+    public Task ResignAsync(CancellationToken token) => ((ICluster)Cluster).ResignAsync(token).AsTask();
 
     public async ValueTask DisposeAsync()
     {

@@ -152,6 +152,22 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
     /// <inheritdoc/>
     public IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(long from) => _node.State.Chains.From(from);
 
+    /// <summary>Gives the leadership up where this node has it; the nodes then elect, this one among them.</summary>
+    public async Task ResignAsync(CancellationToken token)
+    {
+        if (!Leadership.IsLeader) return;
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(token, _stop.Token);
+        bound.CancelAfter(_options.ProposeTimeout);
+        try
+        {
+            await _node.ResignAsync(bound.Token);
+        }
+        catch (Exception e) when (IsEndOfNode(e) || (e is OperationCanceledException && !token.IsCancellationRequested))
+        {
+            // It stops, or leads no more; either way there is nothing left to give up.
+        }
+    }
+
     /// <summary>Resigns where it leads, leaves, and closes the log. Takes 3 s at the most.</summary>
     public async ValueTask DisposeAsync()
     {

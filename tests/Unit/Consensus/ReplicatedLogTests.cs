@@ -118,6 +118,29 @@ public sealed class ReplicatedLogTests
         Assert.Empty(cluster.Broken);
     }
 
+    [Theory]
+    [InlineData(5)]
+    [InlineData(15)]
+    [InlineData(29)]
+    public async Task A_follower_that_was_away_for_longer_than_the_log_reaches_back_catches_up(int had)
+    {
+        var token = Patience;
+        await using var cluster = await LoopbackCluster.StartAsync(token, snapshotEvery: 10);
+        await cluster.ProposeAsync(Commands.Open(), token);
+        for (int i = 0; i < had; i++) await cluster.ProposeAsync(Commands.Join(i), token);
+        int away = (await cluster.LeaderAsync(token) + 1) % 3;
+        await cluster.AppliedAsync(cluster[await cluster.LeaderAsync(token)].State.Index, token);
+        await cluster.StopNodeAsync(away);
+        for (int i = had; i < had + 45; i++) await cluster.ProposeAsync(Commands.Join(i), token);
+
+        await cluster.StartNodeAsync(away, token);
+
+        await cluster.AppliedAsync(cluster[await cluster.LeaderAsync(token)].State.Index, token);
+        await cluster.ProposeAsync(Commands.Join(had + 45), token);
+        await cluster.AppliedAsync(cluster[await cluster.LeaderAsync(token)].State.Index, token);
+        Assert.Empty(cluster.Broken);
+    }
+
     [Fact]
     public async Task A_restart_from_snapshot_and_log_gives_the_same_state_and_chain()
     {

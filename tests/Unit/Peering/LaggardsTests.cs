@@ -1,0 +1,29 @@
+using Quorate.Coordinator.Peering;
+
+namespace Quorate.Unit.Peering;
+
+public sealed class LaggardsTests
+{
+    [Fact]
+    public void A_peer_that_answers_and_gets_no_further_is_stuck_after_so_many_looks()
+    {
+        var laggards = new Laggards(looksMax: 3);
+        Assert.Null(laggards.Look(100, [(1, 100), (2, 90)]));
+        Assert.Null(laggards.Look(100, [(1, 100), (2, 90)]));
+        Assert.Null(laggards.Look(100, [(1, 100), (2, 90)]));
+        Assert.Equal(2, laggards.Look(105, [(1, 105), (2, 90)]));
+    }
+
+    [Fact]
+    public void A_peer_that_catches_up_slowly_or_is_just_behind_or_is_down_is_not_stuck()
+    {
+        var laggards = new Laggards(looksMax: 3);
+        for (int look = 0; look < 20; look++)
+        {
+            (int, long)[] peers = look % 3 == 2 ? [(1, 10 + look)] : [(1, 10 + look), (2, 90)];
+            Assert.Null(laggards.Look(1000 + look, peers));
+        }
+        for (int look = 0; look < 20; look++)
+            Assert.Null(laggards.Look(2000 + (10 * look), [(1, 2000 + (10 * (look - 1)))]));
+    }
+}
