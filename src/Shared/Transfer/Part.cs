@@ -19,7 +19,7 @@ public sealed class Part : IDisposable
     /// buffers and the second-level cache. With parts and windows of twice the size, fifty uploads at once took 30 MB
     /// more of the leader's memory and no less of its time.
     /// </summary>
-    public const int BytesUsual = 124 * 1024;
+    public const int BytesUsual = 60 * 1024;
 
     private byte[]? _buffer;
 
