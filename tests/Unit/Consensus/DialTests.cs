@@ -52,7 +52,8 @@ public sealed class DialTests
         await cluster.StartAsync(token);
         int leader = await cluster.LeaderAsync(except: null, token);
         Assert.Equal(Verdict.Accepted, (await cluster[leader].ProposeAsync(Commands.Open(), token)).Verdict);
-        Assert.All(cluster.LinksOf(leader), link => Assert.True(link.There.Passed > 0));
+        // A commit needs one follower; the other may not even be connected yet.
+        Assert.Contains(cluster.LinksOf(leader), link => link.There.Passed > 0);
 
         foreach (var link in cluster.LinksOf(leader))
             link.There.Weather = link.Back.Weather = new Weather { Held = true };
