@@ -64,14 +64,15 @@ public sealed record Outcome(string Summary, IReadOnlyList<string> Violations, b
     }
 
     /// <summary>
-    /// Every model is had from every node, and every update from a majority at least; none gives other bytes.
+    /// Every model is had from every node, and every update from as many as it was accepted with; none gives other
+    /// bytes.
     /// </summary>
     private static async Task<List<string>> UnreadableAsync(ChaosCluster cluster, History history)
     {
         var violations = new List<string>();
         foreach (var round in history.Rounds)
         {
-            foreach (var (blob, copies) in round.Updates.Select(update => (update.Update, Copies: 2))
+            foreach (var (blob, copies) in round.Updates.Select(update => (update.Update, Copies: cluster.UpdateCopies))
                 .Append((round.Model, ChaosCluster.Nodes)))
             {
                 var given = await CopiesAsync(cluster, blob, copies);

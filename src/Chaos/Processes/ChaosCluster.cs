@@ -104,6 +104,9 @@ public sealed class ChaosCluster : IAsyncDisposable
         foreach (string id in run.TrainerIds) Attend(id, pace);
     }
 
+    /// <summary>Nodes that have an update's bytes, at least, once it was accepted.</summary>
+    public int UpdateCopies => _flags.Contains("leader") ? 1 : 2;
+
     /// <summary>What belongs to the newest run: its trainers' files.</summary>
     public string Folder => Path.Combine(Root, Run.Name);
 
