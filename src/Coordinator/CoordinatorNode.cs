@@ -126,18 +126,15 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
         builder.Services.AddSingleton(options).AddSingleton(_time);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = DrainTimeout);
         builder.Services.AddGrpc(TransferServer.Apply);
-        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, BulkMemoryFactory>();
-        builder.WebHost.UseSockets(TransferServer.Apply).ConfigureKestrel(kestrel =>
+        builder.Services.AddSingleton<IConnectionListenerFactory>(provider => new WeightStreams(
+            provider.GetService<StreamServer>, _time, provider.GetRequiredService<ILoggerFactory>()));
+        builder.WebHost.ConfigureKestrel(kestrel =>
         {
             TransferServer.Apply(kestrel);
             kestrel.AddServerHeader = false;
             kestrel.Limits.Http2.MaxStreamsPerConnection = StreamsMax;
             var address = options.Hosts.Node(options.Node).Grpc;
-            kestrel.Listen(Resolve(address, options.Node), listen =>
-            {
-                listen.Protocols = HttpProtocols.Http2;
-                listen.UseWeightStreams(() => listen.ApplicationServices.GetService<StreamServer>(), _time);
-            });
+            kestrel.Listen(Resolve(address, options.Node), listen => listen.Protocols = HttpProtocols.Http2);
         });
         return builder;
     }

@@ -38,7 +38,7 @@ internal static class Registration
             var logger = provider.GetRequiredService<ILogger<StreamServer>>();
             return new StreamServer(
                 provider.GetRequiredService<TransferService>(), provider.GetRequiredService<PeersService>(),
-                provider.GetRequiredService<TimeProvider>(), e => WeightStreams.CallFailed(logger, e));
+                provider.GetRequiredService<TimeProvider>(), logger.CallFailed);
         })
         .AddSingleton<Greeting>(provider => (hello, _) => new(provider.GetRequiredService<HelloDesk>().Answer(hello)))
         .AddSingleton(provider =>

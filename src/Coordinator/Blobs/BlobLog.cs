@@ -31,4 +31,7 @@ internal static partial class BlobLog
 
     [LoggerMessage(2008, LogLevel.Error, "A background pass over the blobs failed and is tried again later: {Why}")]
     public static partial void PassFailed(this ILogger log, string why);
+
+    [LoggerMessage(2010, LogLevel.Error, "A call on a weight stream failed.")]
+    public static partial void CallFailed(this ILogger logger, Exception exception);
 }

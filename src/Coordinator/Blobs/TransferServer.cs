@@ -16,7 +16,8 @@ public static class TransferServer
     /// </summary>
     private const int ReceivedBytesMax = 256 * 1024;
 
-    public static void Apply(SocketTransportOptions options) => options.MaxReadBufferSize = ReceivedBytesMax;
+    /// <summary>For connections that are no weight streams.</summary>
+    public static SocketConnectionFactoryOptions Sockets { get; } = new() { MaxReadBufferSize = ReceivedBytesMax };
 
     public static void Apply(KestrelServerOptions options)
     {

@@ -46,11 +46,14 @@ public sealed class Part : IDisposable
 
     private byte[] Buffer => _buffer ?? throw new ObjectDisposedException(nameof(Part));
 
-    /// <summary>An empty part with room for <paramref name="capacity"/> bytes, 0 to <see cref="BytesMax"/>.</summary>
+    /// <summary>
+    /// An empty part with room for <paramref name="capacity"/> bytes, 0 to <see cref="BytesMax"/>, and for the head of
+    /// a frame behind them: the next one's may come along.
+    /// </summary>
     public static Part Rent(int capacity)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(capacity, BytesMax);
-        return new Part(ArrayPool<byte>.Shared.Rent(Frame.HeadBytes + capacity));
+        return new Part(ArrayPool<byte>.Shared.Rent(Frame.HeadBytes + capacity + Frame.HeadBytes));
     }
 
     /// <summary>

@@ -9,7 +9,7 @@ namespace Quorate.Simulation.Network;
 /// One connection that carries weights: pipes at both ends, and between them bytes that come late, in pieces of any
 /// size, with a flipped bit, or not at all.
 /// </summary>
-internal sealed class Wire : IDisposable
+internal sealed class Wire
 {
     private const int PieceMax = 16 * 1024;
 
@@ -25,7 +25,8 @@ internal sealed class Wire : IDisposable
     public Wire(SimulatedNetwork network, Machine client, Services server)
     {
         (_network, _client, _server) = (network, client, server.Machine);
-        Client = new StreamConnection(_clientIn.Reader, _clientOut.Writer, () => !_broken, this);
+        Client = new StreamConnection(
+            new Ends(_clientIn.Reader, _clientOut.Writer, () => Break("closed")), () => !_broken);
         _clientDeath = client.Death.Register(() => Break("the other side died"));
         _serverDeath = _server.Death.Register(() => Break("the other side died"));
         _ = PumpAsync(_clientOut.Reader, _serverIn.Writer, _client, _server);
@@ -35,21 +36,10 @@ internal sealed class Wire : IDisposable
 
     public StreamConnection Client { get; }
 
-    /// <summary>The client closes it.</summary>
-    public void Dispose() => Break("closed");
-
     private async Task ServeAsync(StreamServer weights)
     {
-        var ends = new Ends(_serverIn.Reader, _serverOut.Writer);
-        try
-        {
-            if (await StreamServer.IsStreamAsync(ends.Input, CancellationToken.None))
-                await weights.ServeAsync(ends, CancellationToken.None, _closed.Token);
-        }
-        catch (IOException)
-        {
-            // Gone before its first byte.
-        }
+        var ends = new Ends(_serverIn.Reader, _serverOut.Writer, () => { });
+        await weights.ServeAsync(ends, CancellationToken.None, _closed.Token);
         if (_server.IsAlive) Break("closed by the server");
     }
 
@@ -105,8 +95,46 @@ internal sealed class Wire : IDisposable
             _closed.Cancel();
         });
     }
+}
 
-    private sealed record Ends(PipeReader Input, PipeWriter Output) : IDuplexPipe;
+/// <summary>One side's end of a wire.</summary>
+internal sealed class Ends(PipeReader input, PipeWriter output, Action closed) : Stream
+{
+    private readonly Stream _input = input.AsStream(), _output = output.AsStream();
+
+    public override bool CanRead => true;
+    public override bool CanSeek => false;
+    public override bool CanWrite => true;
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+        _input.ReadAsync(buffer, cancellationToken);
+
+    public override ValueTask WriteAsync(
+        ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+        _output.WriteAsync(buffer, cancellationToken);
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override void Flush() => throw new NotSupportedException();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        closed();
+        base.Dispose(disposing);
+    }
 }
 
 /// <summary>How badly weights travel at the moment.</summary>

@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.IO.Pipelines;
 using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -8,6 +6,7 @@ using Quorate.Rounds;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
 using Quorate.Shared.Transfer.Streams;
+using Quorate.Unit.Transfer;
 using static Quorate.Unit.Blobs.TestBlobs;
 using Part = Quorate.Shared.Transfer.Part;
 using Verdict = Quorate.Shared.Protocol.Verdict;
@@ -253,8 +252,7 @@ public sealed class ReplicationTests
         using var store = directory.Store();
         byte[] noise = Bytes(64);
         var streams = new StreamConnections(_ => Task.FromResult(new StreamConnection(
-            PipeReader.Create(new ReadOnlySequence<byte>(noise)), PipeWriter.Create(Stream.Null), () => true,
-            Stream.Null)));
+            new TwoWay(noise), () => true)));
         var peer = new Peer(1, new StreamInvoker(streams, null!));
         var replication = new Replication(
             store, [peer], TestNode.Options, TimeProvider.System, NullLogger<Replication>.Instance);

@@ -2,6 +2,7 @@ using System.Net;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
@@ -63,13 +64,10 @@ internal sealed class TestNode : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             TransferServer.Apply(kestrel);
-            kestrel.Listen(IPAddress.Loopback, 0, listen =>
-            {
-                listen.Protocols = HttpProtocols.Http2;
-                listen.UseWeightStreams(() => listen.ApplicationServices.GetService<StreamServer>(),
-                    TimeProvider.System);
-            });
+            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2);
         });
+        builder.Services.AddSingleton<IConnectionListenerFactory>(provider => new WeightStreams(
+            provider.GetService<StreamServer>, TimeProvider.System, NullLoggerFactory.Instance));
         builder.Services.AddGrpc(TransferServer.Apply);
         var rules = new UploadRules
         {

@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.IO.Pipelines;
 using Google.Protobuf;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer.Streams;
@@ -26,21 +24,18 @@ public sealed class FrameTests
 
     private static async Task<byte[]> WrittenAsync(FrameKind kind, IMessage message, long offset)
     {
-        var stream = new MemoryStream();
-        var frames = new FramePipe(new Ends(PipeReader.Create(Stream.Null), PipeWriter.Create(stream)));
+        var stream = new TwoWay([]);
+        var frames = new FrameStream(stream);
         frames.Append(kind, message, offset);
-        await frames.SendAsync(null, CancellationToken.None);
-        return stream.ToArray();
+        await frames.FlushAsync(CancellationToken.None);
+        return stream.Written.ToArray();
     }
 
     /// <summary>Reads as a peer does that takes a part for a message wherever one could stand.</summary>
     private static async Task<StreamFault> ReadAsync(byte[] bytes)
     {
-        var input = PipeReader.Create(new ReadOnlySequence<byte>(bytes));
-        var frames = new FramePipe(new Ends(input, PipeWriter.Create(Stream.Null)));
+        var frames = new FrameStream(new TwoWay(bytes));
         var frame = await frames.ReadHeadAsync(CancellationToken.None) ?? throw new InvalidDataException("");
         return await frames.ReadMessageAsync(frame, StreamFault.Parser, CancellationToken.None);
     }
-
-    private sealed record Ends(PipeReader Input, PipeWriter Output) : IDuplexPipe;
 }

@@ -1,4 +1,3 @@
-using System.IO.Pipelines;
 using Grpc.Core;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
@@ -122,33 +121,25 @@ public sealed class StreamTests
         Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 2_000L * 300_000);
     }
 
-    /// <summary>The bytes of an upload in two parts, as a client sends them after the preface.</summary>
+    /// <summary>The bytes of an upload in two parts, as a client sends them.</summary>
     private static async Task<byte[]> RecordAsync()
     {
         var pipe = new TwoWay([]);
-        var frames = new FramePipe(pipe);
+        var frames = new FrameStream(pipe);
+        frames.AppendPreface();
         frames.Append(FrameKind.Call, Header(), (long)StreamMethod.Upload);
         foreach (int offset in new[] { 0, 300 })
         {
             using var part = Part.Rent(300);
             _content.AsSpan(offset, 300).CopyTo(part.Room.Span);
             part.Fill(offset, 300);
-            await frames.SendAsync(part, default);
+            await frames.SendAsync(part, more: false, default);
         }
         frames.Append(FrameKind.End);
-        await frames.SendAsync(null, default);
+        await frames.FlushAsync(default);
         return pipe.Written.ToArray();
     }
 
     private static UploadHeader Header() =>
         new() { Blob = Google.Protobuf.ByteString.CopyFrom(_hash.ToArray()), Length = _content.Length };
-
-    /// <summary>A connection whose other side has sent all it will ever send.</summary>
-    private sealed class TwoWay(byte[] received) : IDuplexPipe
-    {
-        public MemoryStream Written { get; } = new();
-        public PipeReader Input { get; } = PipeReader.Create(new System.Buffers.ReadOnlySequence<byte>(received));
-        public PipeWriter Output => _output ??= PipeWriter.Create(Written);
-        private PipeWriter? _output;
-    }
 }

@@ -13,11 +13,12 @@ internal sealed class DownloadCall(StreamConnections streams, DownloadRequest re
 
     public async Task<bool> MoveNext(CancellationToken cancellationToken)
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(Token, cancellationToken);
+        using var either = Both(cancellationToken);
+        var both = either?.Token ?? Token;
         try
         {
-            _parts ??= await AskAsync(either.Token);
-            if (await _parts.MoveNext(either.Token)) return true;
+            _parts ??= await AskAsync(both);
+            if (await _parts.MoveNext(both)) return true;
             Ended();
             return false;
         }
@@ -37,7 +38,7 @@ internal sealed class DownloadCall(StreamConnections streams, DownloadRequest re
     {
         var frames = await OpenAsync();
         frames.Append(FrameKind.Call, request, (long)StreamMethod.Download);
-        await frames.SendAsync(null, token);
+        await frames.FlushAsync(token);
         return new FrameParts(frames);
     }
 }

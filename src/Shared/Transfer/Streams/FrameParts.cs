@@ -7,7 +7,7 @@ namespace Quorate.Shared.Transfer.Streams;
 /// The parts that come in, as the gRPC services and clients read them. Ends with the sender's End; a Fault in their
 /// place is thrown as the RpcException it says.
 /// </summary>
-internal sealed class FrameParts(FramePipe pipe, UploadHeader? header = null) : IAsyncStreamReader<Part>
+internal sealed class FrameParts(FrameStream frames, UploadHeader? header = null) : IAsyncStreamReader<Part>
 {
     private UploadHeader? _header = header;
     private Part? _current;
@@ -20,12 +20,12 @@ internal sealed class FrameParts(FramePipe pipe, UploadHeader? header = null) : 
     public async Task<bool> MoveNext(CancellationToken cancellationToken)
     {
         if (Ended) return false;
-        var frame = await pipe.ReadHeadAsync(cancellationToken)
+        var frame = await frames.ReadHeadAsync(cancellationToken)
             ?? throw new InvalidDataException("The connection ended before the parts did.");
         switch (frame.Kind)
         {
             case FrameKind.Part:
-                _current = await pipe.ReadPartAsync(frame, cancellationToken);
+                _current = await frames.ReadPartAsync(frame, cancellationToken);
                 (_current.Header, _header) = (_header, null);
                 return true;
             case FrameKind.End:
@@ -33,7 +33,7 @@ internal sealed class FrameParts(FramePipe pipe, UploadHeader? header = null) : 
                 return false;
             case FrameKind.Fault:
                 Ended = true;
-                throw (await pipe.ReadMessageAsync(frame, StreamFault.Parser, cancellationToken)).ToException();
+                throw (await frames.ReadMessageAsync(frame, StreamFault.Parser, cancellationToken)).ToException();
             default:
                 throw new InvalidDataException($"A {frame.Kind} frame came in the place of a part.");
         }
@@ -44,9 +44,9 @@ internal sealed class FrameParts(FramePipe pipe, UploadHeader? header = null) : 
     {
         while (!Ended)
         {
-            switch (await pipe.ReadHeadAsync(token))
+            switch (await frames.ReadHeadAsync(token))
             {
-                case { Kind: FrameKind.Part } part: await pipe.SkipAsync(part, token); break;
+                case { Kind: FrameKind.Part } part: await frames.SkipAsync(part, token); break;
                 case { Kind: FrameKind.End }: Ended = true; break;
                 case { } other: throw new InvalidDataException($"A {other.Kind} frame came in the place of a part.");
                 case null: throw new InvalidDataException("The connection ended before the parts did.");

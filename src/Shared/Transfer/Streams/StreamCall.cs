@@ -14,13 +14,17 @@ internal abstract class StreamCall(StreamConnections streams, CancellationToken 
 
     protected CancellationToken Token => token;
 
+    /// <summary>Null: the call's own token is all there is to heed.</summary>
+    protected CancellationTokenSource? Both(CancellationToken other) =>
+        other == token || !other.CanBeCanceled ? null : CancellationTokenSource.CreateLinkedTokenSource(token, other);
+
     public void Dispose()
     {
         lock (_gate) Leave(clean: false);
     }
 
     /// <summary>Opens the connection; the call is over at once where it was disposed meanwhile.</summary>
-    protected async Task<FramePipe> OpenAsync()
+    protected async Task<FrameStream> OpenAsync()
     {
         var connection = await streams.TakeAsync(token);
         lock (_gate)

@@ -1,4 +1,3 @@
-using System.IO.Pipelines;
 using System.Net.Sockets;
 using Grpc.Core;
 
@@ -12,9 +11,6 @@ public sealed class StreamConnections : IDisposable
 {
     /// <summary>Idle ones that are kept: a trainer needs one, a leader some for its relays.</summary>
     private const int IdleMax = 8;
-
-    /// <summary>Bytes taken from the kernel at once: a part and its head.</summary>
-    private const int ReceiveBytes = Part.BytesUsual + Frame.HeadBytes;
 
     private readonly Lock _gate = new();
     private readonly Stack<StreamConnection> _idle = new();
@@ -47,7 +43,7 @@ public sealed class StreamConnections : IDisposable
         try
         {
             await socket.ConnectAsync(host, port, bound.Token);
-            return StreamConnection.Over(socket, ReceiveBytes);
+            return StreamConnection.Over(socket);
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException)
         {
@@ -84,34 +80,25 @@ public sealed class StreamConnections : IDisposable
 }
 
 /// <summary>One connection that carries weights.</summary>
-internal sealed class StreamConnection : IDuplexPipe, IDisposable
+internal sealed class StreamConnection : IDisposable
 {
+    private readonly Stream _stream;
     private readonly Func<bool> _isOpen;
-    private readonly IDisposable _owned;
 
-    public StreamConnection(PipeReader input, PipeWriter output, Func<bool> isOpen, IDisposable owned)
+    public StreamConnection(Stream stream, Func<bool> isOpen)
     {
-        (Input, Output, _isOpen, _owned) = (input, output, isOpen, owned);
-        Frames = new FramePipe(this);
-        Frame.Preface.CopyTo(Output.GetSpan(Frame.Preface.Length));
-        Output.Advance(Frame.Preface.Length);
+        (_stream, _isOpen) = (stream, isOpen);
+        Frames = new FrameStream(stream);
+        Frames.AppendPreface();
     }
 
-    public PipeReader Input { get; }
-    public PipeWriter Output { get; }
-    public FramePipe Frames { get; }
+    public FrameStream Frames { get; }
 
     /// <summary>An idle connection has nothing to read; what can be read is the other side's end.</summary>
     public bool IsOpen => _isOpen();
 
-    public void Dispose() => _owned.Dispose();
+    public void Dispose() => _stream.Dispose();
 
-    public static StreamConnection Over(Socket socket, int receiveBytes)
-    {
-        var stream = new NetworkStream(socket, ownsSocket: true);
-        return new StreamConnection(
-            PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: receiveBytes, leaveOpen: true)),
-            PipeWriter.Create(stream, new StreamPipeWriterOptions(leaveOpen: true)),
-            () => !socket.Poll(0, SelectMode.SelectRead), socket);
-    }
+    public static StreamConnection Over(Socket socket) =>
+        new(new NetworkStream(socket, ownsSocket: true), () => !socket.Poll(0, SelectMode.SelectRead));
 }

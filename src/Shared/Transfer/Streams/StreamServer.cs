@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.IO.Pipelines;
 using Grpc.Core;
 using Quorate.Shared.Protocol;
 
@@ -13,6 +11,12 @@ namespace Quorate.Shared.Transfer.Streams;
 /// </param>
 public sealed class StreamServer(TransferBase transfer, PeersBase peers, TimeProvider time, Action<Exception> failed)
 {
+    /// <summary>What every weight stream begins with, and no HTTP client sends.</summary>
+    public static ReadOnlySpan<byte> Preface => Frame.Preface;
+
+    /// <summary>A client speaks first, and at once.</summary>
+    private static readonly TimeSpan PrefaceMax = TimeSpan.FromSeconds(10);
+
     /// <summary>A connection without a call for this long is closed; the client opens another for its next.</summary>
     private static readonly TimeSpan IdleMax = TimeSpan.FromMinutes(2);
 
@@ -20,43 +24,36 @@ public sealed class StreamServer(TransferBase transfer, PeersBase peers, TimePro
     private static readonly TimeSpan DrainMax = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// Whether the connection begins with the preface, which is taken then; of another one nothing is taken.
+    /// Serves a connection, from its preface on, until the other side closes, breaks the protocol, or is idle for too
+    /// long.
     /// </summary>
-    public static async Task<bool> IsStreamAsync(PipeReader input, CancellationToken token)
-    {
-        while (true)
-        {
-            var result = await input.ReadAsync(token);
-            var (begins, whole) = Compare(result.Buffer);
-            if (begins && whole)
-            {
-                input.AdvanceTo(result.Buffer.GetPosition(Frame.Preface.Length));
-                return true;
-            }
-            bool undecided = begins && !result.IsCompleted;
-            input.AdvanceTo(result.Buffer.Start, undecided ? result.Buffer.End : result.Buffer.Start);
-            if (!undecided) return false;
-        }
-    }
-
-    /// <summary>Serves calls until the other side closes, breaks the protocol, or is idle for too long.</summary>
     /// <param name="closing">No further call is begun; one under way is finished.</param>
     /// <param name="closed">The connection is gone.</param>
-    public async Task ServeAsync(IDuplexPipe pipe, CancellationToken closing, CancellationToken closed)
+    public async Task ServeAsync(Stream stream, CancellationToken closing, CancellationToken closed)
     {
-        var frames = new FramePipe(pipe);
         try
         {
+            await ReadPrefaceAsync(stream, closed);
+            var frames = new FrameStream(stream);
             while (await NextAsync(frames, closing, closed) is { } call) await ServeAsync(frames, call, closed);
         }
         catch (Exception e) when (e is IOException or InvalidDataException or OperationCanceledException
-            or InvalidOperationException)
+            or ObjectDisposedException)
         {
             // The other side is gone, or speaks something else: closing is all there is to say.
         }
     }
 
-    private async Task<Frame?> NextAsync(FramePipe frames, CancellationToken closing, CancellationToken closed)
+    private async Task ReadPrefaceAsync(Stream stream, CancellationToken closed)
+    {
+        using var late = new CancellationTokenSource(PrefaceMax, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(closed, late.Token);
+        byte[] start = new byte[Frame.Preface.Length];
+        await stream.ReadExactlyAsync(start, either.Token);
+        if (!Frame.Preface.SequenceEqual(start)) throw new InvalidDataException("This is no weight stream.");
+    }
+
+    private async Task<Frame?> NextAsync(FrameStream frames, CancellationToken closing, CancellationToken closed)
     {
         using var idle = new CancellationTokenSource(IdleMax, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(closing, closed, idle.Token);
@@ -68,7 +65,7 @@ public sealed class StreamServer(TransferBase transfer, PeersBase peers, TimePro
         };
     }
 
-    private async Task ServeAsync(FramePipe frames, Frame call, CancellationToken closed)
+    private async Task ServeAsync(FrameStream frames, Frame call, CancellationToken closed)
     {
         var context = new StreamContext((StreamMethod)call.Offset, closed);
         FrameParts? parts = null;
@@ -101,29 +98,22 @@ public sealed class StreamServer(TransferBase transfer, PeersBase peers, TimePro
             var unknown = new RpcException(new Status(StatusCode.Unknown, "The coordinator failed at this call."));
             frames.Append(FrameKind.Fault, unknown.ToFault());
         }
-        await frames.SendAsync(null, closed);
+        await frames.FlushAsync(closed);
         if (parts is null || parts.Ended) return;
         using var drain = new CancellationTokenSource(DrainMax, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(closed, drain.Token);
         await parts.DrainAsync(either.Token);
     }
 
-    private static (bool Begins, bool Whole) Compare(ReadOnlySequence<byte> bytes)
-    {
-        Span<byte> start = stackalloc byte[Frame.Preface.Length];
-        int count = (int)Math.Min(bytes.Length, start.Length);
-        bytes.Slice(0, count).CopyTo(start);
-        return (Frame.Preface.StartsWith(start[..count]), count == start.Length);
-    }
-
-    private sealed class FrameWriter(FramePipe frames) : IServerStreamWriter<Part>
+    private sealed class FrameWriter(FrameStream frames) : IServerStreamWriter<Part>
     {
         public WriteOptions? WriteOptions { get; set; }
 
         public Task WriteAsync(Part message) => WriteAsync(message, CancellationToken.None);
 
         public Task WriteAsync(Part message, CancellationToken cancellationToken) =>
-            frames.SendAsync(message, cancellationToken).AsTask();
+            frames.SendAsync(message, WriteOptions is { } options && options.Flags.HasFlag(WriteFlags.BufferHint),
+                cancellationToken).AsTask();
     }
 
     /// <summary>What a service may know of a call that came over a stream: that it still runs.</summary>

@@ -12,7 +12,7 @@ internal sealed class UploadCall : StreamCall, IClientStreamWriter<Part>
     private readonly TaskCompletionSource<VerdictReply> _answer =
         new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private FramePipe? _frames;
+    private FrameStream? _frames;
 
     public UploadCall(StreamConnections streams, StreamMethod method, CancellationToken token) : base(streams, token)
     {
@@ -29,7 +29,7 @@ internal sealed class UploadCall : StreamCall, IClientStreamWriter<Part>
 
     public async Task WriteAsync(Part message, CancellationToken cancellationToken)
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(Token, cancellationToken);
+        using var either = Both(cancellationToken);
         try
         {
             if (_frames is null)
@@ -39,7 +39,8 @@ internal sealed class UploadCall : StreamCall, IClientStreamWriter<Part>
                 _frames.Append(FrameKind.Call, header, (long)_method);
                 _ = ListenAsync(_frames);
             }
-            await _frames.SendAsync(message, either.Token);
+            bool more = WriteOptions is { } write && write.Flags.HasFlag(WriteFlags.BufferHint);
+            await _frames.SendAsync(message, more, either?.Token ?? Token);
         }
         catch (Exception e) when (IsBreak(e))
         {
@@ -54,7 +55,7 @@ internal sealed class UploadCall : StreamCall, IClientStreamWriter<Part>
         {
             if (_frames is null) throw new InvalidOperationException("An upload has one part at least.");
             _frames.Append(FrameKind.End);
-            await _frames.SendAsync(null, Token);
+            await _frames.FlushAsync(Token);
             _ended.TrySetResult();
         }
         catch (Exception e) when (IsBreak(e))
@@ -71,7 +72,7 @@ internal sealed class UploadCall : StreamCall, IClientStreamWriter<Part>
         return broken;
     }
 
-    private async Task ListenAsync(FramePipe frames)
+    private async Task ListenAsync(FrameStream frames)
     {
         try
         {

@@ -1,0 +1,32 @@
+namespace Quorate.Unit.Transfer;
+
+/// <summary>A connection whose other side has sent all that it will ever send, and takes everything.</summary>
+internal sealed class TwoWay(byte[] received) : Stream
+{
+    private readonly MemoryStream _received = new(received);
+
+    public MemoryStream Written { get; } = new();
+
+    public override bool CanRead => true;
+    public override bool CanSeek => false;
+    public override bool CanWrite => true;
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => _received.Read(buffer, offset, count);
+
+    public override void Write(byte[] buffer, int offset, int count) => Written.Write(buffer, offset, count);
+
+    public override void Flush()
+    {
+    }
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+}
