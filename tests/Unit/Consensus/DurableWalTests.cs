@@ -4,6 +4,7 @@ using DotNext.Net.Cluster.Consensus.Raft;
 using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
 using Microsoft.Extensions.Logging.Abstractions;
 using Quorate.Coordinator.Consensus;
+using Refused = Quorate.Coordinator.Consensus.NotLeaderException;
 
 namespace Quorate.Unit.Consensus;
 
@@ -28,20 +29,50 @@ public sealed class DurableWalTests : IDisposable
     public async Task The_stock_log_still_acknowledges_before_it_is_durable() =>
         Assert.True(await CountDurableAsync((options, state) => new WriteAheadLog(options, state)) < Entries);
 
+    /// <summary>
+    /// The library has the new term before it ends the leadership; with an entry signed by that term, at an index where
+    /// the new leader has another, histories fork.
+    /// </summary>
+    [Fact]
+    public async Task A_leader_that_was_deposed_adds_nothing_in_its_successors_term_nor_in_its_own()
+    {
+        await using var state = OpenState();
+        await using var log = new DurableWal(Options, state);
+        IPersistentState seenByTheCluster = log;
+        long term = await seenByTheCluster.IncrementTermAsync(default);
+        await seenByTheCluster.AppendAsync(new EmptyLogEntry { Term = term });
+        await AddAsync(term);
+
+        await seenByTheCluster.UpdateTermAsync(term + 1, resetLastVote: true);
+
+        await Assert.ThrowsAsync<Refused>(() => AddAsync(term + 1));
+        await Assert.ThrowsAsync<Refused>(() => AddAsync(term));
+        Assert.Equal(2, log.LastEntryIndex);
+        term = await seenByTheCluster.IncrementTermAsync(default);
+        await Assert.ThrowsAsync<Refused>(() => AddAsync(term)); // It stands for election.
+        await seenByTheCluster.AppendAsync(new EmptyLogEntry { Term = term });
+        await AddAsync(term);
+        Assert.Equal(4, log.LastEntryIndex);
+
+        Task AddAsync(long signed) => seenByTheCluster.AppendAsync(
+            new BinaryLogEntry { Content = new byte[100], Term = signed }, CancellationToken.None).AsTask();
+    }
+
     public void Dispose() => _root.Dispose();
+
+    private WriteAheadLog.Options Options => new()
+    {
+        Location = Path.Combine(_root.Path, "wal"), ChunkSize = 1 << 20,
+        HashAlgorithm = WriteAheadLog.IntegrityHashAlgorithm.XxHash3,
+    };
+
+    private ReplicatedState OpenState() => new(new DirectoryInfo(Path.Combine(_root.Path, "snapshots")), 1000,
+        new FailStop(_ => { }, NullLogger.Instance));
 
     private async Task<int> CountDurableAsync(Func<WriteAheadLog.Options, ReplicatedState, WriteAheadLog> open)
     {
-        string directory = Path.Combine(_root.Path, "wal");
-        var failStop = new FailStop(_ => { }, NullLogger.Instance);
-        await using var state = new ReplicatedState(new DirectoryInfo(Path.Combine(_root.Path, "snapshots")), 1000,
-            failStop);
-        await using var log = open(
-            new WriteAheadLog.Options
-            {
-                Location = directory, ChunkSize = 1 << 20, HashAlgorithm = WriteAheadLog.IntegrityHashAlgorithm.XxHash3,
-            },
-            state);
+        await using var state = OpenState();
+        await using var log = open(Options, state);
 
 #pragma warning disable CA1859 // Called through the interface, as the cluster does: that is what DurableWal relies on.
         IAuditTrail<IRaftLogEntry> seenByTheCluster = log;
@@ -51,7 +82,7 @@ public sealed class DurableWalTests : IDisposable
         {
             var entry = new LogEntryProducer<BinaryLogEntry>(new BinaryLogEntry { Content = new byte[100], Term = 1 });
             await seenByTheCluster.AppendAsync(entry, index, skipCommitted: false, CancellationToken.None);
-            if (LastIndexOnDisk(directory) >= index) durable++;
+            if (LastIndexOnDisk(Options.Location) >= index) durable++;
         }
         return durable;
     }
