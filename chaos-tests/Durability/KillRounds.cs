@@ -124,7 +124,8 @@ internal sealed class KillRounds : IDisposable
     private async Task<long> MarkAsync(string name, string run, CancellationToken token)
     {
         using var answered = CancellationTokenSource.CreateLinkedTokenSource(token);
-        var answers = _nodes.Select(node => node!.HearAsync("MARKED", answered.Token)).ToArray();
+        // By its name: a marker is asked for again and again, and the last round's late answers are still to be heard.
+        var answers = _nodes.Select(node => node!.HearAsync($"MARKED {name} ", answered.Token)).ToArray();
         try
         {
             while (true)

@@ -9,7 +9,7 @@
 //
 //   write PREFIX RUN LIMIT WRITERS   while this node leads, join trainers PREFIX-…; ACK NAME MICROSECONDS for each
 //   stop                             stop writing
-//   mark NAME RUN                    join NAME through whoever leads, if it is this node: MARKED INDEX, else nothing
+//   mark NAME RUN                    join NAME if this node leads: MARKED NAME INDEX, else nothing
 //   wait INDEX                       AT INDEX as soon as it is applied here
 //   chains FROM                      CHAIN INDEX HASH for each remembered index, then END
 //   has RUN PREFIX                   HAS NAME for each trainer of that prefix, then END

@@ -77,7 +77,7 @@ internal sealed class Session(ReplicatedLog log, int node)
         while (log.Leadership.IsLeader)
         {
             if (!await JoinAsync(name, run)) continue;
-            Say($"MARKED {log.State.Index}");
+            Say($"MARKED {name} {log.State.Index}");
             return;
         }
     }

@@ -1,3 +1,4 @@
+using Grpc.Core;
 using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
 using Quorate.Rounds;
@@ -26,7 +27,7 @@ internal sealed partial class UpdateIntake(
     private const long OverheadBytesMax = 1 << 20;
 
     /// <summary>The answer where none of the bytes are needed for it; null: send them.</summary>
-    /// <exception cref="Grpc.Core.RpcException">This node does not lead.</exception>
+    /// <exception cref="RpcException">This node does not lead.</exception>
     public VerdictReply? Admit(UploadHeader header)
     {
         gate.Require();
@@ -48,8 +49,13 @@ internal sealed partial class UpdateIntake(
     {
         // While the bytes travelled, the round may have moved on.
         if (Admit(header) is { } settled) return settled;
-        if (CheckFile(header, path) is { } refusal)
+        var model = ModelOf(header);
+        if (model is not null && !await blobs.HasAsync(model.Blob, token)) throw Damaged(model.Blob);
+        if (CheckFile(path, model) is { } refusal)
         {
+            // A disk forgets without saying so. Before a trainer is blamed, what was read is hashed anew.
+            foreach (var read in (BlobHash?[])[BlobHash.FromBytes(header.Blob.Span), model?.Blob])
+                if (read is { } blob && !await blobs.RehashAsync(blob, token)) throw Damaged(blob);
             LogRefused(refusal);
             return Verdicts.Reject(refusal);
         }
@@ -101,16 +107,23 @@ internal sealed partial class UpdateIntake(
             : new Command.PublishModel(RunId.Parse(header.Seed.Run), 0, blob, header.Length, now);
     }
 
+    /// <summary>What an admitted update was trained from; null: it is a seed model itself.</summary>
+    private PublishedModel? ModelOf(UploadHeader header) =>
+        header.Update is { } update ? log.State.Find(RunId.Parse(update.Run))!.Model! : null;
+
+    private static RpcException Damaged(BlobHash blob) => new(new Status(StatusCode.Unavailable,
+        $"Blob {blob.Short} is damaged on this node and comes back from another one: send the update again."));
+
     /// <summary>Why the file must not be averaged, as a sentence; null when it may.</summary>
-    private string? CheckFile(UploadHeader header, string path)
+    private string? CheckFile(string path, PublishedModel? from)
     {
         try
         {
             using var file = PtFile.Open(path);
             file.VerifyStorages();
-            if (header.Update is { } update)
+            if (from is not null)
             {
-                using var model = PtFile.Open(blobs.PathOf(log.State.Find(RunId.Parse(update.Run))!.Model!.Blob));
+                using var model = PtFile.Open(blobs.PathOf(from.Blob));
                 if (PtSchema.FirstMismatch(model.Schema, file) is { } mismatch) return mismatch;
                 if (PtSchema.FirstChangedBoolean(model, file) is { } mask)
                     return $"Tensor '{mask}' is boolean and differs from the model's: booleans have no mean.";

@@ -182,6 +182,25 @@ public sealed class IntakeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task No_update_is_rejected_because_the_model_rotted_here()
+    {
+        await OpenRoundAsync();
+        string name = BlobHash.Of(TestTrainer.Weights(0)).ToString();
+        string model = Path.Combine(_cluster.Options(0).DataDirectory, "blobs", name[..2], name);
+        byte[] bytes = await File.ReadAllBytesAsync(model);
+        byte[] rotten = [.. bytes];
+        rotten[^30] ^= 0x80; // In the archive's directory, behind the weights.
+        await File.WriteAllBytesAsync(model, rotten);
+
+        var answer = await Assert.ThrowsAsync<RpcException>(() => _anna.UpdateAsync(TestTrainer.Weights(1)));
+
+        Assert.Equal(StatusCode.Unavailable, answer.StatusCode);
+        Assert.Contains("is damaged on this node", answer.Status.Detail, StringComparison.Ordinal);
+        await File.WriteAllBytesAsync(model, bytes); // As a peer would bring it back.
+        Assert.Equal(Verdict.Accepted, (await _anna.UpdateAsync(TestTrainer.Weights(1))).Verdict);
+    }
+
+    [Fact]
     public async Task A_trainer_id_in_use_by_a_live_trainer_is_refused_until_that_one_is_gone()
     {
         await OpenRoundAsync();
