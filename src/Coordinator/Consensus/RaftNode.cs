@@ -52,7 +52,7 @@ internal sealed class RaftNode : IAsyncDisposable
                 e);
         }
         if (!durable) state.StartApplying();
-        var log = OpenLog(wal, state, durable);
+        var log = OpenLog(wal, state, durable, alone: options.Members.Count == 1);
         var cluster = new RaftCluster(Configure(options, new QuietLoggers(loggers, time))) { AuditTrail = log };
         return new RaftNode(state, log, cluster);
     }
@@ -101,7 +101,7 @@ internal sealed class RaftNode : IAsyncDisposable
         await State.DisposeAsync();
     }
 
-    private static WriteAheadLog OpenLog(string directory, ReplicatedState state, bool durable)
+    private static WriteAheadLog OpenLog(string directory, ReplicatedState state, bool durable, bool alone)
     {
         var options = new WriteAheadLog.Options
         {
@@ -110,7 +110,7 @@ internal sealed class RaftNode : IAsyncDisposable
             MemoryManagement = WriteAheadLog.MemoryManagementStrategy.SharedMemory,
             HashAlgorithm = WriteAheadLog.IntegrityHashAlgorithm.XxHash3,
         };
-        return durable ? new DurableWal(options, state) : new WriteAheadLog(options, state);
+        return durable ? new DurableWal(options, state, alone) : new WriteAheadLog(options, state);
     }
 
     private static RaftCluster.TcpConfiguration Configure(ConsensusOptions options, ILoggerFactory loggers)

@@ -4,6 +4,7 @@ using DotNext.Net.Cluster.Consensus.Raft;
 using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
 using Microsoft.Extensions.Logging.Abstractions;
 using Quorate.Coordinator.Consensus;
+using NotLeaderException = DotNext.Net.Cluster.Consensus.Raft.NotLeaderException;
 
 namespace Quorate.Unit.Consensus;
 
@@ -19,7 +20,8 @@ public sealed class DurableWalTests : IDisposable
 
     [Fact]
     public async Task What_a_follower_acknowledges_is_on_its_disk() =>
-        Assert.Equal(Entries, await CountDurableAsync((options, state) => new DurableWal(options, state)));
+        Assert.Equal(
+            Entries, await CountDurableAsync((options, state) => new DurableWal(options, state, alone: false)));
 
     /// <summary>
     /// The canary: should the library's own log pass the check above one day, DurableWal can be dropped.
@@ -28,20 +30,55 @@ public sealed class DurableWalTests : IDisposable
     public async Task The_stock_log_still_acknowledges_before_it_is_durable() =>
         Assert.True(await CountDurableAsync((options, state) => new WriteAheadLog(options, state)) < Entries);
 
+    /// <summary>
+    /// Chaos seed 22: a leader that woke up proposed after it had heard of the next term and before it had stepped
+    /// down. Its entry stood where the next leader's stood, under the same term, and the histories forked.
+    /// </summary>
+    [Fact]
+    public async Task Nobody_proposes_in_a_term_that_another_node_won()
+    {
+        await using var state = State();
+        await using var log = new DurableWal(Options(), state, alone: false);
+        IPersistentState seenByTheCluster = log;
+        await seenByTheCluster.UpdateTermAsync(115, resetLastVote: true);
+        await Assert.ThrowsAsync<NotLeaderException>(() => ProposeAsync(115)); // Not elected yet.
+        Assert.Equal(1, await seenByTheCluster.AppendAsync(new EmptyLogEntry { Term = 115 }));
+        Assert.Equal(2, await ProposeAsync(115));
+        Assert.Equal(3, await ProposeAsync(115));
+
+        await seenByTheCluster.UpdateTermAsync(116, resetLastVote: true);
+        await Assert.ThrowsAsync<NotLeaderException>(() => ProposeAsync(116)); // The seed's fault.
+        await Assert.ThrowsAsync<NotLeaderException>(() => ProposeAsync(115));
+        await Assert.ThrowsAsync<NotLeaderException>(
+            async () => await seenByTheCluster.AppendAsync(new EmptyLogEntry { Term = 115 }));
+        Assert.Equal(3, log.LastEntryIndex);
+
+        // The log is whole after the refusals: the next leader's entry takes the place of what it does not have.
+        var theirs = new LogEntryProducer<BinaryLogEntry>(new BinaryLogEntry { Content = new byte[10], Term = 116 });
+        await seenByTheCluster.AppendAsync(theirs, 3, skipCommitted: false);
+        using var read = await log.ReadAsync(1, 3, CancellationToken.None);
+        Assert.Equal([(115, 0), (115, 100), (116, 10)], read.Select(entry => (entry.Term, (int)entry.Length!)));
+
+        async Task<long> ProposeAsync(long term) => await seenByTheCluster.AppendAsync(
+            new BinaryLogEntry { Content = new byte[100], Term = term });
+    }
+
     public void Dispose() => _root.Dispose();
+
+    private WriteAheadLog.Options Options() => new()
+    {
+        Location = Path.Combine(_root.Path, "wal"), ChunkSize = 1 << 20,
+        HashAlgorithm = WriteAheadLog.IntegrityHashAlgorithm.XxHash3,
+    };
+
+    private ReplicatedState State() => new(
+        new DirectoryInfo(Path.Combine(_root.Path, "snapshots")), 1000, new FailStop(_ => { }, NullLogger.Instance));
 
     private async Task<int> CountDurableAsync(Func<WriteAheadLog.Options, ReplicatedState, WriteAheadLog> open)
     {
-        string directory = Path.Combine(_root.Path, "wal");
-        var failStop = new FailStop(_ => { }, NullLogger.Instance);
-        await using var state = new ReplicatedState(new DirectoryInfo(Path.Combine(_root.Path, "snapshots")), 1000,
-            failStop);
-        await using var log = open(
-            new WriteAheadLog.Options
-            {
-                Location = directory, ChunkSize = 1 << 20, HashAlgorithm = WriteAheadLog.IntegrityHashAlgorithm.XxHash3,
-            },
-            state);
+        await using var state = State();
+        await using var log = open(Options(), state);
+        string directory = Options().Location;
 
 #pragma warning disable CA1859 // Called through the interface, as the cluster does: that is what DurableWal relies on.
         IAuditTrail<IRaftLogEntry> seenByTheCluster = log;
