@@ -29,7 +29,7 @@ internal sealed class InMemory
             int count = Math.Min(WeightedSum.ElementsMax, _mean.Length - at);
             _sum.Clear(count);
             var chunks = _chunks.AsSpan(at * _weights.Length, count * _weights.Length);
-            _sum.Add(TensorType.Float32, MemoryMarshal.AsBytes(chunks), _weights);
+            _sum.Add(TensorType.Float32, MemoryMarshal.AsBytes(chunks), count * sizeof(float), _weights);
             _sum.Divide(TensorType.Float32, MemoryMarshal.AsBytes(_mean.AsSpan(at, count)));
         }
     }

@@ -10,6 +10,7 @@ var program = new RootCommand("Trains models on its own data, for a Quorate clus
     InitCommand.Create(),
     TrainCommand.Create(),
     ScoreCommand.Create(),
+    ServeCommand.Create(),
     BenchCommand.Create(),
     AttendCommand.Create(),
 };

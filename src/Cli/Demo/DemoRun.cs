@@ -26,7 +26,8 @@ internal sealed class DemoRun(
     DemoFolder folder, string title, int trainers, IReadOnlyList<Kill> kills, string modelPath, IDemoView view,
     TimeProvider time)
 {
-    private static readonly TimeSpan _calmPause = TimeSpan.FromMilliseconds(100);
+    /// <summary>Looking takes processor time here and in the coordinators, and none is to spare.</summary>
+    private static readonly TimeSpan _calmPause = TimeSpan.FromMilliseconds(250);
 
     /// <summary>
     /// While a kill is due or a failover goes on: the moment to kill is short, and its length is measured with this

@@ -7,22 +7,17 @@ namespace Quorate.Coordinator.Aggregation;
 /// <summary>
 /// The updates' weighted mean as one long sequence of bytes, tensor after tensor. Floating tensors are averaged;
 /// integer ones (such as num_batches_tracked) take the maximum, since a mean of counters means nothing; booleans must
-/// be equal. Each update is read once, front to back, and its checksums are verified on the way.
+/// be equal. Each update is read once, front to back, a window ahead of the sums (<see cref="ReadAhead"/>), and its
+/// checksums are verified on the way.
 /// </summary>
 internal sealed class WeightedMean : IDisposable
 {
     private const int ChunkElements = WeightedSum.ElementsMax;
 
-    /// <summary>
-    /// Updates whose chunks lie side by side: 256 KB of float32, which a core's second-level cache holds with the sums.
-    /// </summary>
-    private const int Together = 8;
-
     private readonly List<(PtFile File, string Path, long Weight)> _updates = [];
     private readonly WeightedSum _sum;
     private readonly double[] _weights;
-    private readonly byte[] _chunks;
-    private PtTensorReader[] _readers = [];
+    private readonly ReadAhead _ahead;
     private int _index = -1;
     private long _left;
 
@@ -49,8 +44,7 @@ internal sealed class WeightedMean : IDisposable
 
         _weights = [.. _updates.Select(update => (double)update.Weight)];
         _sum = new WeightedSum(_updates.Sum(update => update.Weight));
-        int widest = Schema.Count == 0 ? 0 : Schema.Max(tensor => tensor.Type.Size());
-        _chunks = new byte[Math.Min(Together, _updates.Count) * ChunkElements * widest];
+        _ahead = new ReadAhead([.. _updates.Select(update => (update.File, update.Path))], Schema);
     }
 
     /// <summary>The tensors, in the order of the first update.</summary>
@@ -67,15 +61,17 @@ internal sealed class WeightedMean : IDisposable
         {
             if (_left == 0)
             {
-                OpenNextTensor();
+                _left = Schema[++_index].Elements;
                 continue;
             }
 
             TensorInfo tensor = Schema[_index];
             int size = tensor.Type.Size();
-            int count = (int)Math.Min(Math.Min(ChunkElements, (block.Length - filled) / size), _left);
-            if (count == 0) break;
+            int fits = Math.Min(ChunkElements, (block.Length - filled) / size);
+            if (fits == 0) break;
+            int count = (int)Math.Min(Math.Min(fits, _left), _ahead.Wait() / size);
             Combine(tensor, block.Slice(filled, count * size));
+            _ahead.Advance(count * size);
             filled += count * size;
             _left -= count;
         }
@@ -85,55 +81,32 @@ internal sealed class WeightedMean : IDisposable
 
     public void Dispose()
     {
+        _ahead?.Dispose();
         foreach ((PtFile file, _, _) in _updates) file.Dispose();
     }
 
     private void Open(string path, long weight)
     {
-        PtFile file = Blaming(path, () => PtFile.Open(path));
+        PtFile file = ReadAhead.Blaming(path, () => PtFile.Open(path));
         _updates.Add((file, path, weight));
         if (PtSchema.FirstMismatch(Schema, file) is { } mismatch) throw new AveragingException(path, mismatch);
     }
 
-    private void OpenNextTensor()
-    {
-        TensorInfo tensor = Schema[++_index];
-        _left = tensor.Elements;
-        _readers = [.. _updates.Select(update =>
-            Blaming(update.Path, () => new PtTensorReader(update.File, update.File.Find(tensor.Name)!)))];
-    }
-
     private void Combine(TensorInfo tensor, Span<byte> result)
     {
-        bool floating = tensor.Type.IsFloating();
-        if (floating) _sum.Clear(result.Length / tensor.Type.Size());
-        for (int first = 0; first < _updates.Count; first += Together)
+        if (tensor.Type.IsFloating())
         {
-            int many = Math.Min(Together, _updates.Count - first);
-            Span<byte> chunks = _chunks.AsSpan(0, many * result.Length);
-            for (int i = 0; i < many; i++) Read(first + i, chunks.Slice(i * result.Length, result.Length));
-            if (floating) _sum.Add(tensor.Type, chunks, _weights.AsSpan(first, many));
-            else
-                for (int i = 0; i < many; i++)
-                {
-                    ReadOnlySpan<byte> chunk = chunks.Slice(i * result.Length, result.Length);
-                    if (first + i == 0) chunk.CopyTo(result);
-                    else Merge(tensor, chunk, result, _updates[first + i].Path);
-                }
+            _sum.Clear(result.Length / tensor.Type.Size());
+            _sum.Add(tensor.Type, _ahead.Window, _ahead.Stride, _weights);
+            _sum.Divide(tensor.Type, result);
+            return;
         }
 
-        if (floating) _sum.Divide(tensor.Type, result);
-    }
-
-    private void Read(int update, Span<byte> chunk)
-    {
-        try
+        for (int i = 0; i < _updates.Count; i++)
         {
-            _readers[update].Read(chunk);
-        }
-        catch (PtFormatException damaged)
-        {
-            throw new AveragingException(_updates[update].Path, damaged.Message);
+            ReadOnlySpan<byte> chunk = _ahead.Window.Slice(i * _ahead.Stride, result.Length);
+            if (i == 0) chunk.CopyTo(result);
+            else Merge(tensor, chunk, result, _updates[i].Path);
         }
     }
 
@@ -160,18 +133,5 @@ internal sealed class WeightedMean : IDisposable
         ReadOnlySpan<T> values = MemoryMarshal.Cast<byte, T>(chunk);
         Span<T> largest = MemoryMarshal.Cast<byte, T>(result);
         for (int i = 0; i < values.Length; i++) largest[i] = T.Max(largest[i], values[i]);
-    }
-
-    /// <summary>Says which update a damaged file is, so that its blob can be fetched again.</summary>
-    private static T Blaming<T>(string path, Func<T> read)
-    {
-        try
-        {
-            return read();
-        }
-        catch (PtFormatException damaged)
-        {
-            throw new AveragingException(path, damaged.Message);
-        }
     }
 }

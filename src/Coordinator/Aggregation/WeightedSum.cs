@@ -37,18 +37,20 @@ internal sealed class WeightedSum(long total)
     /// Adds the same elements of several updates, in their order: the sums are read and written once for all of them.
     /// </summary>
     /// <param name="type">A floating type.</param>
-    /// <param name="chunks">One update's elements after the other's; of each as many as were cleared.</param>
+    /// <param name="chunks">The first update's elements; of each update as many are taken as were cleared.</param>
+    /// <param name="stride">Bytes from one update's elements to the next one's, a multiple of 8.</param>
     /// <param name="weights">Each update's n.</param>
-    public void Add(TensorType type, ReadOnlySpan<byte> chunks, ReadOnlySpan<double> weights)
+    public void Add(TensorType type, ReadOnlySpan<byte> chunks, int stride, ReadOnlySpan<double> weights)
     {
+        int bytes = _count * type.Size();
+        ArgumentOutOfRangeException.ThrowIfLessThan(chunks.Length, ((weights.Length - 1) * stride) + bytes);
         if (type == TensorType.Float32)
         {
-            Add(MemoryMarshal.Cast<byte, float>(chunks), weights);
+            Add(MemoryMarshal.Cast<byte, float>(chunks), stride / sizeof(float), weights);
             return;
         }
 
-        int bytes = _count * type.Size();
-        for (int u = 0; u < weights.Length; u++) Add(type, chunks.Slice(u * bytes, bytes), weights[u]);
+        for (int u = 0; u < weights.Length; u++) Add(type, chunks.Slice(u * stride, bytes), weights[u]);
     }
 
     /// <summary>
@@ -82,8 +84,8 @@ internal sealed class WeightedSum(long total)
         switch (type)
         {
             case TensorType.Float64: Add(MemoryMarshal.Cast<byte, double>(elements), weight); break;
-            case TensorType.Float16: Add(Widen(MemoryMarshal.Cast<byte, Half>(elements)), [weight]); break;
-            case TensorType.BFloat16: Add(WidenBFloat(MemoryMarshal.Cast<byte, ushort>(elements)), [weight]); break;
+            case TensorType.Float16: Add(Widen(MemoryMarshal.Cast<byte, Half>(elements)), 0, [weight]); break;
+            case TensorType.BFloat16: Add(WidenBFloat(MemoryMarshal.Cast<byte, ushort>(elements)), 0, [weight]); break;
             default: throw new ArgumentOutOfRangeException(nameof(type), type, "Not a floating type.");
         }
     }
@@ -92,9 +94,8 @@ internal sealed class WeightedSum(long total)
     /// Sums stay in registers while the updates go by: four vectors of them, since the additions of one must wait for
     /// each other.
     /// </summary>
-    private void Add(ReadOnlySpan<float> chunks, ReadOnlySpan<double> weights)
+    private void Add(ReadOnlySpan<float> chunks, int stride, ReadOnlySpan<double> weights)
     {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(chunks.Length, _count * weights.Length, nameof(chunks));
         int doubles = Vector<double>.Count, floats = Vector<float>.Count, i = 0;
         ref float x = ref MemoryMarshal.GetReference(chunks);
         ref double sum = ref MemoryMarshal.GetArrayDataReference(_sums);
@@ -106,7 +107,7 @@ internal sealed class WeightedSum(long total)
             var c = Vector.LoadUnsafe(ref here, (nuint)(2 * doubles));
             var d = Vector.LoadUnsafe(ref here, (nuint)(3 * doubles));
             nuint at = (nuint)i;
-            for (int u = 0; u < weights.Length; u++, at += (nuint)_count)
+            for (int u = 0; u < weights.Length; u++, at += (nuint)stride)
             {
                 var weight = new Vector<double>(weights[u]);
                 Vector.Widen(Vector.LoadUnsafe(ref x, at), out Vector<double> low, out Vector<double> high);
@@ -124,7 +125,7 @@ internal sealed class WeightedSum(long total)
         }
 
         for (; i < _count; i++)
-            for (int u = 0; u < weights.Length; u++) _sums[i] += chunks[(u * _count) + i] * weights[u];
+            for (int u = 0; u < weights.Length; u++) _sums[i] += chunks[(u * stride) + i] * weights[u];
     }
 
     private void Add(ReadOnlySpan<double> elements, double weight)

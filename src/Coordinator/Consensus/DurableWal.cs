@@ -32,6 +32,9 @@ namespace Quorate.Coordinator.Consensus;
 internal sealed class DurableWal(WriteAheadLog.Options options, ReplicatedState state, bool alone)
     : WriteAheadLog(options, state), IPersistentState, IAuditTrail<IRaftLogEntry>
 {
+    /// <summary>The newest term in which this node was elected. Read and written under the log's append lock.</summary>
+    private long _wonTerm = -1;
+
     /// <summary>
     /// Verifies the hash of every entry, then applies the committed ones. The base class starts its applier before it
     /// verifies; the state holds it back until the verification has passed, so damaged entries are never applied.
@@ -43,9 +46,6 @@ internal sealed class DurableWal(WriteAheadLog.Options options, ReplicatedState 
         if (!initialized.IsFaulted && !initialized.IsCanceled) state.StartApplying();
         await initialized;
     }
-
-    /// <summary>The newest term in which this node was elected. Read and written under the log's append lock.</summary>
-    private long _wonTerm = -1;
 
     /// <summary>What this node proposes, and the empty entry with which it opens a term that it won.</summary>
     /// <exception cref="DotNext.Net.Cluster.Consensus.Raft.NotLeaderException">The entry's term is over, or another

@@ -23,6 +23,7 @@ internal sealed partial class Scorer(
     {
         while (!stoppingToken.IsCancellationRequested)
         {
+            if (!log.Leadership.IsLeader) trainer.Rest();
             var leadership = await log.WaitToLeadAsync(stoppingToken);
             using var leading = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, leadership);
             try
@@ -46,6 +47,7 @@ internal sealed partial class Scorer(
     {
         var state = log.State;
         var run = state.Active;
+        if (run is null) trainer.Rest();
         if (run is null || NextStep.ToScore(run) is not { } model)
         {
             await log.ChangedAsync(state.Index, token);
@@ -61,7 +63,11 @@ internal sealed partial class Scorer(
     private async Task<(Score? Score, string Reason)> ScoreAsync(Run run, PublishedModel model, CancellationToken token)
     {
         var plan = RunFile.Parse(run.Plan);
-        if (plan.Scoring is null) return (null, "the run asks for no scores.");
+        if (plan.Scoring is null)
+        {
+            trainer.Rest(); // It has made the initial model.
+            return (null, "the run asks for no scores.");
+        }
         if (plan.Training is null) return (null, "the run names no model to score.");
         if (!trainer.Exists) return (null, "there is no trainer program here.");
 

@@ -1,6 +1,5 @@
-using System.Diagnostics;
-using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Quorate.Coordinator.Settings;
 using Quorate.Rounds;
 
@@ -8,137 +7,112 @@ namespace Quorate.Coordinator.Evaluation;
 
 /// <summary>
 /// The trainer program as a child process, for what needs torch: the initial model and the scores. A coordinator never
-/// loads torch itself, so whatever goes wrong in there costs a score and not a leader. The child is niced below the
-/// coordinator, bounded in time and in what it may print, and dies with the step that started it.
+/// loads torch itself, so whatever goes wrong in there costs a score and not a leader. The first request starts the
+/// child; it stays for the next ones until <see cref="Rest"/>, since its start takes five times as long as a score.
+/// Invariant: a child that died, hung, or answered what was not asked is never asked again.
 /// </summary>
-internal sealed class TrainerProgram(CoordinatorOptions options, TimeProvider time)
+internal sealed class TrainerProgram(CoordinatorOptions options, TimeProvider time) : IDisposable
 {
-    private const int OutputCharsMax = 64 * 1024;
-
-    /// <summary>Nice 10: the coordinator and the trainers next to it come first, and the score still arrives.</summary>
-    private const string Niceness = "10";
-
     private static readonly TimeSpan InitTimeout = TimeSpan.FromSeconds(120);
+
+    private readonly SemaphoreSlim _one = new(1);
+    private TrainerChild? _child;
+    private long _requests;
 
     public bool Exists => options.TrainerProgram is not null;
 
     /// <summary>Writes the run's initial model to <paramref name="path"/>.</summary>
     /// <exception cref="TrainerProgramException">It failed, or took longer than two minutes.</exception>
     public async Task MakeInitialModelAsync(string plan, string path, CancellationToken token) =>
-        await RunAsync(plan, run => ["init", "--run", run, "--out", path], InitTimeout, token);
+        await AskAsync(
+            new JsonObject { ["task"] = "init", ["plan"] = plan, ["model"] = path }, InitTimeout, _ => true, token);
 
     /// <summary>
     /// Scores the model in <paramref name="model"/> on the first <paramref name="images"/> held-out images.
     /// </summary>
     /// <exception cref="TrainerProgramException">It failed, took too long, or printed no score.</exception>
-    public async Task<Score> ScoreAsync(string plan, string model, int images, CancellationToken token)
+    public async Task<Score> ScoreAsync(string plan, string model, int images, CancellationToken token) =>
+        await AskAsync(
+            new JsonObject { ["task"] = "score", ["plan"] = plan, ["model"] = model, ["images"] = images },
+            options.ScoreTimeout,
+            answer =>
+            {
+                var score = new Score(
+                    answer.GetProperty("loss").GetDouble(), answer.GetProperty("accuracy").GetDouble(),
+                    answer.GetProperty("images").GetInt32());
+                return score is { Accuracy: >= 0 and <= 1, Images: > 0 } && double.IsFinite(score.Loss)
+                    ? score
+                    : throw new TrainerProgramException($"The trainer program printed an impossible score: {answer}");
+            },
+            token);
+
+    /// <summary>Ends the child. Nothing more is to be asked for now; the next request starts another.</summary>
+    public void Rest() => Interlocked.Exchange(ref _child, null)?.Dispose();
+
+    public void Dispose() => Rest();
+
+    private async Task<T> AskAsync<T>(
+        JsonObject request, TimeSpan timeout, Func<JsonElement, T> read, CancellationToken token)
     {
-        string count = images.ToString(CultureInfo.InvariantCulture);
-        string output = await RunAsync(
-            plan, run =>
-                ["score", "--run", run, "--model", model, "--images", count, "--json"], options.ScoreTimeout, token);
-        string last = output.TrimEnd().Split('\n')[^1];
+        await _one.WaitAsync(token);
+        using var bound = new CancellationTokenSource(timeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(token, bound.Token);
+        bool whole = false;
         try
         {
-            using var json = JsonDocument.Parse(last);
-            var root = json.RootElement;
-            var score = new Score(
-                root.GetProperty("loss").GetDouble(), root.GetProperty("accuracy").GetDouble(), root.GetProperty(
-                    "images").GetInt32());
-            return score is { Accuracy: >= 0 and <= 1, Images: > 0 } && double.IsFinite(score.Loss)
-                ? score
-                : throw new TrainerProgramException($"The trainer program printed an impossible score: {last}");
+            long id = ++_requests;
+            request["id"] = id;
+            string line = await Child().AskAsync(request.ToJsonString(), either.Token);
+            using var json = Parse(line, id);
+            bool refused = json.RootElement.TryGetProperty("error", out var why);
+            var answer = refused ? default : read(json.RootElement);
+            whole = true;
+            return refused
+                ? throw new TrainerProgramException($"{why}") { ExitCode = TrainerProgramException.BadInput }
+                : answer!;
+        }
+        catch (OperationCanceledException) when (!token.IsCancellationRequested)
+        {
+            throw new TrainerProgramException($"The trainer program took longer than {timeout.TotalSeconds:F0} s.");
         }
         catch (Exception e) when (
             e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
-            throw new TrainerProgramException($"The trainer program printed no score: {e.Message}");
-        }
-    }
-
-    private async Task<string> RunAsync(string plan, Func<string, string[]> arguments, TimeSpan timeout,
-        CancellationToken token)
-    {
-        string program = options.TrainerProgram ?? throw new TrainerProgramException(
-            "There is no trainer program here.");
-        string planPath = Path.Combine(options.DataDirectory, $"plan-{Guid.NewGuid():N}.json");
-        try
-        {
-            await File.WriteAllTextAsync(planPath, plan, token);
-            using var bound = new CancellationTokenSource(timeout, time);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(token, bound.Token);
-            try
-            {
-                return await RunAsync(Command(program, arguments(planPath)), either.Token);
-            }
-            catch (OperationCanceledException) when (!token.IsCancellationRequested)
-            {
-                throw new TrainerProgramException($"The trainer program took longer than {timeout.TotalSeconds:F0} s.");
-            }
+            throw new TrainerProgramException($"The trainer program printed no answer: {e.Message}");
         }
         finally
         {
-            File.Delete(planPath);
+            if (!whole) Rest();
+            _one.Release();
         }
     }
 
-    private static ProcessStartInfo Command(string program, string[] arguments)
+    private TrainerChild Child()
     {
-        var start = new ProcessStartInfo { RedirectStandardOutput = true, RedirectStandardError = true,
-            RedirectStandardInput = true };
-        List<string> words = program.EndsWith(".dll", StringComparison.Ordinal) ? ["dotnet", program] : [program];
-        if (OperatingSystem.IsLinux()) words = ["nice", "-n", Niceness, .. words];
-        start.FileName = words[0];
-        foreach (string word in words.Skip(1).Concat(arguments)) start.ArgumentList.Add(word);
-        start.Environment["OMP_NUM_THREADS"] = "1";
-        // A coordinator killed with -9 cannot kill its child; the child notices that its input ended.
-        start.Environment["QUORATE_EXIT_ON_STDIN_CLOSE"] = "1";
-        return start;
+        if (Volatile.Read(ref _child) is { } child) return child;
+        return _child = new TrainerChild(options.TrainerProgram ?? throw new TrainerProgramException(
+            "There is no trainer program here."));
     }
 
-    private static async Task<string> RunAsync(ProcessStartInfo start, CancellationToken token)
+    /// <exception cref="FormatException">It answers another request.</exception>
+    private static JsonDocument Parse(string line, long id)
     {
-        using var process = Process.Start(start) ?? throw new TrainerProgramException(
-            $"{start.FileName} did not start.");
-        try
-        {
-            var output = ReadAsync(process.StandardOutput, token);
-            var errors = ReadAsync(process.StandardError, token);
-            await process.WaitForExitAsync(token);
-            return process.ExitCode == 0
-                ? await output
-                : throw new TrainerProgramException(
-                    $"The trainer program ended with code {process.ExitCode}: {(await errors).Trim()}")
-                { ExitCode = process.ExitCode };
-        }
-        finally
-        {
-            if (!process.HasExited) process.Kill(entireProcessTree: true);
-        }
-    }
-
-    /// <summary>
-    /// Reads to the end and keeps the last part, so that a child that prints without end blocks nobody.
-    /// </summary>
-    private static async Task<string> ReadAsync(StreamReader reader, CancellationToken token)
-    {
-        var kept = new System.Text.StringBuilder();
-        char[] buffer = new char[4096];
-        for (int count; (count = await reader.ReadAsync(buffer, token)) > 0;)
-        {
-            kept.Append(buffer, 0, count);
-            if (kept.Length > OutputCharsMax) kept.Remove(0, kept.Length - OutputCharsMax);
-        }
-        return kept.ToString();
+        var json = JsonDocument.Parse(line);
+        if (json.RootElement.GetProperty("id").GetInt64() == id) return json;
+        json.Dispose();
+        throw new FormatException($"it answers another request than {id}: {line}");
     }
 }
 
 /// <summary>The trainer program could not do its work; the sentence says why.</summary>
 internal sealed class TrainerProgramException(string sentence) : Exception(sentence)
 {
-    /// <summary>What it exited with; 0 when it did not get that far.</summary>
+    /// <summary>The program's exit code for input that no retry mends.</summary>
+    public const int BadInput = 2;
+
+    /// <summary>What it exited with, or <see cref="BadInput"/> where it said so; 0 when it did not get that far.
+    /// </summary>
     public int ExitCode { get; init; }
 
-    /// <summary>The program's code for input that no retry mends.</summary>
-    public bool IsBadInput => ExitCode == 2;
+    public bool IsBadInput => ExitCode == BadInput;
 }

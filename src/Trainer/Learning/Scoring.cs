@@ -16,22 +16,28 @@ internal static class Scoring
     /// caches.</summary>
     private const int Batch = 100;
 
-    /// <summary>Scores a model on a whole image set, in one order, on this thread.</summary>
-    public static Score Of(Module<Tensor, Tensor> model, ImageSet images)
+    /// <summary>Scores a model on the first images of a set, in one order, on this thread.</summary>
+    /// <param name="count">At least 1; all images are scored on where there are no more.</param>
+    /// <param name="cancellation">Heard between two batches.</param>
+    public static Score Of(
+        Module<Tensor, Tensor> model, ImageSet images, int count = int.MaxValue,
+        CancellationToken cancellation = default)
     {
         using var inference = inference_mode();
         model.eval();
         double loss = 0;
         long right = 0;
-        for (int first = 0; first < images.Count; first += Batch)
+        count = Math.Min(count, images.Count);
+        for (int first = 0; first < count; first += Batch)
         {
+            cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
-            (Tensor batch, Tensor labels) = images.Slice(first, Math.Min(Batch, images.Count - first));
+            (Tensor batch, Tensor labels) = images.Slice(first, Math.Min(Batch, count - first));
             Tensor logits = model.call(batch);
             loss += functional.cross_entropy(logits, labels, reduction: Reduction.Sum).item<float>();
             right += logits.argmax(1).eq(labels).sum().item<long>();
         }
 
-        return new Score(loss / images.Count, (double)right / images.Count, images.Count);
+        return new Score(loss / count, (double)right / count, count);
     }
 }

@@ -1,0 +1,107 @@
+using System.Buffers;
+using Quorate.Shared.Pt;
+
+namespace Quorate.Coordinator.Aggregation;
+
+/// <summary>
+/// The updates' bytes, tensor after tensor, read and checked a window ahead of whoever sums them, on one other thread:
+/// reading and its check sums take longer than the arithmetic. A window holds the same bytes of every update and ends
+/// with its tensor at the latest.
+/// </summary>
+internal sealed class ReadAhead : IDisposable
+{
+    /// <summary>
+    /// Of each update: 32 to 128 KiB, and 1 MiB of all together where that is more. Smaller windows would hand over too
+    /// often, larger ones leave the cache.
+    /// </summary>
+    private const int Least = 32 << 10, Most = 128 << 10, Together = 1 << 20, Aligned = 4 << 10;
+
+    private readonly IReadOnlyList<(PtFile File, string Path)> _updates;
+    private readonly IReadOnlyList<TensorInfo> _schema;
+    private byte[] _current, _next;
+    private int _count, _at;
+    private Task<int> _reading;
+
+    // Of the thread that reads, while it does.
+    private PtTensorReader[] _readers = [];
+    private int _index = -1;
+    private long _left;
+
+    public ReadAhead(IReadOnlyList<(PtFile File, string Path)> updates, IReadOnlyList<TensorInfo> schema)
+    {
+        (_updates, _schema) = (updates, schema);
+        Stride = Math.Clamp(Together / updates.Count / Aligned * Aligned, Least, Most);
+        _current = ArrayPool<byte>.Shared.Rent(Stride * updates.Count);
+        _next = ArrayPool<byte>.Shared.Rent(Stride * updates.Count);
+        _reading = Task.Run(Fill);
+    }
+
+    /// <summary>Bytes from one update's place in the window to the next one's.</summary>
+    public int Stride { get; }
+
+    /// <summary>The first update's bytes, from where the reader stands; the others' follow at each stride.</summary>
+    public ReadOnlySpan<byte> Window => _current.AsSpan(_at);
+
+    /// <summary>Waits until there are bytes, and returns how many of each update; 0: that was all.</summary>
+    /// <exception cref="AveragingException">An update is damaged.</exception>
+    public int Wait()
+    {
+        if (_at < _count) return _count - _at;
+        (_count, _at) = (_reading.GetAwaiter().GetResult(), 0);
+        (_current, _next) = (_next, _current);
+        if (_count > 0) _reading = Task.Run(Fill);
+        return _count;
+    }
+
+    /// <summary>So many bytes of each update were taken.</summary>
+    public void Advance(int count) => _at += count;
+
+    public void Dispose()
+    {
+        ((Task)_reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing).GetAwaiter().GetResult();
+        ArrayPool<byte>.Shared.Return(_current);
+        ArrayPool<byte>.Shared.Return(_next);
+    }
+
+    private int Fill()
+    {
+        while (_left == 0)
+        {
+            if (_index + 1 == _schema.Count) return 0;
+            var tensor = _schema[++_index];
+            _left = tensor.Bytes;
+            _readers = [.. _updates.Select(update =>
+                Blaming(update.Path, () => new PtTensorReader(update.File, update.File.Find(tensor.Name)!)))];
+        }
+
+        int count = (int)Math.Min(Stride, _left);
+        for (int i = 0; i < _readers.Length; i++) Read(i, _next.AsSpan(i * Stride, count));
+        _left -= count;
+        return count;
+    }
+
+    private void Read(int update, Span<byte> bytes)
+    {
+        try
+        {
+            _readers[update].Read(bytes);
+        }
+        catch (PtFormatException damaged)
+        {
+            throw new AveragingException(_updates[update].Path, damaged.Message);
+        }
+    }
+
+    /// <summary>Says which update a damaged file is, so that its blob can be fetched again.</summary>
+    internal static T Blaming<T>(string path, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (PtFormatException damaged)
+        {
+            throw new AveragingException(path, damaged.Message);
+        }
+    }
+}

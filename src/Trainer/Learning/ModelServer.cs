@@ -1,0 +1,95 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Quorate.Shared.Runs;
+using Quorate.Trainer.Data;
+using Quorate.Trainer.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace Quorate.Trainer.Learning;
+
+/// <summary>
+/// Makes first models and scores models for a coordinator, as often as it asks: libtorch, the network and the test
+/// images are loaded once. A request and its answer are one JSON object each:
+/// <code>
+/// {"id": 1, "task": "init", "plan": RUN FILE AS TEXT, "model": PATH}                  -> {"id": 1}
+/// {"id": 2, "task": "score", "plan": RUN FILE AS TEXT, "model": PATH, "images": 2000} -> {"id": 2, "loss": 0.05, ...}
+///                                                           what no retry mends       -> {"id": 2, "error": SENTENCE}
+/// </code>
+/// </summary>
+/// <param name="dataFolder">Instead of the folder that the run names; null: that one.</param>
+internal sealed class ModelServer(string? dataFolder, Device device) : IDisposable
+{
+    private string? _plan;
+    private Module<Tensor, Tensor>? _network;
+    private ImageSet? _images;
+
+    /// <summary>
+    /// Answers the lines of <paramref name="input"/> in their order, until it ends or <paramref name="cancellation"/>:
+    /// then at once, between two batches of a scoring.
+    /// </summary>
+    public async Task ServeAsync(TextReader input, TextWriter output, CancellationToken cancellation)
+    {
+        using var closed = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var answering = Task.CompletedTask;
+        while (await input.ReadLineAsync(cancellation) is { } request)
+        {
+            await answering;
+            answering = Task.Run(() => output.WriteLine(Answer(request, closed.Token)), cancellation);
+        }
+        await closed.CancelAsync();
+        await answering.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <exception cref="JsonException">It is no request: the coordinator is another version's.</exception>
+    public string Answer(string request, CancellationToken cancellation)
+    {
+        using var json = JsonDocument.Parse(request);
+        var asked = json.RootElement;
+        var answer = new JsonObject { ["id"] = asked.GetProperty("id").GetInt64() };
+        try
+        {
+            string model = asked.GetProperty("model").GetString()!;
+            string text = asked.GetProperty("plan").GetString()!;
+            RunFile run = RunFile.Parse(text);
+            TrainingPlan plan = run.Training ?? throw new TrainerException("the run names no model.");
+            if (asked.GetProperty("task").GetString() == "init")
+            {
+                using var network = ModelFactory.Build(plan.Model);
+                ModelFactory.Initialise(network, plan.Model, run.Seed);
+                ModelFile.Save(network, model);
+            }
+            else
+            {
+                Score score = Score(text, plan, model, asked.GetProperty("images").GetInt32(), cancellation);
+                (answer["loss"], answer["accuracy"], answer["images"]) = (score.Loss, score.Accuracy, score.Images);
+            }
+        }
+        catch (Exception e) when (e is TrainerException or RunFileException)
+        {
+            answer["error"] = e.Message;
+        }
+        return answer.ToJsonString();
+    }
+
+    public void Dispose()
+    {
+        _network?.Dispose();
+        _images?.Dispose();
+    }
+
+    private Score Score(string text, TrainingPlan plan, string model, int images, CancellationToken cancellation)
+    {
+        if (_plan != text)
+        {
+            Dispose();
+            (_plan, _network, _images) = (null, null, null);
+            _images = Mnist.Test(plan.Data, dataFolder ?? plan.Data.Path, count: null, device);
+            _network = ModelFactory.Build(plan.Model).to(device);
+            _plan = text;
+        }
+        ModelFile.Load(_network!, model);
+        return Scoring.Of(_network!, _images!, images, cancellation);
+    }
+}

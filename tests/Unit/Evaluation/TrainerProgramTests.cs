@@ -1,0 +1,125 @@
+using Microsoft.Extensions.Time.Testing;
+using Quorate.Coordinator.Evaluation;
+using Quorate.Coordinator.Settings;
+using Quorate.Rounds;
+using Quorate.Shared.Hosts;
+using Quorate.Unit.Tidy;
+
+namespace Quorate.Unit.Evaluation;
+
+/// <summary>
+/// A coordinator and its trainer program, for which trainer.sh stands in: a plan's text says how it behaves, a score's
+/// images are its process id, and its loss is the number of answers before.
+/// </summary>
+public sealed class TrainerProgramTests : IDisposable
+{
+    private readonly FakeTimeProvider _time = new();
+    private readonly CancellationTokenSource _bound = new(TimeSpan.FromSeconds(60));
+    private readonly TrainerProgram _trainer;
+
+    public TrainerProgramTests() =>
+        _trainer = Program(Path.Combine(SourceFile.Root, "tests/Unit/Evaluation/trainer.sh"));
+
+    public void Dispose()
+    {
+        _trainer.Dispose();
+        _bound.Dispose();
+    }
+
+    [Fact]
+    public async Task One_process_makes_the_initial_model_and_all_scores()
+    {
+        await _trainer.MakeInitialModelAsync("SERVED", "model", _bound.Token);
+        Score first = await ScoreAsync("SERVED"), second = await ScoreAsync("SERVED by another plan");
+        Assert.Equal((1, 2), (first.Loss, second.Loss));
+        Assert.Equal(first.Images, second.Images);
+    }
+
+    [Fact]
+    public async Task At_rest_there_is_no_process_and_the_next_request_starts_one()
+    {
+        int before = (await ScoreAsync("SERVED")).Images;
+        _trainer.Rest();
+        while (Directory.Exists($"/proc/{before}") && !_bound.IsCancellationRequested) await Task.Yield();
+        Assert.False(_bound.IsCancellationRequested, "The process is still there.");
+        Assert.Equal(0, (await ScoreAsync("SERVED")).Loss);
+    }
+
+    [Theory]
+    [InlineData("DIES", "ended with code 7: out of luck", false)]
+    [InlineData("REFUSES", "ended with code 2: the data set is missing", true)]
+    [InlineData("GARBAGE", "printed no answer: ", false)]
+    [InlineData("IMPOSSIBLE", "printed an impossible score: ", false)]
+    [InlineData("ANOTHERS", "printed no answer: it answers another request than 2", false)]
+    [InlineData("FLOODS", "printed more than 65536 characters on a line", false)]
+    public async Task A_fault_costs_one_answer_and_the_process_that_gave_it(string plan, string reason, bool bad)
+    {
+        int before = (await ScoreAsync("SERVED")).Images;
+        var fault = await Assert.ThrowsAsync<TrainerProgramException>(() => ScoreAsync(plan));
+        Assert.Contains(reason, fault.Message, StringComparison.Ordinal);
+        Assert.Equal(bad, fault.IsBadInput);
+        Score next = await ScoreAsync("SERVED");
+        Assert.Equal(0, next.Loss);
+        Assert.NotEqual(before, next.Images);
+    }
+
+    [Fact]
+    public async Task What_it_refuses_in_words_costs_one_answer_and_no_process()
+    {
+        var fault = await Assert.ThrowsAsync<TrainerProgramException>(() => ScoreAsync("UNFIT"));
+        Assert.Equal(("it is no model", true), (fault.Message, fault.IsBadInput));
+        int before = (await ScoreAsync("SERVED")).Images;
+        await Assert.ThrowsAsync<TrainerProgramException>(() => ScoreAsync("UNFIT"));
+        Assert.Equal(before, (await ScoreAsync("SERVED")).Images);
+    }
+
+    [Fact]
+    public async Task One_that_hangs_is_ended_when_its_time_is_over()
+    {
+        var hanging = ScoreAsync("HANGS");
+        _time.Advance(TimeSpan.FromSeconds(301));
+        var fault = await Assert.ThrowsAsync<TrainerProgramException>(() => hanging);
+        Assert.Contains("longer than 300 s", fault.Message, StringComparison.Ordinal);
+        Assert.Equal(0, (await ScoreAsync("SERVED")).Loss);
+    }
+
+    [Fact]
+    public async Task A_request_that_nobody_awaits_any_more_is_never_answered_to_the_next()
+    {
+        using var leading = new CancellationTokenSource();
+        var deposed = _trainer.ScoreAsync("HANGS", "model", 1, leading.Token);
+        await leading.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => deposed);
+        Assert.Equal(0, (await ScoreAsync("SERVED")).Loss);
+    }
+
+    [Fact]
+    public async Task Rest_ends_a_request_under_way()
+    {
+        var hanging = ScoreAsync("HANGS");
+        _trainer.Rest();
+        await Assert.ThrowsAsync<TrainerProgramException>(() => hanging);
+    }
+
+    [Fact]
+    public async Task What_it_says_on_the_side_blocks_nobody() =>
+        Assert.Equal(1, (await ScoreAsync("CHATS")).Images);
+
+    [Fact]
+    public async Task A_program_that_is_not_there_is_a_fault()
+    {
+        using var trainer = Program("/no/such/program");
+        await Assert.ThrowsAsync<TrainerProgramException>(
+            () => trainer.ScoreAsync("SERVED", "model", 1, _bound.Token));
+    }
+
+    private Task<Score> ScoreAsync(string plan) => _trainer.ScoreAsync(plan, "model", 1, _bound.Token);
+
+    private TrainerProgram Program(string path) => new(
+        new CoordinatorOptions
+        {
+            Node = 0, Run = null, DataDirectory = "", TrainerProgram = path,
+            Hosts = HostsFile.Parse("""{"nodes":[{"id":0,"raft":"127.0.0.1:1","grpc":"127.0.0.1:2"}]}"""),
+        },
+        _time);
+}
