@@ -56,8 +56,8 @@ internal sealed class UnaryCall<TRequest, TResponse>(
     {
         if (options.Deadline is { } deadline)
             from.After(deadline - from.Time.GetUtcNow().UtcDateTime, Cancel);
-        var given = options.CancellationToken.Register(Cancel);
-        network.Send(from, to, method.Name, () => _ = ServeAsync(request, given), Break);
+        UntilAnswered(options.CancellationToken.Register(Cancel));
+        network.Send(from, to, method.Name, () => _ = ServeAsync(request), Break);
     }
 
     public void Cancel()
@@ -66,15 +66,20 @@ internal sealed class UnaryCall<TRequest, TResponse>(
         network.Send(from, to, "cancel", _served.Cancel, _ => { });
     }
 
-    private async Task ServeAsync(TRequest request, CancellationTokenRegistration given)
+    /// <summary>Not until it is sent: the answer of a server that dies then never comes.</summary>
+    private void UntilAnswered(CancellationTokenRegistration given) => _answer.Task.ContinueWith(
+        _ => given.Unregister(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
+        TaskScheduler.Default);
+
+    private async Task ServeAsync(TRequest request)
     {
         if (network.Find(to) is not { } services)
         {
             from.After(network.Links.Delay(), () => Break("no such service yet"));
             return;
         }
-        using var death = services.Machine.Death.Register(
-            () => from.After(network.Links.Delay(), () => Break("the other side died")));
+        UntilAnswered(services.Machine.Death.Register(
+            () => from.After(network.Links.Delay(), () => Break("the other side died"))));
         var serve = services.Find<UnaryServerMethod<TRequest, TResponse>>(method);
         Action deliver;
         try
@@ -92,7 +97,6 @@ internal sealed class UnaryCall<TRequest, TResponse>(
             network.World.Trace.Mark("an answer lost on its way");
             from.After(TimeSpan.Zero, () => Break(why));
         });
-        await given.DisposeAsync();
     }
 
     private void Break(string why) => _answer.TrySetException(SimulatedNetwork.Unavailable(why));
