@@ -14,7 +14,7 @@ internal sealed class Kills(ChaosCluster cluster, Victims victims, Tally tally, 
     /// <summary>
     /// While another fault is on there is no failover to measure, and none of the time between kills is spent on it.
     /// </summary>
-    private static readonly TimeSpan _breath = TimeSpan.FromSeconds(1.5);
+    private static readonly TimeSpan _breath = TimeSpan.FromSeconds(2.5);
 
     /// <summary>The same one all the time: what a majority of disks forgets is not promised.</summary>
     private readonly int _badDisk = draws.Below(ChaosCluster.Nodes);
