@@ -129,12 +129,12 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
             Context = proposal,
         };
         CrashPoint.Pass("before-propose");
+        var replicated = BoundedAsync(async bound => await _node.Cluster.ReplicateAsync(entry, bound), token);
 #if CANARY_EARLY_ACK
-        _ = BoundedAsync(async bound => await _node.Cluster.ReplicateAsync(entry, bound), token);
-        proposal.Settle(RoundMachine.Apply(State, State.Index + 1, command, bytes).Outcome);
-#else
-        await BoundedAsync(async bound => await _node.Cluster.ReplicateAsync(entry, bound), token);
+        if (command is Command.Join or Command.AcceptUpdate)
+            return RoundMachine.Apply(State, State.Index + 1, command, bytes).Outcome;
 #endif
+        await replicated;
         CrashPoint.Pass("after-propose");
         return proposal.Outcome ?? throw new OutcomeUnknownException("a new leader overwrote the entry");
     }
