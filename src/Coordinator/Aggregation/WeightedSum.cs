@@ -13,6 +13,9 @@ namespace Quorate.Coordinator.Aggregation;
 /// so 53 bits suffice), hence a fused multiply-add rounds alike, and is used; for float64 it is rounded once, and
 /// .NET never fuses a * b + c by itself. Sum, product and quotient are IEEE 754 operations, rounded to nearest, ties to
 /// even. The mean is rounded to the tensor's type once more, from the double, to nearest, ties to even.
+///
+/// The loops are compiled at their best at once: vectors cannot be compiled ahead, and a small model's mean is made so
+/// seldom that the runtime would run them unoptimized for thousands of rounds.
 /// </summary>
 /// <param name="total">Σ n.</param>
 internal sealed class WeightedSum(long total)
@@ -94,6 +97,7 @@ internal sealed class WeightedSum(long total)
     /// Sums stay in registers while the updates go by: four vectors of them, since the additions of one must wait for
     /// each other.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Add(ReadOnlySpan<float> chunks, int stride, ReadOnlySpan<double> weights)
     {
         int doubles = Vector<double>.Count, floats = Vector<float>.Count, i = 0;
@@ -128,6 +132,7 @@ internal sealed class WeightedSum(long total)
             for (int u = 0; u < weights.Length; u++) _sums[i] += chunks[(u * stride) + i] * weights[u];
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Add(ReadOnlySpan<double> elements, double weight)
     {
         Span<double> sums = _sums.AsSpan(0, elements.Length);
@@ -150,6 +155,7 @@ internal sealed class WeightedSum(long total)
         return _wide.AsSpan(0, elements.Length);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void DivideNarrowed(ReadOnlySpan<double> sums, Span<float> result)
     {
         ReadOnlySpan<Vector<double>> wide = MemoryMarshal.Cast<double, Vector<double>>(sums);

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Quorate.Shared.Pt;
@@ -10,6 +11,7 @@ internal static class Finite
 {
     /// <param name="bits">The numbers as unsigned integers of their width.</param>
     /// <param name="exponent">The mask of the exponent's bits.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static bool All<T>(ReadOnlySpan<T> bits, T exponent)
         where T : unmanaged, IBinaryInteger<T>
     {
