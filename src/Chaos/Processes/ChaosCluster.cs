@@ -185,19 +185,17 @@ public sealed class ChaosCluster : IAsyncDisposable
     {
         using var bound = new CancellationTokenSource(Patience);
         var request = new DownloadRequest { Blob = ByteString.CopyFrom(Convert.FromHexString(sha256)) };
-        using var call = new TransferClient(_channels[node].CreateCallInvoker()).Download(request, bound.Token);
+        using var call = Connections.Nodes[node].Transfer.Download(request, bound.Token);
         using var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         try
         {
             while (await call.ResponseStream.MoveNext(bound.Token))
-            {
-                using var part = call.ResponseStream.Current;
-                sha.AppendData(part.Data.Span);
-            }
+                using (var part = call.ResponseStream.Current) sha.AppendData(part.Data.Span);
         }
-        catch (Exception e) when (
-            e is RpcException or IOException || (e is OperationCanceledException && !bound.IsCancellationRequested))
+        catch (Exception e) when (e is RpcException or IOException or OperationCanceledException)
         {
+            if (bound.IsCancellationRequested)
+                throw new TimeoutException($"Node {node} stopped sending blob {sha256} for {Patience}; see {Root}.", e);
             return null; // Not held, damaged, down, or the connection just broke, which comes as a cancellation.
         }
         return Convert.ToHexStringLower(sha.GetHashAndReset());

@@ -2,7 +2,6 @@ using Grpc.Core;
 using Microsoft.Win32.SafeHandles;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
-using Quorate.Shared.Transfer;
 using Part = Quorate.Shared.Transfer.Part;
 
 namespace Quorate.Coordinator.Blobs;
@@ -41,7 +40,7 @@ public static class BlobSending
             if (count == 0) throw Refusal(StatusCode.DataLoss,
                 "The blob's file was cut while it was being read; ask another node.");
             part.Fill(from, count);
-            if (from + count == to) parts.WriteOptions = PartSending.LastPart;
+            part.Last = from + count == to;
             await parts.WriteAsync(part, token);
             BlobMeter.Sent.Add(count);
             from += count;

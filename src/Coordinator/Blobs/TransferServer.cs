@@ -11,8 +11,8 @@ namespace Quorate.Coordinator.Blobs;
 public static class TransferServer
 {
     /// <summary>
-    /// Bytes of one connection that wait to be read: some parts, so that one is written while the next ones arrive.
-    /// These times the number of uploads wait in memory at the worst.
+    /// Bytes of one connection that wait to be read. These times the uploads of those who speak gRPC alone wait in
+    /// memory at the worst.
     /// </summary>
     private const int ReceivedBytesMax = 256 * 1024;
 

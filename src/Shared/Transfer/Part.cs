@@ -27,6 +27,13 @@ public sealed class Part : IDisposable
     /// <summary>What is being sent: on the first part of an upload or a put, and on no other.</summary>
     public UploadHeader? Header { get; set; }
 
+    /// <summary>
+    /// Nothing but the end of the stream follows, at once: a weight stream sends both together. Not on the wire, and
+    /// gRPC is not told. Its server has a race there (docs/FAULTS.md): a response that ends while the client's window
+    /// is full can leave the connection's next response unsent for ever.
+    /// </summary>
+    public bool Last { get; set; }
+
     /// <summary>Where the first byte of <see cref="Data"/> lies in the blob.</summary>
     public long Offset { get; private set; }
 

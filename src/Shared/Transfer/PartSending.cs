@@ -7,9 +7,6 @@ namespace Quorate.Shared.Transfer;
 /// <summary>Sends a blob over one client-streaming call (Upload or PutBlob) and returns what was answered.</summary>
 public static class PartSending
 {
-    /// <summary>Nothing but the end of the stream follows: the part may go out together with it.</summary>
-    public static WriteOptions LastPart { get; } = new(WriteFlags.BufferHint);
-
     /// <summary>
     /// Sends from <paramref name="offset"/> on, at least one part (the header may travel alone). The receiver may
     /// answer before the end, for example INCOMPLETE with another offset; sending stops then. Only the receiver's
@@ -55,8 +52,7 @@ public static class PartSending
             int count = source.Read(offset, part.Room.Span[..Part.BytesUsual]);
             part.Fill(offset, count);
             part.Header = first;
-            // The end follows at once, and goes out with the last part.
-            if (offset + count == source.Length) call.RequestStream.WriteOptions = LastPart;
+            part.Last = offset + count == source.Length;
             guard.Moved();
             if (!await IsTakenAsync(call.RequestStream.WriteAsync(part, guard.Token), guard)) return;
             CrashPoint.Pass("part-sent");

@@ -133,7 +133,7 @@ public sealed class StreamTests
             using var part = Part.Rent(300);
             _content.AsSpan(offset, 300).CopyTo(part.Room.Span);
             part.Fill(offset, 300);
-            await frames.SendAsync(part, more: false, default);
+            await frames.SendAsync(part, default);
         }
         frames.Append(FrameKind.End);
         await frames.FlushAsync(default);

@@ -97,20 +97,19 @@ internal sealed class FrameStream(Stream stream)
     public void AppendPreface() => Frame.Preface.CopyTo(Pend(Frame.Preface.Length));
 
     /// <summary>
-    /// Sends a part, behind what was appended. <paramref name="more"/>: something small follows at once, with which it
-    /// may wait.
+    /// Sends a part, behind what was appended. The last one waits for the end, which follows at once.
     /// </summary>
     /// <exception cref="IOException">The connection broke.</exception>
-    public async ValueTask SendAsync(Part part, bool more, CancellationToken token)
+    public async ValueTask SendAsync(Part part, CancellationToken token)
     {
         var frame = part.ToFrame();
-        if (_pendingCount == 0 && !more)
+        if (_pendingCount == 0 && !part.Last)
         {
             await stream.WriteAsync(frame, token);
             return;
         }
         frame.Span.CopyTo(Pend(frame.Length));
-        if (!more) await FlushAsync(token);
+        if (!part.Last) await FlushAsync(token);
     }
 
     /// <summary>Sends what was appended.</summary>

@@ -112,8 +112,7 @@ public sealed class StreamServer(TransferBase transfer, PeersBase peers, TimePro
         public Task WriteAsync(Part message) => WriteAsync(message, CancellationToken.None);
 
         public Task WriteAsync(Part message, CancellationToken cancellationToken) =>
-            frames.SendAsync(message, WriteOptions is { } options && options.Flags.HasFlag(WriteFlags.BufferHint),
-                cancellationToken).AsTask();
+            frames.SendAsync(message, cancellationToken).AsTask();
     }
 
     /// <summary>What a service may know of a call that came over a stream: that it still runs.</summary>

@@ -39,8 +39,7 @@ internal sealed class UploadCall : StreamCall, IClientStreamWriter<Part>
                 _frames.Append(FrameKind.Call, header, (long)_method);
                 _ = ListenAsync(_frames);
             }
-            bool more = WriteOptions is { } write && write.Flags.HasFlag(WriteFlags.BufferHint);
-            await _frames.SendAsync(message, more, either?.Token ?? Token);
+            await _frames.SendAsync(message, either?.Token ?? Token);
         }
         catch (Exception e) when (IsBreak(e))
         {
