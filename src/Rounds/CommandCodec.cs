@@ -1,3 +1,4 @@
+using System.Buffers;
 using static Quorate.Rounds.Command;
 
 namespace Quorate.Rounds;
@@ -14,7 +15,8 @@ public static class CommandCodec
     public static byte[] Encode(Command command)
     {
         ArgumentNullException.ThrowIfNull(command);
-        var w = new FactWriter();
+        var written = new ArrayBufferWriter<byte>();
+        var w = new FactWriter(written);
         w.Byte(Version);
         w.Byte(command switch
         {
@@ -66,7 +68,7 @@ public static class CommandCodec
                 w.Text(c.Reason, Limits.ReasonChars);
                 break;
         }
-        return w.Written.ToArray();
+        return written.WrittenSpan.ToArray();
     }
 
     /// <exception cref="InvalidDataException">The bytes are no command that this version knows.</exception>

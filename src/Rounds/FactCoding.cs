@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
 
@@ -7,13 +8,8 @@ namespace Quorate.Rounds;
 /// Writes the few shapes that facts are made of: little-endian numbers, hashes, counted UTF-8 texts.
 /// Invariant: what is written can be read. A fact in the log that nobody can read stops every replica for good.
 /// </summary>
-internal sealed class FactWriter
+internal sealed class FactWriter(IBufferWriter<byte> output)
 {
-    private byte[] _buffer = new byte[256];
-    private int _length;
-
-    public ReadOnlySpan<byte> Written => _buffer.AsSpan(0, _length);
-
     public void Byte(byte value) => Reserve(1)[0] = value;
     public void Bool(bool value) => Byte(value ? (byte)1 : (byte)0);
     public void Int32(int value) => BinaryPrimitives.WriteInt32LittleEndian(Reserve(4), value);
@@ -39,9 +35,8 @@ internal sealed class FactWriter
 
     private Span<byte> Reserve(int count)
     {
-        if (_length + count > _buffer.Length) Array.Resize(ref _buffer, Math.Max(2 * _buffer.Length, _length + count));
-        var span = _buffer.AsSpan(_length, count);
-        _length += count;
+        var span = output.GetSpan(count)[..count];
+        output.Advance(count);
         return span;
     }
 }

@@ -185,6 +185,8 @@ public static class RoundMachine
         if (model.Judged) return (run, Outcome.Duplicate($"Round {record.Round} is scored already."));
 
         string reason = record.Score is null && record.Reason.Length == 0 ? "not scored" : record.Reason;
+        // Where nothing is scored, every round of a long trail says the same: one text for all of them.
+        if (record.Round > 0 && run.Trail[record.Round - 1].Unscored is var before && before == reason) reason = before;
         var judged = model with { Score = record.Score, Unscored = record.Score is null ? reason : "" };
         var scored = run with { Trail = run.Trail.SetItem(record.Round, judged) };
         bool last = run.Phase == Phase.Scoring && record.Round == run.Rules.Rounds;

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Immutable;
 
 namespace Quorate.Rounds;
@@ -12,14 +13,20 @@ public static class StateCodec
 
     public static byte[] Encode(ClusterState state)
     {
+        var written = new ArrayBufferWriter<byte>();
+        Encode(state, written);
+        return written.WrittenSpan.ToArray();
+    }
+
+    public static void Encode(ClusterState state, IBufferWriter<byte> output)
+    {
         ArgumentNullException.ThrowIfNull(state);
-        var w = new FactWriter();
+        var w = new FactWriter(output);
         w.Byte(Version);
         w.Int64(state.Index);
         w.Hash(state.Chain);
         w.Int32(state.Runs.Count);
         foreach (var run in state.Runs) Encode(w, run);
-        return w.Written.ToArray();
     }
 
     /// <exception cref="InvalidDataException">The bytes are no state that this version knows.</exception>
@@ -81,7 +88,9 @@ public static class StateCodec
         foreach (var update in DecodeUpdates(ref r))
             if (!updates.TryAdd(update.Trainer, update)) throw FactReader.Bad("a trainer's update twice");
         var trail = ImmutableList.CreateBuilder<PublishedModel>();
-        for (int n = r.Count(Limits.Rounds + 1, itemBytesMin: 64); n > 0; n--) trail.Add(DecodeModel(ref r));
+        string reason = "";
+        for (int n = r.Count(Limits.Rounds + 1, itemBytesMin: 64); n > 0; n--)
+            trail.Add(DecodeModel(ref r, ref reason));
         return run with
         {
             Trainers = trainers.ToImmutable(), Present = trainers.Values.Count(t => t.Present),
@@ -123,7 +132,8 @@ public static class StateCodec
         foreach (var update in model.Updates) Encode(w, update);
     }
 
-    private static PublishedModel DecodeModel(ref FactReader r)
+    /// <param name="reason">The previous model's: one text for all that say the same.</param>
+    private static PublishedModel DecodeModel(ref FactReader r, ref string reason)
     {
         int round = r.Int32();
         var blob = r.Hash();
@@ -132,7 +142,8 @@ public static class StateCodec
         long examples = r.Int64(), openedAt = r.Int64(), publishedAt = r.Int64();
         var score = r.Score();
         string unscored = r.Text(Limits.ReasonChars);
+        if (unscored != reason) reason = unscored;
         return new PublishedModel(
-            round, blob, length, contributors, examples, DecodeUpdates(ref r), openedAt, publishedAt, score, unscored);
+            round, blob, length, contributors, examples, DecodeUpdates(ref r), openedAt, publishedAt, score, reason);
     }
 }

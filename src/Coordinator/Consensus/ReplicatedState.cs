@@ -45,8 +45,7 @@ internal sealed class ReplicatedState(DirectoryInfo snapshots, int snapshotEvery
     protected override async ValueTask PersistAsync(IAsyncBinaryWriter writer, CancellationToken token)
     {
         // The applier waits for this before its next entry, so Value is the state at the snapshot's index.
-        byte[] file = SnapshotFile.Encode(_latest.Value);
-        await writer.Invoke(file, token);
+        await SnapshotFile.WriteAsync(_latest.Value, writer, token);
         CrashPoint.Pass("snapshot-written");
         Interlocked.Increment(ref _snapshots);
     }

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
+using DotNext.Buffers;
+using DotNext.IO;
 using Quorate.Coordinator.Disk;
 using Quorate.Rounds;
 
@@ -17,23 +19,36 @@ internal static class SnapshotFile
     private const int HeaderBytes = 16;
     private const int TrailerBytes = 8;
 
+    /// <summary>Below .NET's large objects (85,000 bytes), and what its pool of buffers has.</summary>
+    private const int PieceBytes = 64 * 1024;
+
     /// <summary>
     /// Largest snapshot read: 16 runs with 20,000 trainers and 100,000 rounds each stay near 400 MB; a file above it
     /// is not ours.
     /// </summary>
     private const long BytesMax = 1L << 30;
 
-    public static byte[] Encode(ClusterState state)
+    /// <summary>
+    /// Writes the snapshot in pieces: as one array, a long trail would make a large object of every snapshot.
+    /// </summary>
+    public static async ValueTask WriteAsync(ClusterState state, IAsyncBinaryWriter file, CancellationToken token)
     {
-        byte[] body = StateCodec.Encode(state);
-        var file = new byte[HeaderBytes + body.Length + TrailerBytes];
-        BinaryPrimitives.WriteUInt32LittleEndian(file, Magic);
-        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(4), Version);
-        BinaryPrimitives.WriteInt64LittleEndian(file.AsSpan(8), body.Length);
-        body.CopyTo(file.AsSpan(HeaderBytes));
-        ulong hash = XxHash3.HashToUInt64(file.AsSpan(..^TrailerBytes));
-        BinaryPrimitives.WriteUInt64LittleEndian(file.AsSpan(^TrailerBytes..), hash);
-        return file;
+        using var body = new SparseBufferWriter<byte>(PieceBytes);
+        StateCodec.Encode(state, body);
+        var hash = new XxHash3();
+        byte[] frame = new byte[HeaderBytes];
+        BinaryPrimitives.WriteUInt32LittleEndian(frame, Magic);
+        BinaryPrimitives.WriteInt32LittleEndian(frame.AsSpan(4), Version);
+        BinaryPrimitives.WriteInt64LittleEndian(frame.AsSpan(8), body.WrittenCount);
+        hash.Append(frame);
+        await file.Invoke(frame, token);
+        foreach (var piece in body)
+        {
+            hash.Append(piece.Span);
+            await file.Invoke(piece, token);
+        }
+        BinaryPrimitives.WriteUInt64LittleEndian(frame, hash.GetCurrentHashAsUInt64());
+        await file.Invoke(frame.AsMemory(0, TrailerBytes), token);
     }
 
     /// <exception cref="InvalidDataException">The file is torn, damaged, of another version, or no

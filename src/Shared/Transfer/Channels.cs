@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Grpc.Net.Client;
 
 namespace Quorate.Shared.Transfer;
@@ -32,6 +33,10 @@ public static class Channels
             UseProxy = false,
             UseCookies = false,
             ConnectTimeout = ConnectTimeout,
+            // With a callback of ours the handler alone opens connections. Without one gRPC opens them ahead of it, and
+            // a channel whose connection breaks just as it is made can wait for the next one for ever (docs/FAULTS.md).
+            ConnectCallback = async (context, token) => new NetworkStream(
+                await DialAsync(context.DnsEndPoint.Host, context.DnsEndPoint.Port, token), ownsSocket: true),
             KeepAlivePingDelay = KeepAlive,
             KeepAlivePingTimeout = KeepAlive,
             KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
@@ -41,8 +46,22 @@ public static class Channels
         DisposeHttpClient = true,
         MaxReceiveMessageSize = PartCodec.MessageBytesMax,
         MaxSendMessageSize = PartCodec.MessageBytesMax,
-        InitialReconnectBackoff = TimeSpan.FromMilliseconds(50),
-        MaxReconnectBackoff = TimeSpan.FromSeconds(1),
         ThrowOperationCanceledOnCancellation = true,
     });
+
+    /// <exception cref="SocketException">Nobody answers there.</exception>
+    internal static async Task<Socket> DialAsync(string host, int port, CancellationToken token)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(host, port, token);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
 }

@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using Quorate.Coordinator.Blobs;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
@@ -109,6 +110,20 @@ public sealed class ReplicationTests
         Assert.Equal((Verdict.Incomplete, 1000L), (damaged.Verdict, damaged.Have));
         var gap = await SendAsync(nodes[0], Sealed(3000, 1000, header: true));
         Assert.Equal((Verdict.Incomplete, 1000L), (gap.Verdict, gap.Have));
+    }
+
+    [Fact]
+    public async Task A_sender_of_empty_parts_alone_is_cut_when_its_time_is_over()
+    {
+        using var directory = new TestDirectory();
+        using var store = directory.Store();
+        using var writer = await store.BeginAsync(_hash, _content.Length, default);
+        var time = new FakeTimeProvider();
+        using var guard = new StallGuard(TimeSpan.FromSeconds(30), time, default);
+        var parts = new EmptyParts(() => time.Advance(TimeSpan.FromSeconds(10)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => Reception.ReceiveAsync(writer!, Sealed(0, 0, header: true), parts, guard));
+        Assert.Equal(2, parts.Sent);
     }
 
     [Fact]
@@ -258,6 +273,21 @@ public sealed class ReplicationTests
             store, [peer], TestNode.Options, TimeProvider.System, NullLogger<Replication>.Instance);
         var hash = await store.PutAsync(_content);
         Assert.Equal(1, await replication.EnsureAsync(hash, _content.Length, copies: 2, required: 2, default));
+    }
+
+    /// <summary>A hundred parts without a byte, and before each something happens.</summary>
+    private sealed class EmptyParts(Action before) : IAsyncStreamReader<Part>
+    {
+        public int Sent { get; private set; }
+
+        public Part Current => Sealed(0, 0);
+
+        public Task<bool> MoveNext(CancellationToken cancellationToken)
+        {
+            before();
+            cancellationToken.ThrowIfCancellationRequested();
+            return Task.FromResult(++Sent <= 100);
+        }
     }
 
     /// <summary>What a node has in parts/ after it died in the middle of an upload.</summary>

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -80,7 +81,7 @@ internal sealed class TestNode : IAsyncDisposable
             Store, (_, _) => ValueTask.FromResult(new HelloReply { Node = id }), Options, TimeProvider.System)));
         builder.Services.AddSingleton(provider => new StreamServer(
             provider.GetRequiredService<FaultyTransfer>(), provider.GetRequiredService<FaultyPeers>(),
-            TimeProvider.System, _ => { }));
+            TimeProvider.System, Failures.Enqueue));
         _app = builder.Build();
         _app.MapGrpcService<FaultyTransfer>();
         _app.MapGrpcService<FaultyPeers>();
@@ -106,6 +107,9 @@ internal sealed class TestNode : IAsyncDisposable
 
     /// <summary>The same service for those who speak gRPC alone.</summary>
     public TransferClient GrpcClient => new(Channel.CreateCallInvoker());
+
+    /// <summary>What the node would log as failures of its own.</summary>
+    public ConcurrentQueue<Exception> Failures { get; } = [];
 
     /// <summary>Files given to the commit.</summary>
     public List<string> Committed { get; } = [];

@@ -1,5 +1,6 @@
 using Quorate.Coordinator.Consensus;
 using Quorate.Rounds;
+using Quorate.Unit.Rounds;
 
 namespace Quorate.Unit.Consensus;
 
@@ -10,26 +11,39 @@ public sealed class SnapshotFileTests : IDisposable
     private DirectoryInfo Snapshots => new(_root.Path);
 
     [Fact]
-    public void A_whole_snapshot_stays_and_reads_back()
+    public async Task A_whole_snapshot_stays_and_reads_back()
     {
         var state = SomeState();
-        var file = Write("5-1", SnapshotFile.Encode(state));
+        var file = Write("5-1", await SnapshotBytes.OfAsync(state));
         Assert.Empty(SnapshotFile.PurgeBroken(Snapshots));
         Assert.Equal(StateCodec.Encode(state), StateCodec.Encode(SnapshotFile.Read(file)));
     }
 
     [Fact]
-    public void A_snapshot_torn_anywhere_is_purged()
+    public async Task A_long_trail_is_written_in_pieces_and_reads_back()
     {
-        byte[] whole = SnapshotFile.Encode(SomeState());
+        var scene = Scene.Prepared(Scene.Rules(rounds: 3_000, minTrainers: 1));
+        scene.Join("anna").IsAccepted();
+        for (int round = 1; round < 2_500; round++) scene.PlayRound(round, "anna");
+        byte[] bytes = await SnapshotBytes.OfAsync(scene.State);
+        Assert.InRange(bytes.Length, 2 * 65_536, 4 * 65_536);
+        var file = Write($"{scene.State.Index}-1", bytes);
+        Assert.Empty(SnapshotFile.PurgeBroken(Snapshots));
+        Assert.Equal(StateCodec.Encode(scene.State), StateCodec.Encode(SnapshotFile.Read(file)));
+    }
+
+    [Fact]
+    public async Task A_snapshot_torn_anywhere_is_purged()
+    {
+        byte[] whole = await SnapshotBytes.OfAsync(SomeState());
         for (int length = 0; length < whole.Length; length++) AssertPurged(whole[..length]);
         AssertPurged([.. whole, 0]);
     }
 
     [Fact]
-    public void A_snapshot_with_any_bit_flipped_is_purged()
+    public async Task A_snapshot_with_any_bit_flipped_is_purged()
     {
-        byte[] bytes = SnapshotFile.Encode(SomeState());
+        byte[] bytes = await SnapshotBytes.OfAsync(SomeState());
         for (int i = 0; i < bytes.Length; i++)
         {
             bytes[i] ^= (byte)(1 << (i % 8));
@@ -39,19 +53,19 @@ public sealed class SnapshotFileTests : IDisposable
     }
 
     [Fact]
-    public void Left_over_temporary_files_are_purged_and_foreign_ones_are_not()
+    public async Task Left_over_temporary_files_are_purged_and_foreign_ones_are_not()
     {
         Write("k3j2h4.abc.tmp", [1, 2, 3]);
         Write("notes.txt", [1]);
-        Write("no-index", SnapshotFile.Encode(SomeState()));
+        Write("no-index", await SnapshotBytes.OfAsync(SomeState()));
         Assert.Equal(["k3j2h4.abc.tmp", "no-index"], SnapshotFile.PurgeBroken(Snapshots).Order(StringComparer.Ordinal));
         Assert.Equal("notes.txt", Assert.Single(Snapshots.GetFiles()).Name);
     }
 
     [Fact]
-    public void A_whole_snapshot_of_another_version_is_refused_and_kept()
+    public async Task A_whole_snapshot_of_another_version_is_refused_and_kept()
     {
-        byte[] bytes = SnapshotFile.Encode(SomeState());
+        byte[] bytes = await SnapshotBytes.OfAsync(SomeState());
         bytes[4] = 2;
         System.Buffers.Binary.BinaryPrimitives.WriteUInt64LittleEndian(
             bytes.AsSpan(^8..), System.IO.Hashing.XxHash3.HashToUInt64(bytes.AsSpan(..^8)));
@@ -62,9 +76,9 @@ public sealed class SnapshotFileTests : IDisposable
     }
 
     [Fact]
-    public void A_snapshot_under_another_snapshots_name_is_refused()
+    public async Task A_snapshot_under_another_snapshots_name_is_refused()
     {
-        var file = Write("6-1", SnapshotFile.Encode(SomeState()));
+        var file = Write("6-1", await SnapshotBytes.OfAsync(SomeState()));
         Assert.Throws<InvalidDataException>(() => SnapshotFile.Read(file));
     }
 

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.IO.Hashing;
 using Quorate.Coordinator.Consensus;
 using Quorate.Rounds;
+using Quorate.Unit.Consensus;
 using Quorate.Unit.Rounds;
 
 namespace Quorate.Unit.Fuzz;
@@ -20,10 +21,11 @@ public sealed class SnapshotFuzz : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public void A_damaged_snapshot_is_refused()
+    public async Task A_damaged_snapshot_is_refused()
     {
         var random = new SplitMix64(Seed);
-        byte[][] seeds = [.. Enumerable.Range(0, 8).Select(n => SnapshotFile.Encode(Driven(Seed + (ulong)n)))];
+        byte[][] seeds = await Task.WhenAll(
+            Enumerable.Range(0, 8).Select(n => SnapshotBytes.OfAsync(Driven(Seed + (ulong)n))));
         var path = new FileInfo(Path.Combine(_folder, $"{Commands}-1"));
         for (int i = 0; i < FuzzInputs.Count / 2; i++)
         {

@@ -38,6 +38,22 @@ public sealed class StateCodecTests
     }
 
     [Fact]
+    public void Models_that_are_unscored_for_one_reason_share_its_text()
+    {
+        var scene = Scene.Training("anna");
+        scene.PlayRound(1, "anna");
+        scene.PlayRound(2, "anna");
+        foreach (int round in new[] { 0, 1, 2 }) scene.CannotScore(round, "no data").IsAccepted();
+        foreach (var state in new[] { scene.State, StateCodec.Decode(StateCodec.Encode(scene.State)) })
+        {
+            var trail = state.Runs[^1].Trail;
+            Assert.Equal("no data", trail[0].Unscored);
+            Assert.Same(trail[0].Unscored, trail[1].Unscored);
+            Assert.Same(trail[0].Unscored, trail[2].Unscored);
+        }
+    }
+
+    [Fact]
     public void Every_prefix_and_a_byte_more_are_refused()
     {
         byte[] bytes = StateCodec.Encode(Rich());

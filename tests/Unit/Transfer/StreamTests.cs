@@ -87,6 +87,22 @@ public sealed class StreamTests
         Assert.NotSame(taken, await nodes[0].Streams.TakeAsync(default));
     }
 
+    [Fact]
+    public async Task A_reader_that_leaves_in_the_middle_of_a_download_is_no_failure_of_the_coordinators()
+    {
+        await using var nodes = await TestNodes.StartAsync(1);
+        await nodes[0].Store.PutAsync(_content);
+        var request = new TwoWay([]);
+        var frames = new FrameStream(request);
+        frames.AppendPreface();
+        frames.Append(FrameKind.Call, new DownloadRequest { Blob = Header().Blob }, (long)StreamMethod.Download);
+        await frames.FlushAsync(default);
+        var reader = new TwoWay(request.Written.ToArray(), room: 2 * Part.BytesUsual);
+        await nodes[0].StreamServer.ServeAsync(reader, default, default);
+        Assert.InRange(reader.Written.Length, Part.BytesUsual, 2 * Part.BytesUsual);
+        Assert.Empty(nodes[0].Failures);
+    }
+
     [Theory]
     [InlineData("another kind", new byte[] { 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 })]
     [InlineData("a kind above a byte", new byte[] { 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 })]

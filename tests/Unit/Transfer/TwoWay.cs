@@ -1,7 +1,8 @@
 namespace Quorate.Unit.Transfer;
 
 /// <summary>A connection whose other side has sent all that it will ever send, and takes everything.</summary>
-internal sealed class TwoWay(byte[] received) : Stream
+/// <param name="room">Bytes that can be written; the next breaks the connection.</param>
+internal sealed class TwoWay(byte[] received, long room = long.MaxValue) : Stream
 {
     private readonly MemoryStream _received = new(received);
 
@@ -20,7 +21,11 @@ internal sealed class TwoWay(byte[] received) : Stream
 
     public override int Read(byte[] buffer, int offset, int count) => _received.Read(buffer, offset, count);
 
-    public override void Write(byte[] buffer, int offset, int count) => Written.Write(buffer, offset, count);
+    public override void Write(byte[] buffer, int offset, int count)
+    {
+        if (Written.Length + count > room) throw new IOException("The other side is gone.");
+        Written.Write(buffer, offset, count);
+    }
 
     public override void Flush()
     {

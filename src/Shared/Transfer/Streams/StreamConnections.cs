@@ -37,17 +37,14 @@ public sealed class StreamConnections : IDisposable
 
     private static async Task<StreamConnection> DialAsync(string host, int port, CancellationToken token)
     {
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(token);
         bound.CancelAfter(Channels.ConnectTimeout);
         try
         {
-            await socket.ConnectAsync(host, port, bound.Token);
-            return StreamConnection.Over(socket);
+            return StreamConnection.Over(await Channels.DialAsync(host, port, bound.Token));
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException)
         {
-            socket.Dispose();
             token.ThrowIfCancellationRequested();
             throw new RpcException(
                 new Status(StatusCode.Unavailable, $"{host}:{port} cannot be reached: {e.Message}", e));

@@ -111,8 +111,18 @@ public sealed class StreamServer(TransferBase transfer, PeersBase peers, TimePro
 
         public Task WriteAsync(Part message) => WriteAsync(message, CancellationToken.None);
 
-        public Task WriteAsync(Part message, CancellationToken cancellationToken) =>
-            frames.SendAsync(message, cancellationToken).AsTask();
+        /// <exception cref="RpcException">CANCELLED: the reader is gone, which is no failure of this node.</exception>
+        public async Task WriteAsync(Part message, CancellationToken cancellationToken)
+        {
+            try
+            {
+                await frames.SendAsync(message, cancellationToken);
+            }
+            catch (IOException e)
+            {
+                throw new RpcException(new Status(StatusCode.Cancelled, "The reader is gone.", e));
+            }
+        }
     }
 
     /// <summary>What a service may know of a call that came over a stream: that it still runs.</summary>
