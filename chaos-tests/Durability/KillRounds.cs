@@ -25,6 +25,9 @@ internal sealed class KillRounds : IDisposable
 
     private const int RoundsPerRun = 20;
 
+    /// <summary>As long as a coordinator's watch waits.</summary>
+    private static readonly TimeSpan LaggardAfter = TimeSpan.FromSeconds(10);
+
     private readonly string _root = Directory.CreateTempSubdirectory("quorate-durability-").FullName;
     private readonly int[] _ports = FreePorts();
     private readonly string[] _settings;
@@ -92,7 +95,14 @@ internal sealed class KillRounds : IDisposable
         // A marker through the new leader: once all have applied it, all have applied everything before it.
         long index = await MarkAsync($"{prefix}-mark", run, token);
         foreach (var node in _nodes) node!.Tell($"wait {index}");
-        await Task.WhenAll(_nodes.Select(node => node!.HearAsync("AT", token)));
+        var there = Task.WhenAll(_nodes.Select(node => node!.HearAsync("AT", token)));
+        // A coordinator's LaggardWatch, which these bare logs lack: the library can refuse a follower the rest for ever.
+        while (await Task.WhenAny(there, Task.Delay(LaggardAfter, _time, token)) != there)
+        {
+            token.ThrowIfCancellationRequested();
+            foreach (var node in _nodes) node!.Tell($"resign");
+        }
+        await there;
         foreach (var node in _nodes)
         {
             node!.Tell($"chains 0");

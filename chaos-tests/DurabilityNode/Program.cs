@@ -11,6 +11,7 @@
 //   stop                             stop writing
 //   mark NAME RUN                    join NAME if this node leads: MARKED NAME INDEX, else nothing
 //   wait INDEX                       AT INDEX as soon as it is applied here
+//   resign                           if this node leads, let the nodes elect anew
 //   chains FROM                      CHAIN INDEX HASH for each remembered index, then END
 //   has RUN PREFIX                   HAS NAME for each trainer of that prefix, then END
 //

@@ -37,6 +37,7 @@ internal sealed class Session(ReplicatedLog log, int node)
                     break;
                 case "mark": _ = MarkAsync(words[1], RunId.Parse(words[2])); break;
                 case "wait": _ = WaitAsync(Number(words[1])); break;
+                case "resign": _ = log.ResignAsync(default); break;
                 case "chains": Say(
                     [.. log.ChainWindow(Number(words[1])).Select(c => $"CHAIN {c.Index} {c.Chain}"), "END"]); break;
                 case "has": Say([.. Has(RunId.Parse(words[1]), words[2]), "END"]); break;

@@ -13,7 +13,10 @@ public static class Limits
     /// </summary>
     public const int Trainers = 20_000;
 
-    /// <summary>Rounds in a run: the trail keeps some 100 bytes a round, so 100,000 rounds stay near 10 MB.</summary>
+    /// <summary>
+    /// Rounds in a run: the trail keeps some 170 bytes a round in memory and 100 in a snapshot, so 100,000 rounds stay
+    /// near 17 and 10 MB.
+    /// </summary>
     public const int Rounds = 100_000;
 
     /// <summary>
