@@ -96,7 +96,7 @@ internal sealed class KillRounds : IDisposable
         long index = await MarkAsync($"{prefix}-mark", run, token);
         foreach (var node in _nodes) node!.Tell($"wait {index}");
         var there = Task.WhenAll(_nodes.Select(node => node!.HearAsync("AT", token)));
-        // A coordinator's LaggardWatch, which these bare logs lack: the library can refuse a follower the rest for ever.
+        // As a coordinator's LaggardWatch does: the library can refuse a follower the rest for ever.
         while (await Task.WhenAny(there, Task.Delay(LaggardAfter, _time, token)) != there)
         {
             token.ThrowIfCancellationRequested();
