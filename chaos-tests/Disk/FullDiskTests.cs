@@ -12,7 +12,9 @@ namespace Quorate.ChaosTests.Disk;
 public sealed class FullDiskTests(ITestOutputHelper output)
 {
     private const int Broken = 4;
-    private const long DiskBytes = 128L << 20;
+
+    /// <summary>Room for all that the longest run keeps, 90 MB, and what a node leaves free.</summary>
+    private const long DiskBytes = 256L << 20;
 
     /// <summary>So that a run's rounds stay few enough to be waited for.</summary>
     private const int TriesPerRun = 4;
