@@ -44,7 +44,11 @@ internal static class Registration
         .AddSingleton(provider =>
         {
             var intake = provider.GetRequiredService<UpdateIntake>();
-            return new UploadRules { Admit = intake.Admit, CommitAsync = intake.CommitAsync };
+            return new UploadRules
+            {
+                Admit = intake.Admit, CommitAsync = intake.CommitAsync,
+                Group = new GroupCommit(provider.GetRequiredService<TimeProvider>()),
+            };
         })
         .AddSingleton(provider => ActivatorUtilities.CreateInstance<Puller>(
             provider, (Func<IReadOnlyCollection<WantedBlob>>)provider.GetRequiredService<BlobReferences>().Wanted))

@@ -19,11 +19,21 @@ public sealed record UploadRules
     /// </summary>
     public required Func<UploadHeader, VerdictReply?> Admit { get; init; }
 
-    /// <summary>Called with the file once its bytes are durable on a majority; checks and commits the fact.</summary>
-    public required Func<UploadHeader, string, CancellationToken, Task<VerdictReply>> CommitAsync { get; init; }
+    /// <summary>
+    /// Called with the file once its bytes are durable on a majority; checks it, waits for the group, and commits the
+    /// fact.
+    /// </summary>
+    public required Func<UploadHeader, string, GroupCommit.Member, CancellationToken, Task<VerdictReply>> CommitAsync
+    {
+        get;
+        init;
+    }
 
     /// <summary>One for each upload whose bytes are on their way.</summary>
     public Places Places { get; } = new(Places.UploadsMax, "uploads");
+
+    /// <summary>Those whose facts are committed together.</summary>
+    public required GroupCommit Group { get; init; }
 }
 
 /// <summary>
@@ -58,10 +68,11 @@ public sealed class TransferService(
             var header = first!.Header!;
             if (rules.Admit(header) is { } answer) return answer;
             using var place = rules.Places.Take();
+            using var member = rules.Group.Join();
             if (await StoreAsync(header, first, parts, guard) is { } refusal) return refusal;
             CrashPoint.Pass("blob-replicated");
             guard.Pause();
-            return await rules.CommitAsync(header, store.PathOf(BlobHash.FromBytes(header.Blob.Span)),
+            return await rules.CommitAsync(header, store.PathOf(BlobHash.FromBytes(header.Blob.Span)), member,
                 context.CancellationToken);
         }
         catch (StoreFullException e)
@@ -86,7 +97,7 @@ public sealed class TransferService(
         if (await store.HasAsync(hash, guard.Token))
         {
             guard.Pause();
-            there = await replication.EnsureAsync(hash, header.Length, copies, copies, guard.Token);
+            there = await replication.EnsureAsync(hash, header.Length, copies, guard.Token);
         }
         else
         {

@@ -42,9 +42,11 @@ internal sealed partial class UpdateIntake(
     /// <summary>Checks the file, proposes the fact, and answers what became of it.</summary>
     /// <param name="header">The upload's header, admitted before.</param>
     /// <param name="path">The blob's file, its hash verified, its bytes on a majority.</param>
+    /// <param name="member">Its place among the updates that are committed together.</param>
     /// <param name="token">Gives up waiting, not the fact: asked again, the answer is DUPLICATE where it was
     /// committed.</param>
-    public Task<VerdictReply> CommitAsync(UploadHeader header, string path, CancellationToken token) =>
+    public Task<VerdictReply> CommitAsync(
+        UploadHeader header, string path, GroupCommit.Member member, CancellationToken token) =>
         gate.LeadAsync(async () =>
     {
         // While the bytes travelled, the round may have moved on.
@@ -59,6 +61,7 @@ internal sealed partial class UpdateIntake(
             LogRefused(refusal);
             return Verdicts.Reject(refusal);
         }
+        await member.ArriveAsync(token);
         var outcome = await log.ProposeAsync(CommandOf(header), token);
         if (outcome.Verdict == Rounds.Verdict.Accepted && header.Update is { } update)
             LogAccepted(update.Trainer, update.Round, header.Length, update.Examples);
@@ -104,7 +107,7 @@ internal sealed partial class UpdateIntake(
         return header.Update is { } u
             ? new Command.AcceptUpdate(
                 RunId.Parse(u.Run), u.Round, TrainerId.Parse(u.Trainer), blob, header.Length, u.Examples, u.Loss, now)
-            : new Command.PublishModel(RunId.Parse(header.Seed.Run), 0, blob, header.Length, now);
+            : new Command.PublishModel(RunId.Parse(header.Seed.Run), 0, blob, header.Length, "", now);
     }
 
     /// <summary>What an admitted update was trained from; null: it is a seed model itself.</summary>

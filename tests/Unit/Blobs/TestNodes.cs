@@ -73,7 +73,8 @@ internal sealed class TestNode : IAsyncDisposable
         var rules = new UploadRules
         {
             Admit = header => Admit(header),
-            CommitAsync = (header, path, _) => Task.FromResult(Commit(header, path)),
+            CommitAsync = (header, path, _, _) => Task.FromResult(Commit(header, path)),
+            Group = new GroupCommit(TimeProvider.System),
         };
         builder.Services.AddSingleton(new FaultyTransfer(this, new TransferService(Store, Replication, rules, Options,
             TimeProvider.System)));
