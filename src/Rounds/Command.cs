@@ -27,8 +27,12 @@ public abstract record Command(RunId Run, long At)
     /// <summary>Closes a round without its stragglers: its deadline or its grace is over.</summary>
     public sealed record CloseRound(RunId Run, int Round, long At) : Command(Run, At);
 
-    /// <summary>Names the model that a round made. Round 0 is the initial model.</summary>
-    public sealed record PublishModel(RunId Run, int Round, BlobHash Model, long Length, long At) : Command(Run, At);
+    /// <summary>
+    /// Names the model that a round made. Round 0 is the initial model. <see cref="Unscored"/> says why nobody will
+    /// score it; empty: its score is a fact to come.
+    /// </summary>
+    public sealed record PublishModel(RunId Run, int Round, BlobHash Model, long Length, string Unscored, long At)
+        : Command(Run, At);
 
     /// <summary>Scores a published model; a null score says that it could not be scored, and why.</summary>
     public sealed record RecordScore(RunId Run, int Round, Score? Score, string Reason, long At) : Command(Run, At);

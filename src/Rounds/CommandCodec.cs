@@ -21,7 +21,8 @@ public static class CommandCodec
         w.Byte(command switch
         {
             OpenRun => 1, Join => 2, Leave => 3, AcceptUpdate => 4,
-            CloseRound => 5, PublishModel => 6, RecordScore => 7, EndRun => 8,
+            CloseRound => 5, PublishModel { Unscored.Length: 0 } => 6, RecordScore => 7, EndRun => 8,
+            PublishModel => 9,
             _ => throw new System.Diagnostics.UnreachableException($"Unknown command {command.GetType()}."),
         });
         w.Run(command.Run);
@@ -57,6 +58,7 @@ public static class CommandCodec
                 w.Int32(c.Round);
                 w.Hash(c.Model);
                 w.Int64(c.Length);
+                if (c.Unscored.Length > 0) w.Text(c.Unscored, Limits.ReasonChars);
                 break;
             case RecordScore c:
                 w.Int32(c.Round);
@@ -89,9 +91,10 @@ public static class CommandCodec
             3 => new Leave(run, r.Trainer(), r.UInt64(), at),
             4 => new AcceptUpdate(run, r.Int32(), r.Trainer(), r.Hash(), r.Int64(), r.Int64(), r.Double(), at),
             5 => new CloseRound(run, r.Int32(), at),
-            6 => new PublishModel(run, r.Int32(), r.Hash(), r.Int64(), at),
+            6 => new PublishModel(run, r.Int32(), r.Hash(), r.Int64(), "", at),
             7 => new RecordScore(run, r.Int32(), r.Score(), r.Text(Limits.ReasonChars), at),
             8 => new EndRun(run, r.Bool(), r.Text(Limits.ReasonChars), at),
+            9 => new PublishModel(run, r.Int32(), r.Hash(), r.Int64(), r.Reason(), at),
             _ => throw FactReader.Bad($"a command of the unknown kind {kind}"),
         };
         r.End();
@@ -114,6 +117,10 @@ public static class CommandCodec
         Rounds = r.Int32(), MinTrainers = r.Int32(), MinResults = r.Int32(), Deadline = r.Span(), Grace = r.Span(),
         KeepUpdateRounds = r.Int32(), KeepModels = r.Int32(),
     };
+
+    private static string Reason(this ref FactReader r) => r.Text(Limits.ReasonChars) is { Length: > 0 } reason
+        ? reason
+        : throw FactReader.Bad("an empty reason, which has a kind of its own");
 
     internal static void Score(this FactWriter w, Score? score)
     {

@@ -165,10 +165,14 @@ public static class RoundMachine
 
         var model = new PublishedModel(
             publish.Round, publish.Model, publish.Length, run.Updates.Count, run.Updates.Values.Sum(u => u.Examples),
-            [.. run.Updates.Values], run.RoundOpenedAt, publish.At, Score: null, Unscored: "");
+            [.. run.Updates.Values], run.RoundOpenedAt, publish.At, Score: null,
+            SharedText(run, publish.Round, publish.Unscored));
         var trail = ForgetOldUpdates(run.Trail.Add(model), run.Rules.KeepUpdateRounds);
         if (publish.Round == run.Rules.Rounds)
-            return (run with { Trail = trail, Updates = run.Updates.Clear(), Phase = Phase.Scoring }, Outcome.Accepted);
+        {
+            var phase = model.Judged ? Phase.Finished : Phase.Scoring;
+            return (run with { Trail = trail, Updates = run.Updates.Clear(), Phase = phase }, Outcome.Accepted);
+        }
 
         var waiting = run with
         {
@@ -184,9 +188,7 @@ public static class RoundMachine
         var model = run.Trail[record.Round];
         if (model.Judged) return (run, Outcome.Duplicate($"Round {record.Round} is scored already."));
 
-        string reason = record.Score is null && record.Reason.Length == 0 ? "not scored" : record.Reason;
-        // Where nothing is scored, every round of a long trail says the same: one text for all of them.
-        if (record.Round > 0 && run.Trail[record.Round - 1].Unscored is var before && before == reason) reason = before;
+        string reason = SharedText(run, record.Round, record.Reason.Length == 0 ? "not scored" : record.Reason);
         var judged = model with { Score = record.Score, Unscored = record.Score is null ? reason : "" };
         var scored = run with { Trail = run.Trail.SetItem(record.Round, judged) };
         bool last = run.Phase == Phase.Scoring && record.Round == run.Rules.Rounds;
@@ -196,6 +198,10 @@ public static class RoundMachine
     private static (Run, Outcome) Apply(Run run, EndRun end) => run.Ended
         ? (run, Outcome.Duplicate($"Run '{run.Id}' has ended already."))
         : (run with { Phase = end.Failed ? Phase.Failed : Phase.Stopped, Reason = end.Reason }, Outcome.Accepted);
+
+    /// <summary>Where nothing is scored, every round of a long trail says the same: one text for all of them.</summary>
+    private static string SharedText(Run run, int round, string reason) =>
+        round > 0 && run.Trail[round - 1].Unscored is var before && before == reason ? before : reason;
 
     /// <summary>Waiting -> Training as soon as enough trainers are present.</summary>
     private static Run OpenRoundIfReady(Run run, long at) =>

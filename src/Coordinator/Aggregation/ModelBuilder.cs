@@ -4,23 +4,24 @@ using Quorate.Rounds;
 
 namespace Quorate.Coordinator.Aggregation;
 
-/// <summary>The updates of a closed round, as files, into the next model, as a blob of this node's store.</summary>
+/// <summary>The updates of a closed round, as files, into the next model, as a draft of this node's store.</summary>
 internal static class ModelBuilder
 {
     /// <param name="updates">In trainer-id order: the order of summation.</param>
     /// <exception cref="BlobUnavailableException">An update's bytes are not here, or turned out bad and were put
     /// aside.</exception>
-    /// <exception cref="OperationCanceledException">Between two blocks; nothing is stored.</exception>
-    public static async Task<(BlobHash Hash, long Length)> BuildAsync(
+    /// <exception cref="OperationCanceledException">Between two blocks; nothing is left.</exception>
+    public static async Task<ModelDraft> BuildAsync(
         BlobStore blobs, Replication replication, IReadOnlyList<Update> updates, CancellationToken token)
     {
         foreach (var update in updates) await replication.RequireHereAsync(update.Blob, update.Length, token);
         string draft = blobs.NewDraft();
+        bool made = false;
         try
         {
             var (hash, length) = await AverageAsync(blobs, updates, draft, token);
-            await blobs.AdoptAsync(draft, hash, token);
-            return (hash, length);
+            made = true;
+            return new ModelDraft(draft, hash, length);
         }
         catch (AveragingException e)
         {
@@ -31,7 +32,7 @@ internal static class ModelBuilder
         }
         finally
         {
-            File.Delete(draft);
+            if (!made) File.Delete(draft);
         }
     }
 

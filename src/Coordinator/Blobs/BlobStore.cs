@@ -118,17 +118,22 @@ public sealed partial class BlobStore : IDisposable
     /// <summary>A path for a file to be written here and then adopted. It does not outlive a restart.</summary>
     public string NewDraft() => Path.Combine(_parts, $"draft-{Interlocked.Increment(ref _drafts)}");
 
-    /// <summary>
-    /// Makes a draft a blob, durably, and returns its name. The writer may say the hash when it computed it while
-    /// writing.
-    /// </summary>
-    public Task<BlobHash> AdoptAsync(string draft, BlobHash? known, CancellationToken token) => _disk.RunAsync(
+    /// <summary>The draft at a path, whose writer did not hash it.</summary>
+    public Task<ModelDraft> DraftAsync(string path, CancellationToken token) => _disk.RunAsync(
         () =>
         {
-            using var file = File.OpenHandle(draft, FileMode.Open, FileAccess.ReadWrite);
-            var hash = known ?? Hash(file);
-            Publish(hash, file, draft);
-            return hash;
+            using var file = File.OpenHandle(path);
+            return new ModelDraft(path, Hash(file), RandomAccess.GetLength(file));
+        },
+        token);
+
+    /// <summary>Makes a draft a blob, durably.</summary>
+    public Task AdoptAsync(ModelDraft draft, CancellationToken token) => _disk.RunAsync(
+        () =>
+        {
+            using var file = File.OpenHandle(draft.Path, FileMode.Open, FileAccess.ReadWrite);
+            Publish(draft.Hash, file, draft.Path);
+            return true;
         },
         token);
 

@@ -15,16 +15,17 @@ internal static class Copies
     }
 
     /// <summary>
-    /// Brings the blob to all nodes and returns once a majority has it on disk; the slower ones get a moment more.
+    /// Makes the draft a blob of all nodes, and returns once a majority has it on disk; the slower ones get a moment
+    /// more.
     /// </summary>
     /// <exception cref="BlobUnavailableException">Too few nodes could be reached.</exception>
-    public static async Task RequireOnMajorityAsync(this Replication replication, BlobHash hash, long length,
-        CancellationToken token)
+    public static async Task RequireOnMajorityAsync(
+        this Replication replication, ModelDraft draft, CancellationToken token)
     {
-        int there = await replication.EnsureAsync(hash, length, replication.Nodes, replication.Majority, token);
+        int there = await replication.AdoptAsync(draft, token);
         if (there < replication.Majority)
             throw new BlobUnavailableException(
-                $"Blob {hash.Short} lies on {there} disks and needs {replication.Majority}.");
+                $"Blob {draft.Hash.Short} lies on {there} disks and needs {replication.Majority}.");
     }
 }
 

@@ -30,16 +30,29 @@ public sealed class Replication(
         new(source, Order(source.Hash), copies - 1, copies - 1, options, time, log, token);
 
     /// <summary>
-    /// Makes sure that nodes have the blob on their disks, this one included, and returns how many have. It tries for
-    /// <paramref name="copies"/>, and gives the slower ones only a moment once <paramref name="required"/> have it.
-    /// Fewer than required: no more could be reached. A blob that lacks here is pulled first; 0: it could not be had.
+    /// Makes sure that <paramref name="copies"/> nodes have the blob on their disks, this one included, and returns how
+    /// many have. Fewer: no more could be reached. A blob that lacks here is pulled first; 0: it could not be had.
     /// </summary>
-    public async Task<int> EnsureAsync(BlobHash hash, long length, int copies, int required, CancellationToken token)
+    public async Task<int> EnsureAsync(BlobHash hash, long length, int copies, CancellationToken token)
     {
         if (!await PullAsync(hash, length, token) || await store.OpenAsync(hash, token) is not { } file) return 0;
         using var source = BlobSource.Complete(hash, file);
         if (copies <= 1) return 1;
-        await using var spread = new Spread(source, Order(hash), copies - 1, required - 1, options, time, log, token);
+        await using var spread = Relay(source, copies, token);
+        return 1 + await spread.FinishAsync();
+    }
+
+    /// <summary>
+    /// Makes a draft a blob of this node and brings it to all others, both at once, and returns how many have it on
+    /// their disks. Once a majority has it, the slower ones get only a moment. Fewer: no more could be reached.
+    /// </summary>
+    /// <exception cref="IOException">This node's disk is full, or failed.</exception>
+    public async Task<int> AdoptAsync(ModelDraft draft, CancellationToken token)
+    {
+        using var source = BlobSource.Complete(draft.Hash, File.OpenHandle(draft.Path));
+        await using var spread = new Spread(
+            source, Order(draft.Hash), Nodes - 1, Majority - 1, options, time, log, token);
+        await store.AdoptAsync(draft, token);
         return 1 + await spread.FinishAsync();
     }
 

@@ -109,8 +109,8 @@ internal sealed partial class RoundDriver(
             string draft = blobs.NewDraft();
             await trainer.MakeInitialModelAsync(run.Plan, draft, token);
             CrashPoint.Pass("initial-model-made");
-            long length = new FileInfo(draft).Length;
-            await PublishAsync(run, 0, await blobs.AdoptAsync(draft, known: null, token), length, token);
+            using var model = await blobs.DraftAsync(draft, token);
+            await PublishAsync(run, 0, model, token);
         }
         catch (TrainerProgramException e) when (e.IsBadInput)
         {
@@ -121,19 +121,22 @@ internal sealed partial class RoundDriver(
 
     private async Task AggregateAsync(Run run, CancellationToken token)
     {
-        var (hash, length) = await ModelBuilder.BuildAsync(blobs, replication, [.. run.Updates.Values], token);
+        using var model = await ModelBuilder.BuildAsync(blobs, replication, [.. run.Updates.Values], token);
         CrashPoint.Pass("average-built");
-        await PublishAsync(run, run.Round, hash, length, token);
+        await PublishAsync(run, run.Round, model, token);
     }
 
     /// <summary>
     /// Bytes first, fact second: a published model lies on a majority's disks before its name is proposed.
     /// </summary>
-    private async Task PublishAsync(Run run, int round, BlobHash hash, long length, CancellationToken token)
+    private async Task PublishAsync(Run run, int round, ModelDraft model, CancellationToken token)
     {
-        await replication.RequireOnMajorityAsync(hash, length, token);
+        await replication.RequireOnMajorityAsync(model, token);
         CrashPoint.Pass("model-replicated");
-        var outcome = await log.ProposeAsync(new Command.PublishModel(run.Id, round, hash, length, Now), token);
+        var (hash, length) = (model.Hash, model.Length);
+        string unscored = round == 0 ? "" : trainer.WhyNoScores(PlanOf(run)) ?? "";
+        var outcome = await log.ProposeAsync(
+            new Command.PublishModel(run.Id, round, hash, length, unscored, Now), token);
         CrashPoint.Pass("model-published");
         if (outcome.Verdict == Verdict.Accepted) LogPublished(round, hash.Short, run.Updates.Count);
         if (outcome.Holds) return;

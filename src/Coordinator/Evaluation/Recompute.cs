@@ -45,10 +45,10 @@ internal sealed partial class Recompute(
 
     private async Task CompareAsync(Run run, PublishedModel model, CancellationToken token)
     {
-        var (hash, _) = await ModelBuilder.BuildAsync(blobs, replication, model.Updates, token);
-        if (hash == model.Blob) LogVerified(model.Round, hash.Short);
-        else emergency.Diverged(
-            $"Round {model.Round} of run {run.Id} averages to {hash.Short}… here; {model.Blob.Short}… was published.");
+        using var own = await ModelBuilder.BuildAsync(blobs, replication, model.Updates, token);
+        if (own.Hash == model.Blob) LogVerified(model.Round, own.Hash.Short);
+        else emergency.Diverged($"Round {model.Round} of run {run.Id} averages to {own.Hash.Short}… here; "
+            + $"{model.Blob.Short}… was published.");
     }
 
     [LoggerMessage(5011, LogLevel.Information, "Verified round {Round}: sha256:{Model}.")]

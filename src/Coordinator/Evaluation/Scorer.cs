@@ -10,7 +10,7 @@ namespace Quorate.Coordinator.Evaluation;
 /// <summary>
 /// Scores each published model beside the rounds, one at a time, oldest first: a slice of the held-out images a round,
 /// all of them for the last. A score that cannot be had is recorded as such, with the reason, and never holds a round
-/// up.
+/// up. A model that nobody will score says so as it is published (Driving), and costs no fact more.
 /// </summary>
 internal sealed partial class Scorer(
     IReplicatedLog log, BlobStore blobs, Replication replication, TrainerProgram trainer, Notes notes,
@@ -48,13 +48,18 @@ internal sealed partial class Scorer(
         var state = log.State;
         var run = state.Active;
         if (run is null) trainer.Rest();
+        if (state.Runs.LastOrDefault()?.Model is { Unscored: { Length: > 0 } why }
+            && notes.Say("scoring", $"Scoring is off: {why}"))
+        {
+            LogUnscored(why);
+            trainer.Rest(); // It has made the initial model.
+        }
         if (run is null || NextStep.ToScore(run) is not { } model)
         {
             await log.ChangedAsync(state.Index, token);
             return;
         }
         var (score, reason) = await ScoreAsync(run, model, token);
-        if (score is null && notes.Say("scoring", $"Scoring is off: {reason}")) LogUnscored(reason);
         long now = time.GetUtcNow().ToUnixTimeMilliseconds();
         await log.ProposeAsync(new Command.RecordScore(run.Id, model.Round, score, reason, now), token);
         CrashPoint.Pass("score-recorded");
@@ -62,16 +67,11 @@ internal sealed partial class Scorer(
 
     private async Task<(Score? Score, string Reason)> ScoreAsync(Run run, PublishedModel model, CancellationToken token)
     {
+        // Another leader may have published it, which could have scored it.
         var plan = RunFile.Parse(run.Plan);
-        if (plan.Scoring is null)
-        {
-            trainer.Rest(); // It has made the initial model.
-            return (null, "the run asks for no scores.");
-        }
-        if (plan.Training is null) return (null, "the run names no model to score.");
-        if (!trainer.Exists) return (null, "there is no trainer program here.");
+        if (trainer.WhyNoScores(plan) is { } why) return (null, why);
 
-        int images = model.Round == run.Rules.Rounds ? int.MaxValue : plan.Scoring.Images;
+        int images = model.Round == run.Rules.Rounds ? int.MaxValue : plan.Scoring!.Images;
         await replication.RequireHereAsync(model.Blob, model.Length, token);
         for (int attempt = 1; ; attempt++)
         {

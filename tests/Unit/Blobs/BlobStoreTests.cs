@@ -202,9 +202,10 @@ public sealed class BlobStoreTests : IDisposable
         byte[] content = Bytes(5000);
         string draft = store.NewDraft();
         File.WriteAllBytes(draft, content);
-        var hash = await store.AdoptAsync(draft, null, default);
-        Assert.Equal(BlobHash.Of(content), hash);
-        Assert.True(await store.HasAsync(hash, default));
+        using var model = await store.DraftAsync(draft, default);
+        Assert.Equal((BlobHash.Of(content), 5000L), (model.Hash, model.Length));
+        await store.AdoptAsync(model, default);
+        Assert.True(await store.HasAsync(model.Hash, default));
         Assert.False(File.Exists(draft));
     }
 }

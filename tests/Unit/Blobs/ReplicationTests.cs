@@ -169,18 +169,25 @@ public sealed class ReplicationTests
     }
 
     [Fact]
-    public async Task Ensure_brings_a_model_to_all_and_says_how_many_have_it()
+    public async Task A_draft_is_brought_to_all_while_it_becomes_a_blob_here_and_those_who_have_it_are_counted()
     {
         await using var nodes = await TestNodes.StartAsync();
         await nodes[1].Store.PutAsync(_content);
-        Assert.Equal(3, await nodes[0].Replication.EnsureAsync(
-            _hash, _content.Length, copies: 3, required: 3, default));
+        Assert.Equal(3, await AdoptAsync(nodes[0], _content));
+        Assert.All(nodes.All, node => Assert.True(node.Store.Exists(_hash)));
         await nodes[2].StopAsync();
-        var other = await nodes[0].Store.PutAsync(Bytes(1000));
-        Assert.Equal(2, await nodes[0].Replication.EnsureAsync(other, 1000, copies: 3, required: 2, default));
+        Assert.Equal(2, await AdoptAsync(nodes[0], Bytes(1000)));
         await nodes[1].StopAsync();
-        var third = await nodes[0].Store.PutAsync(Bytes(1000, 3));
-        Assert.Equal(1, await nodes[0].Replication.EnsureAsync(third, 1000, copies: 3, required: 2, default));
+        Assert.Equal(1, await AdoptAsync(nodes[0], Bytes(1000, 3)));
+        Assert.True(nodes[0].Store.Exists(BlobHash.Of(Bytes(1000, 3))));
+
+        static async Task<int> AdoptAsync(TestNode node, byte[] content)
+        {
+            string path = node.Store.NewDraft();
+            await File.WriteAllBytesAsync(path, content);
+            using var draft = await node.Store.DraftAsync(path, default);
+            return await node.Replication.AdoptAsync(draft, default);
+        }
     }
 
     [Fact]
@@ -272,7 +279,7 @@ public sealed class ReplicationTests
         var replication = new Replication(
             store, [peer], TestNode.Options, TimeProvider.System, NullLogger<Replication>.Instance);
         var hash = await store.PutAsync(_content);
-        Assert.Equal(1, await replication.EnsureAsync(hash, _content.Length, copies: 2, required: 2, default));
+        Assert.Equal(1, await replication.EnsureAsync(hash, _content.Length, copies: 2, default));
     }
 
     /// <summary>A hundred parts without a byte, and before each something happens.</summary>

@@ -16,10 +16,11 @@ public sealed class CommandCodecTests
         new Leave(Digits, Id("anna"), 3, 1),
         new AcceptUpdate(Digits, 4, Id("anna"), Hash, 5, 6, 0.5, 1),
         new CloseRound(Digits, 4, 1),
-        new PublishModel(Digits, 4, Hash, 5, 1),
+        new PublishModel(Digits, 4, Hash, 5, "", 1),
         new RecordScore(Digits, 4, new Score(0.5, 0.25, 2000), "", 1),
         new EndRun(Digits, true, "why", 1),
         new RecordScore(Digits, 4, null, "no data", 1),
+        new PublishModel(Digits, 4, Hash, 5, "no data", 1),
     ];
 
     /// <summary>
@@ -41,6 +42,8 @@ public sealed class CommandCodecTests
         "01070600000064696769747301000000000000000400000001000000000000e03f000000000000d03fd007000000000000",
         "01080600000064696769747301000000000000000103000000776879",
         "01070600000064696769747301000000000000000400000000070000006e6f2064617461",
+        "010906000000646967697473010000000000000004000000a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9" +
+        "babbbcbdbebf0500000000000000070000006e6f2064617461",
     ];
 
     [Fact]
@@ -70,7 +73,7 @@ public sealed class CommandCodecTests
 
     [Theory]
     [InlineData("02", "version 2; this program knows 1")]
-    [InlineData("01090600000064696769747300000000000000000", "a command of the unknown kind 9")]
+    [InlineData("010a0600000064696769747300000000000000000", "a command of the unknown kind 10")]
     [InlineData("0105ffffffff", "a text of -1 bytes where 0 are left")]
     [InlineData("0105ffffff7f", "a text of 2147483647 bytes where 0 are left")]
     [InlineData("010501000000ff", "a text that is no UTF-8")]
@@ -84,6 +87,15 @@ public sealed class CommandCodecTests
         byte[] bytes = Convert.FromHexString(hex[..(hex.Length / 2 * 2)]);
         var error = Assert.Throws<InvalidDataException>(() => CommandCodec.Decode(bytes));
         Assert.Equal($"The encoded fact holds {what}.", error.Message);
+    }
+
+    [Fact]
+    public void A_model_without_a_reason_has_one_encoding_alone()
+    {
+        byte[] bytes = CommandCodec.Encode(new PublishModel(Digits, 4, Hash, 5, "?", 1));
+        bytes = [.. bytes[..^5], 0, 0, 0, 0];
+        var error = Assert.Throws<InvalidDataException>(() => CommandCodec.Decode(bytes));
+        Assert.Equal("The encoded fact holds an empty reason, which has a kind of its own.", error.Message);
     }
 
     [Fact]
@@ -105,6 +117,8 @@ public sealed class CommandCodecTests
     {
         ["a long plan"] = new OpenRun(Digits, Rules(), new string('x', Limits.PlanChars + 1), 1),
         ["a long reason to end"] = new EndRun(Digits, true, new string('x', Limits.ReasonChars + 1), 1),
+        ["a model with a long reason"] = new PublishModel(
+            Digits, 1, Hash, 1, new string('x', Limits.ReasonChars + 1), 1),
         ["a long reason for no score"] = new RecordScore(Digits, 1, null, new string('x', Limits.ReasonChars + 1), 1),
         ["no run"] = new CloseRound(default, 1, 1),
         ["nobody leaves"] = new Leave(Digits, default, 1, 1),

@@ -91,6 +91,25 @@ public sealed class ModelScenarios
     }
 
     [Fact]
+    public void A_model_that_nobody_will_score_is_judged_as_it_is_published()
+    {
+        var scene = Prepared(Rules(rounds: 2, minTrainers: 1));
+        scene.Join("anna");
+        scene.Update("anna").IsAccepted();
+        scene.Publish(1, unscored: new string("no data")).IsAccepted();
+        Assert.True(scene.Run.Model!.Judged);
+        Assert.Null(NextStep.ToScore(scene.Run));
+        Assert.Equal((Phase.Training, 2), (scene.Run.Phase, scene.Run.Round));
+        scene.Score(1).IsDuplicate("Round 1 is scored already.");
+
+        scene.Update("anna", 2).IsAccepted();
+        scene.Publish(2, unscored: new string("no data")).IsAccepted();
+        Assert.Equal(Phase.Finished, scene.Run.Phase);
+        Assert.Equal((null, "no data"), (scene.Run.Model!.Score, scene.Run.Model.Unscored));
+        Assert.Same(scene.Run.Trail[1].Unscored, scene.Run.Trail[2].Unscored);
+    }
+
+    [Fact]
     public void A_model_is_judged_once()
     {
         var scene = Training("anna");

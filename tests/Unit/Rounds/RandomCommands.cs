@@ -66,7 +66,8 @@ internal sealed class RandomCommands(ulong seed)
         _random.Pick(0.1, double.NaN, double.PositiveInfinity, -0.0), _now);
 
     private PublishModel Publish(Run run, int round) =>
-        new(run.Id, round, Scene.Blob($"model {round} {(_random.OneIn(12) ? 1 : 0)}"), 1 + _random.Below(9), _now);
+        new(run.Id, round, Scene.Blob($"model {round} {(_random.OneIn(12) ? 1 : 0)}"), 1 + _random.Below(9),
+            _random.OneIn(4) ? "no data" : "", _now);
 
     private RecordScore Score(Run run, int round) => _random.OneIn(4)
         ? new RecordScore(run.Id, round, null, _random.Pick("", "no data"), _now)
@@ -105,7 +106,7 @@ internal sealed class RandomCommands(ulong seed)
             3 => Deliver(run.Id, round, id, 0) with { Examples = number },
             4 => Deliver(run.Id, round, id, 0) with { Length = number },
             5 => new CloseRound(run.Id, round, number),
-            6 => new PublishModel(run.Id, round, Scene.Blob("?"), number, _now),
+            6 => new PublishModel(run.Id, round, Scene.Blob("?"), number, "", _now),
             _ => Score(run, round) with { Reason = "?" },
         };
     }

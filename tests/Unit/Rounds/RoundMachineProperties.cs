@@ -143,6 +143,7 @@ public sealed class RoundMachineProperties
                 (Phase.Training, Phase.Aggregating) => true,
                 (Phase.Aggregating, Phase.Waiting or Phase.Training or Phase.Scoring) => true,
                 (Phase.Scoring, Phase.Finished) => true,
+                (Phase.Aggregating, Phase.Finished) => run.Model!.Judged,
                 _ => false,
             };
             Check(next, $"the phase went from {was.Phase} to {run.Phase}");

@@ -61,8 +61,8 @@ internal sealed class Scene
 
     public Outcome Close(int round = 1) => Do(new Command.CloseRound(Digits, round, Now));
 
-    public Outcome Publish(int round, string? content = null, long length = 10) =>
-        Do(new Command.PublishModel(Digits, round, Blob(content ?? $"model {round}"), length, Now));
+    public Outcome Publish(int round, string? content = null, long length = 10, string unscored = "") =>
+        Do(new Command.PublishModel(Digits, round, Blob(content ?? $"model {round}"), length, unscored, Now));
 
     public Outcome Score(int round, double accuracy = 0.9) =>
         Do(new Command.RecordScore(Digits, round, new Score(0.1, accuracy, 2000), "", Now));
