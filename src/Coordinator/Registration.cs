@@ -54,6 +54,7 @@ internal static class Registration
             provider, (Func<IReadOnlyCollection<WantedBlob>>)provider.GetRequiredService<BlobReferences>().Wanted))
         .AddHostedService(provider => provider.GetRequiredService<Puller>())
         .AddHostedService<PullOnChange>()
+        .AddHostedService<Forgetting>()
         .AddHostedService<Scrub>()
         .AddHostedService(provider => ActivatorUtilities.CreateInstance<Collector>(
             provider, (Func<CancellationToken,

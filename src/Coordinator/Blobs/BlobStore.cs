@@ -115,6 +115,24 @@ public sealed partial class BlobStore : IDisposable
         return HasAsync(hash, token);
     }
 
+    /// <summary>Lets the memory go that a blob's bytes take, if it is here. It stays what it is.</summary>
+    public Task ForgetAsync(BlobHash hash, CancellationToken token) => _disk.RunAsync(
+        () =>
+        {
+            if (!Exists(hash)) return false;
+            try
+            {
+                using var file = File.OpenHandle(PathOf(hash));
+                _disk.Forget(file);
+                return true;
+            }
+            catch (IOException)
+            {
+                return false; // Collected a moment ago, or not to be read: whoever needs it will say so.
+            }
+        },
+        token);
+
     /// <summary>A path for a file to be written here and then adopted. It does not outlive a restart.</summary>
     public string NewDraft() => Path.Combine(_parts, $"draft-{Interlocked.Increment(ref _drafts)}");
 

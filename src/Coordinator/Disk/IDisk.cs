@@ -34,6 +34,9 @@ public interface IDisk
     /// <summary>Does nothing where there is no such file.</summary>
     void Delete(string path);
 
+    /// <summary>What is on the disk of a file need not be in memory any more.</summary>
+    void Forget(SafeFileHandle file);
+
     /// <summary>Bytes that may still be written below this path.</summary>
     long FreeBytes(string path);
 
@@ -62,6 +65,8 @@ public sealed class RealDisk : IDisk
     public void FlushDirectory(string path) => DurableDirectory.Flush(path);
 
     public void Delete(string path) => File.Delete(path);
+
+    public void Forget(SafeFileHandle file) => PageCache.Forget(file);
 
     public long FreeBytes(string path) => new DriveInfo(path).AvailableFreeSpace;
 

@@ -16,6 +16,7 @@ internal sealed class NodeDisk(SimulatedWorld world, string root)
     private readonly Dictionary<string, long> _versions = [];
     private readonly Dictionary<string, DateTimeOffset> _written = [];
     private readonly List<Change> _unflushed = [];
+    private readonly HashSet<string> _directories = [];
     private int _shadows;
 
     public string Root => root;
@@ -37,6 +38,12 @@ internal sealed class NodeDisk(SimulatedWorld world, string root)
         if (Fuse is not null) return;
         world.Trace.Mark("power lost in the middle of a step");
         fuse.Fails();
+    }
+
+    /// <summary>Directories are made once and never go: each blob that is stored asks for its own again.</summary>
+    public void CreateDirectory(string path)
+    {
+        if (_directories.Add(path)) Directory.CreateDirectory(path);
     }
 
     public TimeSpan Delay() => _draws.Chance(0.03) ? _draws.Between(10, 300) : _draws.Between(0.1, 4);

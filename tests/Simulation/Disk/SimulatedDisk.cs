@@ -27,7 +27,7 @@ internal sealed class SimulatedDisk(NodeDisk disk, Machine machine) : IDisk
         }
     }
 
-    public void CreateDirectory(string path) => Directory.CreateDirectory(path);
+    public void CreateDirectory(string path) => disk.CreateDirectory(path);
 
     public void Write(SafeFileHandle file, string path, ReadOnlySpan<byte> data, long offset)
     {
@@ -61,6 +61,11 @@ internal sealed class SimulatedDisk(NodeDisk disk, Machine machine) : IDisk
     public void Delete(string path)
     {
         if (Lives()) disk.Delete(path);
+    }
+
+    public void Forget(SafeFileHandle file)
+    {
+        // What is in memory makes no difference here.
     }
 
     public long FreeBytes(string path) => disk.IsFull ? 0 : long.MaxValue;
