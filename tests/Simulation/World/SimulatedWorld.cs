@@ -17,13 +17,12 @@ internal sealed class SimulatedWorld
 
     public SimulatedWorld(ulong seed, TextWriter? log = null)
     {
-        if (!HasOneThread) throw new InvalidOperationException(
-            "The thread pool must have one thread: start with DOTNET_PROCESSOR_COUNT=1, as Program does.");
+        if (!HasOneThread) throw new InvalidOperationException("The thread pool must have one thread, and has more.");
         (_seed, Trace) = (seed, new Trace { Log = log });
     }
 
-    /// <summary>Whether this process can run a simulation.</summary>
-    public static bool HasOneThread
+    /// <summary>Gives the pool its one thread. The minimum goes first: no maximum may lie below it.</summary>
+    private static bool HasOneThread
     {
         get
         {
