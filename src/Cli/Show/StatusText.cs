@@ -58,14 +58,20 @@ internal static class StatusText
         {
             string made = model.Round == 0
                 ? "initial model"
-                : $"{model.Contributors} updates, {model.Examples} examples";
-            string score = model.Score is { } s
-                ? string.Create(CultureInfo.InvariantCulture,
-                    $"loss {s.Loss:0.000}  accuracy {100 * s.Accuracy:0.00} % of {s.Images}")
-                : model.Unscored.Length > 0 ? $"not scored ({model.Unscored})" : "being scored";
+                : $"{model.Contributors} updates, {model.Examples} examples  {Score(run, model)}";
             yield return $"  round {model.Round,3}  {Convert.ToHexStringLower(model.Blob.Span)}  {model.Length,10} "
-                + $"bytes  {made}  {score}";
+                + $"bytes  {made}";
         }
+    }
+
+    /// <summary>Of a model that a round made: the initial one is never scored.</summary>
+    private static string Score(RunStatus run, ModelStatus model)
+    {
+        if (model.Score is { } s)
+            return string.Create(CultureInfo.InvariantCulture,
+                $"loss {s.Loss:0.000}  accuracy {100 * s.Accuracy:0.00} % of {s.Images}");
+        if (model.Unscored.Length > 0) return $"not scored ({model.Unscored})";
+        return run.Phase is RunPhase.Stopped or RunPhase.Failed ? "not scored (the run has ended)" : "being scored";
     }
 
     private static IEnumerable<string> Run(RunStatus run)

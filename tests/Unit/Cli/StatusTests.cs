@@ -58,6 +58,18 @@ public class StatusTests
     }
 
     [Fact]
+    public void A_model_is_being_scored_only_while_somebody_may_score_it()
+    {
+        var run = Run();
+        run.Trail[0].Unscored = "";
+        run.Trail[1].Score = null;
+        Assert.EndsWith("initial model", StatusText.Trail(run).First(), StringComparison.Ordinal);
+        Assert.EndsWith("being scored", StatusText.Trail(run).ElementAt(1), StringComparison.Ordinal);
+        run.Phase = RunPhase.Stopped;
+        Assert.EndsWith("not scored (the run has ended)", StatusText.Trail(run).ElementAt(1), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_JSON_names_the_leader_and_lists_every_node()
     {
         using var json = JsonDocument.Parse(
