@@ -41,7 +41,10 @@ public sealed class CrashPointTests(ITestOutputHelper output)
             [.. Leaders.Select(point => $"{point}@leader"), .. Followers.Select(point => $"{point}@follower")], draws))
             .Select(point => Seldom.Any(point.StartsWith) ? point : Hit(point, draws)).ToList();
         // The storm goes on in a new cluster when a run ends below it.
-        var run = new ChaosRun { Rounds = 40, Seed = seed, Grace = TimeSpan.FromMilliseconds(20) };
+        var run = new ChaosRun
+        {
+            Rounds = 40, Seed = seed, Grace = TimeSpan.FromMilliseconds(20), AsksForScores = true,
+        };
         string undisturbed = await Undisturbed.FinalModelAsync(run);
         int due = points.Count, clusters = 0;
         for (; points.Count > 0; clusters++)

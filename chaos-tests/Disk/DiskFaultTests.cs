@@ -3,6 +3,7 @@ using Quorate.Chaos.Checking;
 using Quorate.Chaos.Processes;
 using Quorate.Chaos.Training;
 using Quorate.Shared.Protocol;
+using Quorate.Shared.Transfer;
 using Xunit.Abstractions;
 
 namespace Quorate.ChaosTests.Disk;
@@ -98,23 +99,24 @@ public sealed class DiskFaultTests(ITestOutputHelper output)
     }
 
     /// <summary>
-    /// Waits until the node serves every blob that the state names, as it should with --verify: a disk that fails
+    /// Waits until the node holds every blob that the state names, as it should with --verify: a disk that fails
     /// before the last one's blobs are back is not one node's disk. (Three that failed within ten seconds took all
     /// copies of an update, seed 33.)
     /// </summary>
     private static async Task WholeAsync(ChaosCluster cluster, int node)
     {
         var run = await cluster.WhenAsync(_ => true, "the trail");
-        var blobs = run.Trail.SelectMany(model => model.Updates.Select(update => update.Blob).Append(model.Blob));
-        foreach (string name in blobs.Select(blob => Convert.ToHexStringLower(blob.Span)))
-            await cluster.UntilAsync(
-                async _ =>
-                {
-                    string? given = await cluster.DownloadAsync(node, name);
-                    Assert.True(given is null || given == name, $"Blob {name} was served with other bytes: {given}.");
-                    return given;
-                },
-                $"blob {name} on node {node} again");
+        var request = new HoldsRequest();
+        foreach (var model in run.Trail) request.Blobs.AddRange(model.Updates.Select(u => u.Blob).Append(model.Blob));
+        using var channel = Channels.Create(cluster.Connections.Nodes[node].Address);
+        var peers = new PeersClient(channel.CreateCallInvoker());
+        await cluster.UntilAsync(
+            async token =>
+            {
+                using var call = peers.Holds(request, token);
+                return (await call.ResponseAsync).Held.All(held => held) ? request : null;
+            },
+            $"node {node} whole again");
     }
 
     /// <summary>

@@ -29,7 +29,7 @@ public abstract record Command(RunId Run, long At)
 
     /// <summary>
     /// Names the model that a round made. Round 0 is the initial model. <see cref="Unscored"/> says why nobody will
-    /// score it; empty: its score is a fact to come.
+    /// score it; empty: its score, or why it has none, is a fact to come.
     /// </summary>
     public sealed record PublishModel(RunId Run, int Round, BlobHash Model, long Length, string Unscored, long At)
         : Command(Run, At);

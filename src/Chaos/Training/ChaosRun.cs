@@ -43,8 +43,23 @@ public sealed record ChaosRun
           "graceSeconds": {{Grace.TotalSeconds.ToString(CultureInfo.InvariantCulture)}},
           "keepUpdateRounds": {{(KeepUpdateRounds < 0 ? Rounds : KeepUpdateRounds)}},
           "keepModels": {{(KeepModels < 0 ? Rounds + 1 : KeepModels)}},
-          "seed": {{Seed}}
+          "seed": {{Seed}}{{(AsksForScores ? Scoring : "")}}
         }
+        """;
+
+    /// <summary>
+    /// Whether it asks for scores. Its coordinators, which have no trainer program, then say of each model that it has
+    /// none, in a fact of its own.
+    /// </summary>
+    public bool AsksForScores { get; init; }
+
+    private const string Scoring = """
+        ,
+          "training": {
+            "model": "logistic", "data": { "set": "mnist", "path": "none", "shards": 100, "shardExamples": 1 },
+            "local": { "steps": 1 }, "batch": 1, "optimiser": { "name": "sgd", "learningRate": 0.1 }
+          },
+          "scoring": { "images": 1 }
         """;
 
     /// <summary>Updates that close a round once the grace period is over; 0: all of them.</summary>

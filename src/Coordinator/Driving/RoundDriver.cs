@@ -134,7 +134,7 @@ internal sealed partial class RoundDriver(
         await replication.RequireOnMajorityAsync(model, token);
         CrashPoint.Pass("model-replicated");
         var (hash, length) = (model.Hash, model.Length);
-        string unscored = round == 0 ? "" : trainer.WhyNoScores(PlanOf(run)) ?? "";
+        string unscored = round > 0 && PlanOf(run).Scoring is null ? Scorer.NoneAsked : "";
         var outcome = await log.ProposeAsync(
             new Command.PublishModel(run.Id, round, hash, length, unscored, Now), token);
         CrashPoint.Pass("model-published");

@@ -10,12 +10,15 @@ namespace Quorate.Coordinator.Evaluation;
 /// <summary>
 /// Scores each published model beside the rounds, one at a time, oldest first: a slice of the held-out images a round,
 /// all of them for the last. A score that cannot be had is recorded as such, with the reason, and never holds a round
-/// up. A model that nobody will score says so as it is published (Driving), and costs no fact more.
+/// up. In a run that asks for no scores every model says so as it is published (Driving), which costs no fact more.
 /// </summary>
 internal sealed partial class Scorer(
     IReplicatedLog log, BlobStore blobs, Replication replication, TrainerProgram trainer, Notes notes,
     TimeProvider time, ILogger<Scorer> logger) : BackgroundService
 {
+    /// <summary>Why a run's models have no scores where it wants none.</summary>
+    public const string NoneAsked = "the run asks for no scores.";
+
     private const int Attempts = 3;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
@@ -67,11 +70,10 @@ internal sealed partial class Scorer(
 
     private async Task<(Score? Score, string Reason)> ScoreAsync(Run run, PublishedModel model, CancellationToken token)
     {
-        // Another leader may have published it, which could have scored it.
-        var plan = RunFile.Parse(run.Plan);
-        if (trainer.WhyNoScores(plan) is { } why) return (null, why);
+        if (RunFile.Parse(run.Plan).Scoring is not { } scoring) return (null, NoneAsked);
+        if (!trainer.Exists) return (null, "there is no trainer program here.");
 
-        int images = model.Round == run.Rules.Rounds ? int.MaxValue : plan.Scoring!.Images;
+        int images = model.Round == run.Rules.Rounds ? int.MaxValue : scoring.Images;
         await replication.RequireHereAsync(model.Blob, model.Length, token);
         for (int attempt = 1; ; attempt++)
         {

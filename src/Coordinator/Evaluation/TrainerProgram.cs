@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Quorate.Coordinator.Settings;
 using Quorate.Rounds;
-using Quorate.Shared.Runs;
 
 namespace Quorate.Coordinator.Evaluation;
 
@@ -21,14 +20,6 @@ internal sealed class TrainerProgram(CoordinatorOptions options, TimeProvider ti
     private long _requests;
 
     public bool Exists => options.TrainerProgram is not null;
-
-    /// <summary>Why this node could score no model of the run, as a sentence; null: it could.</summary>
-    public string? WhyNoScores(RunFile plan) => plan switch
-    {
-        { Scoring: null } => "the run asks for no scores.",
-        { Training: null } => "the run names no model to score.",
-        _ => Exists ? null : "there is no trainer program here.",
-    };
 
     /// <summary>Writes the run's initial model to <paramref name="path"/>.</summary>
     /// <exception cref="TrainerProgramException">It failed, or took longer than two minutes.</exception>
