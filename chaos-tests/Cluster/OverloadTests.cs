@@ -26,18 +26,14 @@ public sealed class OverloadTests(ITestOutputHelper output)
     [Fact]
     public async Task Too_many_trainers_are_refused_and_cost_neither_memory_nor_the_leader()
     {
-        int seconds = Settings.Number("OVERLOAD_SECONDS", 8);
-        // The crowd runs in this process. On few cores it takes the coordinators' time, and there are elections, which
-        // come and go: the bar is missed there (docs/PROMISES.md). The minute that measures the bar says so in red; the
-        // few seconds of CI tell it.
-        bool strict = Flow.IsQuiet && (seconds >= 60 || Environment.ProcessorCount >= 8);
+        bool quiet = Flow.IsQuiet;
         await using var cluster = await ChaosCluster.StartAsync(
             _run, TimeSpan.FromMilliseconds(20), "--collect-after-seconds", "5", "--lease-seconds", "3");
         await cluster.WhenAsync(run => run.Phase == RunPhase.TrainingRound, "all trainers");
         int leader = await cluster.LeaderAsync();
         long term = await cluster.TermAsync(), started = Flow.Now;
         var answers = new List<(StatusCode Code, double Seconds)>();
-        while (Flow.SecondsSince(started) < seconds)
+        while (Flow.SecondsSince(started) < Settings.Number("OVERLOAD_SECONDS", 8))
         {
             if (await ProbeAsync(cluster.Connections.Nodes[leader]) is { } answer) answers.Add(answer);
             await ChaosCluster.PauseAsync(TimeSpan.FromMilliseconds(50));
@@ -64,7 +60,7 @@ public sealed class OverloadTests(ITestOutputHelper output)
             + $"{string.Join(", ", peaks.Select(peak => $"{peak:F0}"))}; normal again after {normal:F2} s; "
             + $"{elections} elections; "
             + $"load average {Flow.Load}");
-        if (strict) Assert.Equal(0, elections);
+        if (quiet) Assert.Equal(0, elections);
         Assert.True(peaks.Max() <= BarMegabytes, $"{peaks.Max():F0} MB");
         Assert.Empty(cluster.Observer.Violations);
         cluster.Passed();

@@ -51,6 +51,15 @@ internal sealed class SharedPort : IConnectionListener
     /// </summary>
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(5);
 
+    /// <summary>
+    /// Where every step of a weight stream runs, and what it awaits goes on: as many at a time as there are cores. The
+    /// others wait here, not in the pool's own queue: there two hundred uploads at once stood for a tenth of a second
+    /// before each step of a Raft heartbeat, which has half a dozen, and the cluster lost a leader that was well.
+    /// </summary>
+    private readonly TaskScheduler _lane =
+        new ConcurrentExclusiveSchedulerPair(TaskScheduler.Default, Math.Max(2, Environment.ProcessorCount))
+            .ConcurrentScheduler;
+
     private readonly Socket _socket;
     private readonly Func<StreamServer?> _server;
     private readonly TimeProvider _time;
@@ -133,7 +142,8 @@ internal sealed class SharedPort : IConnectionListener
             else if (_server() is { } server)
             {
                 await using var stream = new NetworkStream(socket, ownsSocket: false);
-                await server.ServeAsync(stream, _closing.Token, _closed.Token);
+                await Task.Factory.StartNew(() => server.ServeAsync(stream, _closing.Token, _closed.Token),
+                    CancellationToken.None, TaskCreationOptions.DenyChildAttach, _lane).Unwrap();
             }
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException

@@ -51,11 +51,10 @@ internal sealed partial class Scorer(
         var state = log.State;
         var run = state.Active;
         if (run is null) trainer.Rest();
-        if (state.Runs.LastOrDefault()?.Model is { Unscored: { Length: > 0 } why }
-            && notes.Say("scoring", $"Scoring is off: {why}"))
+        if (state.Runs.LastOrDefault()?.Model is { Unscored: { Length: > 0 } why })
         {
-            LogUnscored(why);
-            trainer.Rest(); // It has made the initial model.
+            if (notes.Say("scoring", $"Scoring is off: {why}")) LogUnscored(why);
+            if (why == NoneAsked) trainer.Rest(); // It has made the initial model.
         }
         if (run is null || NextStep.ToScore(run) is not { } model)
         {
