@@ -12,9 +12,14 @@ internal sealed class ReadAhead : IDisposable
 {
     /// <summary>
     /// Of each update: 32 to 128 KiB, and 1 MiB of all together where that is more. Smaller windows would hand over too
-    /// often, larger ones leave the cache.
+    /// often, larger ones leave the cache. Of very many: a page each, or 4 MiB of all together.
     /// </summary>
-    private const int Least = 32 << 10, Most = 128 << 10, Together = 1 << 20, Aligned = 4 << 10;
+    private const int Least = 32 << 10, Most = 128 << 10, Together = 1 << 20, Aligned = 4 << 10, ManyTogether = 4 << 20;
+
+    /// <summary>
+    /// Two windows, kept from one round to the next. The shared pool would keep one for each of its threads.
+    /// </summary>
+    private static readonly ArrayPool<byte> _windows = ArrayPool<byte>.Create(1 << 30, maxArraysPerBucket: 2);
 
     private readonly IReadOnlyList<(PtFile File, string Path)> _updates;
     private readonly IReadOnlyList<TensorInfo> _schema;
@@ -30,9 +35,9 @@ internal sealed class ReadAhead : IDisposable
     public ReadAhead(IReadOnlyList<(PtFile File, string Path)> updates, IReadOnlyList<TensorInfo> schema)
     {
         (_updates, _schema) = (updates, schema);
-        Stride = Math.Clamp(Together / updates.Count / Aligned * Aligned, Least, Most);
-        _current = ArrayPool<byte>.Shared.Rent(Stride * updates.Count);
-        _next = ArrayPool<byte>.Shared.Rent(Stride * updates.Count);
+        Stride = StrideOf(updates.Count);
+        _current = _windows.Rent(Stride * updates.Count);
+        _next = _windows.Rent(Stride * updates.Count);
         _reading = Task.Run(Fill);
     }
 
@@ -59,8 +64,14 @@ internal sealed class ReadAhead : IDisposable
     public void Dispose()
     {
         ((Task)_reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing).GetAwaiter().GetResult();
-        ArrayPool<byte>.Shared.Return(_current);
-        ArrayPool<byte>.Shared.Return(_next);
+        _windows.Return(_current);
+        _windows.Return(_next);
+    }
+
+    internal static int StrideOf(int updates)
+    {
+        int most = Math.Clamp(ManyTogether / updates, Aligned, Most), least = Math.Min(Least, most);
+        return Math.Clamp(Together / updates, least, most) / Aligned * Aligned;
     }
 
     private int Fill()

@@ -20,6 +20,18 @@ public sealed class Part : IDisposable
     /// </summary>
     public const int BytesUsual = 124 * 1024;
 
+    /// <summary>A usual part's buffer.</summary>
+    private const int UsualBufferBytes = 128 * 1024;
+
+    /// <summary>Buffers of each size that are kept for the next part: of usual ones 32 MiB at the most.</summary>
+    private const int KeptMax = 256;
+
+    /// <summary>
+    /// The shared pool keeps 32 a core. With a hundred uploads, their relays and the downloads under way the others
+    /// came from the heap of large objects, which grew by megabytes a second, as it is collected seldom.
+    /// </summary>
+    private static readonly ArrayPool<byte> _usual = ArrayPool<byte>.Create(UsualBufferBytes, KeptMax);
+
     private byte[]? _buffer;
 
     private Part(byte[] buffer) => _buffer = buffer;
@@ -59,7 +71,8 @@ public sealed class Part : IDisposable
     public static Part Rent(int capacity)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(capacity, BytesMax);
-        return new Part(ArrayPool<byte>.Shared.Rent(Frame.HeadBytes + capacity + Frame.HeadBytes));
+        int bytes = Frame.HeadBytes + capacity + Frame.HeadBytes;
+        return new Part(PoolOf(bytes).Rent(bytes));
     }
 
     /// <summary>
@@ -85,6 +98,8 @@ public sealed class Part : IDisposable
 
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _buffer, null) is { } buffer) ArrayPool<byte>.Shared.Return(buffer);
+        if (Interlocked.Exchange(ref _buffer, null) is { } buffer) PoolOf(buffer.Length).Return(buffer);
     }
+
+    private static ArrayPool<byte> PoolOf(int bytes) => bytes <= UsualBufferBytes ? _usual : ArrayPool<byte>.Shared;
 }

@@ -183,6 +183,17 @@ public sealed class FederatedAverageTests : IDisposable
             () => FederatedAverage.WriteAsync([(path, 1)], full, 1_000, CancellationToken.None));
     }
 
+    [Theory]
+    [InlineData(1, 128)]
+    [InlineData(20, 48)]
+    [InlineData(50, 32)]
+    [InlineData(128, 32)]
+    [InlineData(200, 20)]
+    [InlineData(1_000, 4)]
+    [InlineData(10_000, 4)]
+    public void Very_many_updates_are_read_in_smaller_pieces(int updates, int kibibytes) =>
+        Assert.Equal(kibibytes << 10, ReadAhead.StrideOf(updates));
+
     /// <summary>
     /// Counted on the thread that averages: twenty updates of 8 MB must not cost more than their directories.
     /// </summary>

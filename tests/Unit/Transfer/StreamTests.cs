@@ -46,6 +46,23 @@ public sealed class StreamTests
         Assert.Equal("2", refusal.Trailers.GetValue("quorate-leader-id"));
     }
 
+    /// <summary>Raft's heartbeats take other threads of the pool, and must find one.</summary>
+    [Fact]
+    public async Task Weight_streams_run_as_many_steps_at_a_time_as_there_are_cores_however_many_they_are()
+    {
+        await using var nodes = await TestNodes.StartAsync(1);
+        int steps = 0;
+        nodes[0].Admit = _ =>
+        {
+            steps = TaskScheduler.Current.MaximumConcurrencyLevel;
+            return null;
+        };
+        var upload = new BlobUpload(
+            (_, _) => ValueTask.FromResult(nodes[0].Client), new RetryRules(), TimeProvider.System);
+        await upload.SendAsync(Header(), nodes.File(_content), null, default);
+        Assert.Equal(Math.Max(2, Environment.ProcessorCount), steps);
+    }
+
     [Fact]
     public async Task One_connection_serves_call_after_call_refused_ones_too()
     {
