@@ -3,6 +3,7 @@ using Quorate.Coordinator.Disk;
 using Quorate.Coordinator.Settings;
 using Quorate.Shared.Processes;
 
+NativeHeap.Share();
 if (args.Contains("--help") || args.Contains("-h"))
 {
     Console.WriteLine(CoordinatorOptions.Usage);

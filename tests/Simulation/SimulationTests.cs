@@ -12,8 +12,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
 {
     private const int Workers = 2;
 
-    /// <summary>A seed takes some 0.35 s of a processor: two minutes on two. A long run sets its own count.</summary>
-    private static readonly int _seeds = Number("QUORATE_SIM_SEEDS", 500);
+    /// <summary>A seed takes some 0.35 s of a processor: six minutes on two. A long run sets its own count.</summary>
+    private static readonly int _seeds = Number("QUORATE_SIM_SEEDS", 2000);
 
     private static readonly int _from = Number("QUORATE_SIM_FROM", 1);
 

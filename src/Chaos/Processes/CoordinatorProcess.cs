@@ -80,6 +80,24 @@ public sealed class CoordinatorProcess : IDisposable
     /// <summary>The memory it has resident now, in MB of 10^6 bytes: the kernel's VmRSS.</summary>
     public double Megabytes() => Megabytes("VmRSS:");
 
+    /// <summary>
+    /// Heaps that glibc gave to single threads, beside the one of all: each is 64 MiB of addresses at a multiple of
+    /// that, the first part in use and the rest without any right.
+    /// </summary>
+    public int NativeHeaps()
+    {
+        const ulong heap = 64 << 20;
+        var maps = File.ReadLines($"/proc/{_process.Id}/maps").Select(line => line.Split(' ')).Select(fields =>
+        {
+            string[] range = fields[0].Split('-');
+            return (From: ulong.Parse(range[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture),
+                To: ulong.Parse(range[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture), Rights: fields[1]);
+        }).ToList();
+        return maps.Zip(maps.Skip(1)).Count(pair => pair is { First.Rights: "rw-p", Second.Rights: "---p" }
+            && pair.First.From % heap == 0 && pair.First.To == pair.Second.From
+            && pair.Second.To == pair.First.From + heap);
+    }
+
     private double Megabytes(string key)
     {
         string line = File.ReadLines($"/proc/{_process.Id}/status").First(

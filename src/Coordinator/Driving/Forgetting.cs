@@ -13,19 +13,26 @@ namespace Quorate.Coordinator.Driving;
 /// </summary>
 internal sealed class Forgetting(IReplicatedLog log, BlobStore store) : BackgroundService
 {
+    /// <summary>
+    /// What is not read again once <paramref name="before"/> has become <paramref name="after"/>. The updates are those
+    /// of the round that was open: the trail lists none where the run keeps none (<c>keepUpdateRounds</c> 0).
+    /// </summary>
+    public static IEnumerable<BlobHash> Over(ClusterState before, ClusterState after)
+    {
+        Run? open = Newest(before), run = Newest(after);
+        if (open is null || run is not { Trail.Count: > 1 } || run.Model!.Blob == open.Model?.Blob) return [];
+        return open.Updates.Values.Select(update => update.Blob).Append(run.Trail[^2].Blob);
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var state = log.State;
-        for (var done = Newest(state); ;)
+        for (var before = log.State; ;)
         {
-            state = await log.ChangedAsync(state.Index, stoppingToken);
-            if (Newest(state) is not { } model || model.Blob == done?.Blob) continue;
-            var trail = state.Runs[^1].Trail;
-            if (trail.Count > 1) await store.ForgetAsync(trail[^2].Blob, stoppingToken);
-            foreach (var update in model.Updates) await store.ForgetAsync(update.Blob, stoppingToken);
-            done = model;
+            var after = await log.ChangedAsync(before.Index, stoppingToken);
+            foreach (var blob in Over(before, after)) await store.ForgetAsync(blob, stoppingToken);
+            before = after;
         }
     }
 
-    private static PublishedModel? Newest(ClusterState state) => state.Runs.IsEmpty ? null : state.Runs[^1].Model;
+    private static Run? Newest(ClusterState state) => state.Runs.IsEmpty ? null : state.Runs[^1];
 }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Loader;
+using Quorate.Shared.Processes;
 using TorchSharp;
 
 namespace Quorate.Trainer.Native;
@@ -23,9 +24,6 @@ internal static partial class TorchLibrary
 
     /// <summary>dlopen's flag for binding every symbol at once (dlfcn.h).</summary>
     private const int BindNow = 2;
-
-    /// <summary>What mallopt sets, by glibc's malloc.h; beyond 32 MiB it takes no mmap threshold.</summary>
-    private const int TrimThreshold = -1, MmapThreshold = -3, Arenas = -8;
 
     private static readonly Lock Gate = new();
     private static bool loaded;
@@ -55,7 +53,8 @@ internal static partial class TorchLibrary
             Open(chosen, shim);
             HasCuda = File.Exists(Path.Combine(chosen, "libtorch_cuda.so"));
             torch.set_num_threads(1);
-            KeepFreedMemory();
+            // A training step frees all it has taken, some tens of MB: 150,000 page faults an epoch, with this 37,000.
+            NativeHeap.KeepFreed();
             loaded = true;
         }
     }
@@ -93,33 +92,10 @@ internal static partial class TorchLibrary
             : NativeLibrary.TryLoad(Path.Combine(folder, $"lib{name}.so"), out nint other) ? other : 0;
     }
 
-    /// <summary>
-    /// A training step frees all it has taken, some tens of MB. Without this, glibc hands the pages back each time and
-    /// faults them in anew (150,000 page faults an epoch, with this 37,000), and takes a second heap for the thread
-    /// pool's threads.
-    /// </summary>
-    private static void KeepFreedMemory()
-    {
-        if (!OperatingSystem.IsLinux()) return;
-        try
-        {
-            _ = SetAllocation(MmapThreshold, 32 << 20);
-            _ = SetAllocation(TrimThreshold, 256 << 20);
-            _ = SetAllocation(Arenas, 1);
-        }
-        catch (EntryPointNotFoundException)
-        {
-            // Another C library: it has ways of its own.
-        }
-    }
-
     private static string LastError() => Marshal.PtrToStringUTF8(GetError()) ?? "no reason given";
 
     [LibraryImport("libc", EntryPoint = "dlopen", StringMarshalling = StringMarshalling.Utf8)]
     private static partial nint OpenLibrary(string path, int flags);
-
-    [LibraryImport("libc", EntryPoint = "mallopt")]
-    private static partial int SetAllocation(int what, int value);
 
     [LibraryImport("libc", EntryPoint = "dlerror")]
     private static partial nint GetError();

@@ -1,0 +1,44 @@
+using Quorate.Coordinator.Driving;
+using Quorate.Unit.Rounds;
+using static Quorate.Unit.Rounds.Scene;
+
+namespace Quorate.Unit.Driving;
+
+public sealed class ForgettingTests
+{
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    public void A_published_model_ends_the_use_of_its_updates_and_of_the_model_before_it(int keepUpdateRounds)
+    {
+        var scene = Prepared(Rules(keepUpdateRounds: keepUpdateRounds));
+        scene.Join("anna");
+        scene.Join("bert");
+        scene.Update("anna");
+        scene.Update("bert");
+        var before = scene.State;
+
+        scene.Publish(1).IsAccepted();
+
+        Assert.Equal([Blob("anna in 1"), Blob("bert in 1"), Blob("model 0")], Forgetting.Over(before, scene.State));
+    }
+
+    [Fact]
+    public void Nothing_is_over_while_a_round_is_open()
+    {
+        var scene = Training("anna", "bert");
+        var before = scene.State;
+        scene.Update("anna");
+        Assert.Empty(Forgetting.Over(before, scene.State));
+    }
+
+    [Fact]
+    public void The_initial_model_ends_nothing()
+    {
+        var scene = new Scene();
+        scene.Open();
+        var before = scene.State;
+        scene.Publish(0).IsAccepted();
+        Assert.Empty(Forgetting.Over(before, scene.State));
+    }
+}
