@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Quorate.Shared.Processes;
 
 /// <summary>
-/// The C library's heap, which the runtime, OpenSSL and libtorch take their memory from. What is set here holds for what
+/// The C library's heap, which the runtime, OpenSSL and libtorch take memory from. What is set here holds for what
 /// is taken afterwards, so a program sets it as it starts. With another C library than glibc nothing happens.
 /// </summary>
 public static partial class NativeHeap
