@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 using Quorate.Coordinator.Disk;
 using Quorate.Rounds;
@@ -141,7 +140,7 @@ public sealed partial class BlobStore : IDisposable
         () =>
         {
             using var file = File.OpenHandle(path);
-            return new ModelDraft(path, Hash(file), RandomAccess.GetLength(file));
+            return new ModelDraft(path, FileHash.Of(file), RandomAccess.GetLength(file));
         },
         token);
 
@@ -248,7 +247,7 @@ public sealed partial class BlobStore : IDisposable
     private bool Verify(BlobHash hash, SafeFileHandle file)
     {
         var stamp = StampOf(hash, file);
-        if (Hash(file) != hash)
+        if (FileHash.Of(file) != hash)
         {
             Quarantine(hash, PathOf(hash), "wrong SHA-256");
             lock (_gate) _lost.Add(hash);
@@ -263,16 +262,6 @@ public sealed partial class BlobStore : IDisposable
     }
 
     private FileStamp StampOf(BlobHash hash, SafeFileHandle file) => _disk.StampOf(file, PathOf(hash));
-
-    private static BlobHash Hash(SafeFileHandle file)
-    {
-        using var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        using var buffer = Part.Rent(Part.BytesUsual);
-        int count;
-        for (long at = 0; (count = RandomAccess.Read(file, buffer.Room.Span, at)) > 0; at += count)
-            sha.AppendData(buffer.Room.Span[..count]);
-        return BlobHash.FromBytes(sha.GetHashAndReset());
-    }
 
     private void Flush(BlobHash hash, SafeFileHandle file, string part)
     {

@@ -123,7 +123,6 @@ internal sealed partial class UpdateIntake(
         try
         {
             using var file = PtFile.Open(path);
-            file.VerifyStorages();
             if (from is not null)
             {
                 using var model = PtFile.Open(blobs.PathOf(from.Blob));

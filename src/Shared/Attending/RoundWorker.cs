@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Quorate.Rounds;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Processes;
@@ -153,9 +152,9 @@ public sealed class RoundWorker(
         terminal.Say(
             $"trained round {work.Round}: {learned.Examples} examples, loss {learned.Loss:F4}, "
             + $"{time.GetElapsedTime(started).TotalSeconds:F1} s");
-        using var file = File.OpenRead(learned.Path);
-        var blob = BlobHash.FromBytes(SHA256.HashData(file));
-        return new TrainedUpdate(work, learned.Path, blob, file.Length, learned.Examples, learned.Loss);
+        using var file = File.OpenHandle(learned.Path);
+        return new TrainedUpdate(
+            work, learned.Path, FileHash.Of(file), RandomAccess.GetLength(file), learned.Examples, learned.Loss);
     }
 
     private async Task<string> DownloadAsync(RoundWork work, CancellationToken token)

@@ -57,6 +57,21 @@ public sealed class PtArchiveTests : IDisposable
         Assert.Throws<PtFormatException>(() => reader.Read(new byte[8]));
     }
 
+    [Theory]
+    [InlineData("w")]
+    [InlineData("n")] // An integer: read for its check sum alone.
+    public void Damage_that_looks_like_infinity_is_called_damage(string tensor)
+    {
+        byte[] bytes = Ours();
+        string path = _folder.Write("a.pt", bytes);
+        long at;
+        using (PtFile file = PtFile.Open(path)) at = file.Find(tensor)!.FileOffset;
+        BitConverter.TryWriteBytes(bytes.AsSpan((int)at), float.PositiveInfinity);
+        using PtFile changed = PtFile.Open(_folder.Write("a.pt", bytes));
+        Assert.Contains(" has CRC-32 ", Assert.Throws<PtFormatException>(changed.FirstNonFinite).Message,
+            StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Compressed_entries_are_refused() =>
         Refused("is compressed", Pickle.Archive(Pickle.Records(Sound), CompressionLevel.SmallestSize));
