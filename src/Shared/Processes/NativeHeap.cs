@@ -23,6 +23,23 @@ public static partial class NativeHeap
     /// </summary>
     public static void KeepFreed() => Set((MmapThreshold, 32 << 20), (TrimThreshold, 256 << 20), (Arenas, 1));
 
+    /// <summary>
+    /// Gives back to the kernel what is free. Small pieces in use keep glibc from doing so by itself: after twenty
+    /// minutes of rounds 7 MB of a coordinator's 19 were in use.
+    /// </summary>
+    public static void Trim()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        try
+        {
+            _ = TrimHeaps(0);
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // Another C library.
+        }
+    }
+
     private static void Set(params ReadOnlySpan<(int What, int Value)> settings)
     {
         if (!OperatingSystem.IsLinux()) return;
@@ -38,4 +55,7 @@ public static partial class NativeHeap
 
     [LibraryImport("libc", EntryPoint = "mallopt")]
     private static partial int SetAllocation(int what, int value);
+
+    [LibraryImport("libc", EntryPoint = "malloc_trim")]
+    private static partial int TrimHeaps(nuint keep);
 }
