@@ -78,7 +78,7 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
             .AddSingleton(log).AddSingleton<IReplicatedLog>(log).AddSingleton(enrolment).AddSingleton(peers)
             .AddSingleton(new HelloDesk(options.Node, enrolment, log))
             .AddIntake().AddBlobs(options, peers.All).AddDriving().AddEvaluation(options)
-            .AddHostedService<LateEnrolment>().AddHostedService<LaggardWatch>();
+            .AddHostedService<LateEnrolment>().AddHostedService<LaggardWatch>().AddHostedService<Trimming>();
         await using var app = builder.Build();
         emergency = app.Services.GetRequiredService<EmergencyStop>();
         app.MapGrpcService<FederationService>();

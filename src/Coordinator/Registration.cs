@@ -64,7 +64,6 @@ internal static class Registration
     public static IServiceCollection AddDriving(this IServiceCollection services) => services
         .AddSingleton<EmergencyStop>()
         .AddHostedService<DiskWatch>()
-        .AddHostedService<Trimming>()
         .AddHostedService<RoundDriver>()
         .AddHostedService<LostLeaders>();
 
