@@ -70,9 +70,9 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
     {
         var builder = CreateBuilder();
         using var loggers = LoggerFactory.Create(logging);
-        EmergencyStop? emergency = null;
+        var broken = new TaskCompletionSource<Exception>(TaskCreationOptions.RunContinuationsAsynchronously);
         if (DiskWatch.Lack(data.Path) is { } lack) throw new DiskFullException(lack);
-        await using var log = await OpenLogAsync(loggers, e => emergency?.Broken(e), token);
+        await using var log = await OpenLogAsync(loggers, e => broken.TrySetResult(e), token);
 
         builder.Services
             .AddSingleton(log).AddSingleton<IReplicatedLog>(log).AddSingleton(enrolment).AddSingleton(peers)
@@ -80,11 +80,12 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
             .AddIntake().AddBlobs(options, peers.All).AddDriving().AddEvaluation(options)
             .AddHostedService<LateEnrolment>().AddHostedService<LaggardWatch>().AddHostedService<Trimming>();
         await using var app = builder.Build();
-        emergency = app.Services.GetRequiredService<EmergencyStop>();
+        var emergency = app.Services.GetRequiredService<EmergencyStop>();
         app.MapGrpcService<FederationService>();
         app.MapGrpcService<TransferService>();
         app.MapGrpcService<PeersService>();
         await StartAsync(app, token);
+        _ = StopOnceBrokenAsync(broken.Task, emergency);
         // A leader leaves first: while it drained its calls, it would lead and serve nobody. What is under way goes on
         // at the next leader, from the bytes that are there.
         var left = Task.CompletedTask;
@@ -93,6 +94,13 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
         await app.WaitForShutdownAsync(CancellationToken.None);
         await left;
         return emergency.ExitCode;
+    }
+
+    /// <summary>A log that broke for want of room says so, in the words that mend it.</summary>
+    private async Task StopOnceBrokenAsync(Task<Exception> broken, EmergencyStop emergency)
+    {
+        var why = await broken;
+        emergency.Broken(DiskWatch.Lack(data.Path) is { } lack ? new IOException(lack, why) : why);
     }
 
     private async Task<ReplicatedLog> OpenLogAsync(ILoggerFactory loggers, Action<Exception> onBroken,

@@ -101,17 +101,22 @@ internal sealed class RaftNode : IAsyncDisposable
         await State.DisposeAsync();
     }
 
-    private static WriteAheadLog OpenLog(string directory, ReplicatedState state, bool durable, bool alone)
+    /// <summary>
+    /// How the library keeps its log in <paramref name="directory"/>. In memory of its own, which it writes to the
+    /// files: a disk without room is then an error. Mapped files would end the process without a word (SIGBUS).
+    /// </summary>
+    public static WriteAheadLog.Options LogOptions(string directory) => new()
     {
-        var options = new WriteAheadLog.Options
-        {
-            Location = directory,
-            ChunkSize = ChunkBytes,
-            MemoryManagement = WriteAheadLog.MemoryManagementStrategy.SharedMemory,
-            HashAlgorithm = WriteAheadLog.IntegrityHashAlgorithm.XxHash3,
-        };
-        return durable ? new DurableWal(options, state, alone) : new WriteAheadLog(options, state);
-    }
+        Location = directory,
+        ChunkSize = ChunkBytes,
+        MemoryManagement = WriteAheadLog.MemoryManagementStrategy.PrivateMemory,
+        HashAlgorithm = WriteAheadLog.IntegrityHashAlgorithm.XxHash3,
+    };
+
+    private static WriteAheadLog OpenLog(string directory, ReplicatedState state, bool durable, bool alone) =>
+        durable
+            ? new DurableWal(LogOptions(directory), state, alone)
+            : new WriteAheadLog(LogOptions(directory), state);
 
     private static RaftCluster.TcpConfiguration Configure(ConsensusOptions options, ILoggerFactory loggers)
     {

@@ -62,7 +62,7 @@ internal sealed class ReplicatedState(DirectoryInfo snapshots, int snapshotEvery
     {
         if (!entry.TryGetPayload(out var payload) || payload.IsEmpty) return false; // a new leader's no-op
 
-        // The payload is a view of the log's mapped page: copied, because it may straddle two pages.
+        // The payload is a view of the log's pages: copied, because it may straddle two pages.
         var (request, bytes) = LogPayload.Unwrap(payload.ToArray());
         var command = CommandCodec.Decode(bytes.Span);
         // The library names a snapshot just before it gives this the entry behind it.

@@ -3,9 +3,8 @@ using Quorate.Coordinator.Settings;
 namespace Quorate.Coordinator.Driving;
 
 /// <summary>
-/// Stops this node in good order before its disk is full. The log's pages are mapped: one that the disk has no room
-/// for ends the process without a word (SIGBUS), and a leader that can store nothing more would hold up every round.
-/// The others go on without this node; started again with room, it catches up.
+/// Stops this node in good order before its disk is full: a leader that can store nothing more would hold up every
+/// round. The others go on without this node; started again with room, it catches up.
 /// </summary>
 internal sealed class DiskWatch(CoordinatorOptions options, EmergencyStop emergency, TimeProvider time)
     : BackgroundService

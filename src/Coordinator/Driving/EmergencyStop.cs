@@ -22,8 +22,10 @@ internal sealed partial class EmergencyStop(IHostApplicationLifetime lifetime, I
 
     private void Stop(int code, string why)
     {
-        if (Interlocked.CompareExchange(ref _code, code, 0) == 0) LogStopping(code, why);
-        lifetime.StopApplication();
+        if (Interlocked.CompareExchange(ref _code, code, 0) != 0) return;
+        LogStopping(code, why);
+        // At once where the node has started. A host that is stopped while it starts ends in an exception instead.
+        lifetime.ApplicationStarted.Register(lifetime.StopApplication);
     }
 
     [LoggerMessage(4009, LogLevel.Critical, "This node stops with exit code {Code}: {Why}")]

@@ -82,7 +82,7 @@ internal sealed class CoordinatorMachine
 
     private sealed class Lifetime(Machine machine, Answers answers) : IHostApplicationLifetime
     {
-        public CancellationToken ApplicationStarted => CancellationToken.None;
+        public CancellationToken ApplicationStarted => new(canceled: true);
 
         public CancellationToken ApplicationStopping => CancellationToken.None;
 

@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Buffers.Binary;
+using System.IO.Hashing;
 using DotNext.IO.Log;
 using DotNext.Net.Cluster.Consensus.Raft;
 using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
@@ -65,11 +67,70 @@ public sealed class DurableWalTests : IDisposable
 
     public void Dispose() => _root.Dispose();
 
-    private WriteAheadLog.Options Options() => new()
+    /// <summary>
+    /// Entries of 0 to 60,000 bytes, many of which a later leader replaces, over several files of the log: whatever is
+    /// acknowledged is in the files as a kill leaves them, which is what another log reads from a copy of them.
+    /// </summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task What_was_acknowledged_reads_back_from_the_files_of_a_killed_node(int seed)
     {
-        Location = Path.Combine(_root.Path, "wal"), ChunkSize = 1 << 20,
-        HashAlgorithm = WriteAheadLog.IntegrityHashAlgorithm.XxHash3,
-    };
+        var random = new Random(seed);
+        var acknowledged = new List<string>();
+        await using var state = State();
+        await using var log = new DurableWal(Options(), state, alone: false);
+        IPersistentState seenByTheCluster = log;
+        for (long term = 1; term <= 40; term++)
+        {
+            // Nothing is committed: each new leader may lack the end of what is there, and sends its own.
+            int kept = random.Next(acknowledged.Count / 2, acknowledged.Count + 1);
+            acknowledged.RemoveRange(kept, acknowledged.Count - kept);
+            for (int batch = random.Next(1, 6); batch > 0; batch--)
+            {
+                var entries = Enumerable.Range(0, random.Next(1, 12)).Select(_ => Entry(term)).ToArray();
+                long start = acknowledged.Count + 1;
+                acknowledged.AddRange(entries.Select(entry => Told(term, entry.Content.Span)));
+                await seenByTheCluster.AppendAsync(
+                    new LogEntryProducer<BinaryLogEntry>(entries), start, skipCommitted: false);
+            }
+            if (term % 5 == 0) Assert.Equal(acknowledged, await ReadACopyAsync($"copy-{term}"));
+        }
+
+        BinaryLogEntry Entry(long term)
+        {
+            var content = new byte[random.Next(4) == 0 ? random.Next(60_000) : random.Next(300)];
+            random.NextBytes(content);
+            return new BinaryLogEntry { Content = content, Term = term };
+        }
+    }
+
+    private static string Told(long term, ReadOnlySpan<byte> content) =>
+        $"term {term}, {content.Length} bytes, {Convert.ToHexString(XxHash3.Hash(content))}";
+
+    private async Task<List<string>> ReadACopyAsync(string name)
+    {
+        foreach (string file in Directory.GetFiles(Options().Location, "*", SearchOption.AllDirectories))
+        {
+            string copy = Path.Combine(_root.Path, name, Path.GetRelativePath(_root.Path, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+        await using var state = State();
+        await using var log = new DurableWal(
+            RaftNode.LogOptions(Path.Combine(_root.Path, name, "wal")), state, alone: false);
+        using var read = await log.ReadAsync(1, log.LastEntryIndex, CancellationToken.None);
+        var entries = new List<string>();
+        foreach (var entry in read)
+        {
+            Assert.True(entry.TryGetPayload(out var payload));
+            entries.Add(Told(entry.Term, payload.ToArray()));
+        }
+        return entries;
+    }
+
+    private WriteAheadLog.Options Options() => RaftNode.LogOptions(Path.Combine(_root.Path, "wal"));
 
     private ReplicatedState State() => new(
         new DirectoryInfo(Path.Combine(_root.Path, "snapshots")), 1000, new FailStop(_ => { }, NullLogger.Instance));

@@ -1,0 +1,42 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
+using Quorate.Coordinator.Driving;
+
+namespace Quorate.Unit.Driving;
+
+public sealed class EmergencyStopTests
+{
+    /// <summary>A full disk, noticed while the node starts, once ended it by SIGABRT instead of exit code 4.</summary>
+    [Fact]
+    public async Task A_reason_to_stop_while_the_host_starts_stops_it_when_it_has_started()
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Services.AddSingleton(provider => new EmergencyStop(
+            provider.GetRequiredService<IHostApplicationLifetime>(), NullLogger<EmergencyStop>.Instance));
+        builder.Services.AddHostedService<Breaks>().AddHostedService<StartsSlowly>();
+        using var host = builder.Build();
+
+        await host.StartAsync();
+        await host.WaitForShutdownAsync();
+
+        Assert.Equal(EmergencyStop.BrokenCode, host.Services.GetRequiredService<EmergencyStop>().ExitCode);
+    }
+
+    private sealed class Breaks(EmergencyStop emergency) : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken)
+        {
+            emergency.Broken(new IOException("The disk is full."));
+            return Task.CompletedTask;
+        }
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+
+    private sealed class StartsSlowly : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken) => Task.Delay(1, cancellationToken);
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}
