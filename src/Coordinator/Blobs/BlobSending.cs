@@ -32,10 +32,11 @@ public static class BlobSending
     private static async Task SendAsync(
         SafeFileHandle file, long from, long to, IServerStreamWriter<Part> parts, CancellationToken token)
     {
-        using var part = Part.Rent(Part.BytesUsual);
+        int usual = Part.BytesOf(RandomAccess.GetLength(file));
+        using var part = Part.Rent(usual);
         while (from < to)
         {
-            int wanted = (int)Math.Min(Part.BytesUsual, to - from);
+            int wanted = (int)Math.Min(usual, to - from);
             int count = RandomAccess.Read(file, part.Room.Span[..wanted], from);
             if (count == 0) throw Refusal(StatusCode.DataLoss,
                 "The blob's file was cut while it was being read; ask another node.");

@@ -38,6 +38,7 @@ public static class PartSending
         StallGuard guard, Action<long>? progress)
     {
         UploadHeader? first = header;
+        int usual = Part.BytesOf(source.Length);
         do
         {
             if (source.Available <= offset)
@@ -48,8 +49,8 @@ public static class PartSending
                 await more;
             }
             // Rented anew for each part: a lane that waits for its source holds no buffer.
-            using var part = Part.Rent(Part.BytesUsual);
-            int count = source.Read(offset, part.Room.Span[..Part.BytesUsual]);
+            using var part = Part.Rent(usual);
+            int count = source.Read(offset, part.Room.Span[..usual]);
             part.Fill(offset, count);
             part.Header = first;
             part.Last = offset + count == source.Length;
