@@ -21,11 +21,6 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
     /// <summary>Bound of a graceful stop: several times what it takes with all peers dead.</summary>
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(3);
 
-    /// <summary>
-    /// The library hands out an ended leadership until its successor is set; this long, then ask again.
-    /// </summary>
-    private static readonly TimeSpan LeadershipPause = TimeSpan.FromMilliseconds(10);
-
     /// <summary>The token of a node that does not lead.</summary>
     private static readonly CancellationToken Never = new(canceled: true);
 
@@ -95,8 +90,8 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
         try
         {
             await node.StartAsync(options, token);
-            log._watching = Task.WhenAll(
-                log.WatchAsync(log.WatchLeadershipAsync), log.WatchAsync(log.WatchFailureAsync));
+            var leadership = new LeadershipWatch(node.Cluster.WaitForLeadershipAsync, log.Observe, time);
+            log._watching = Task.WhenAll(log.WatchAsync(leadership.RunAsync), log.WatchAsync(log.WatchFailureAsync));
             logger.Started(options.Node, options.Members.First(m => m.Id == options.Node).Raft,
                 node.Wal.LastEntryIndex);
             started = true;
@@ -226,31 +221,16 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
             or QuorumUnreachableException
             or System.Diagnostics.UnreachableException;
 
-    /// <summary>
-    /// Publishes this node's leadership when it begins (its no-op committed and applied) and when it ends.
-    /// </summary>
-    private async Task WatchLeadershipAsync()
-    {
-        while (true)
-        {
-            var leading = await _node.Cluster.WaitForLeadershipAsync(_stop.Token);
-            Observe();
-            var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            await using (leading.Register(ended.SetResult)) await ended.Task.WaitAsync(_stop.Token);
-            Observe();
-            await Task.Delay(LeadershipPause, _time, _stop.Token);
-        }
-    }
-
     /// <summary>No entry has this index, so the wait ends only when the log stops, or breaks.</summary>
-    private async Task WatchFailureAsync() => await _node.Wal.WaitForApplyAsync(long.MaxValue, _stop.Token);
+    private async Task WatchFailureAsync(CancellationToken stop) =>
+        await _node.Wal.WaitForApplyAsync(long.MaxValue, stop);
 
     /// <summary>A watch ends with the stop; whatever else ends it ends this node.</summary>
-    private async Task WatchAsync(Func<Task> watch)
+    private async Task WatchAsync(Func<CancellationToken, Task> watch)
     {
         try
         {
-            await watch();
+            await watch(_stop.Token);
         }
         catch (Exception e)
         {
