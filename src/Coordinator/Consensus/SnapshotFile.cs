@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
-using DotNext.Buffers;
 using DotNext.IO;
 using Quorate.Coordinator.Disk;
 using Quorate.Rounds;
@@ -19,9 +18,6 @@ internal static class SnapshotFile
     private const int HeaderBytes = 16;
     private const int TrailerBytes = 8;
 
-    /// <summary>Below .NET's large objects (85,000 bytes), and what its pool of buffers has.</summary>
-    private const int PieceBytes = 64 * 1024;
-
     /// <summary>
     /// Largest snapshot read: 16 runs with 20,000 trainers and 100,000 rounds each stay near 400 MB; a file above it
     /// is not ours.
@@ -33,16 +29,16 @@ internal static class SnapshotFile
     /// </summary>
     public static async ValueTask WriteAsync(ClusterState state, IAsyncBinaryWriter file, CancellationToken token)
     {
-        using var body = new SparseBufferWriter<byte>(PieceBytes);
+        using var body = new Pieces();
         StateCodec.Encode(state, body);
         var hash = new XxHash3();
         byte[] frame = new byte[HeaderBytes];
         BinaryPrimitives.WriteUInt32LittleEndian(frame, Magic);
         BinaryPrimitives.WriteInt32LittleEndian(frame.AsSpan(4), Version);
-        BinaryPrimitives.WriteInt64LittleEndian(frame.AsSpan(8), body.WrittenCount);
+        BinaryPrimitives.WriteInt64LittleEndian(frame.AsSpan(8), body.Length);
         hash.Append(frame);
         await file.Invoke(frame, token);
-        foreach (var piece in body)
+        foreach (var piece in body.All)
         {
             hash.Append(piece.Span);
             await file.Invoke(piece, token);
