@@ -24,6 +24,9 @@ internal sealed class ReplicatedState(DirectoryInfo snapshots, int snapshotEvery
 
     public ChainWindow Chains { get; } = new();
 
+    /// <summary>Told the last index of each snapshot taken over from a leader, once it is whole and on disk.</summary>
+    public Action<long> Installed { private get; set; } = static _ => { };
+
     /// <summary>Lets the applier begin; called once the log has been verified.</summary>
     public void StartApplying() => _verified.TrySetResult();
 
@@ -55,6 +58,7 @@ internal sealed class ReplicatedState(DirectoryInfo snapshots, int snapshotEvery
         snapshotFile.Refresh();
         Publish(SnapshotFile.Read(snapshotFile));
         _sinceSnapshot = 0;
+        Installed(_latest.Value.Index);
         return ValueTask.CompletedTask;
     }
 
