@@ -19,6 +19,19 @@ internal sealed class FactWriter(IBufferWriter<byte> output)
     public void Hash(BlobHash value) => value.CopyTo(Reserve(BlobHash.Size));
     public void Span(TimeSpan value) => Int64(value.Ticks);
 
+    public void Raw(ReadOnlySpan<byte> bytes) => bytes.CopyTo(Reserve(bytes.Length));
+
+    /// <summary>
+    /// Few bytes for a number near 0: seven bits a byte, the lowest first, after the sign was folded into bit 0 (the
+    /// "sint64" of Protocol Buffers).
+    /// </summary>
+    public void Small(long value)
+    {
+        ulong rest = (ulong)(value << 1) ^ (ulong)(value >> 63);
+        for (; rest >= 0x80; rest >>= 7) Byte((byte)(rest | 0x80));
+        Byte((byte)rest);
+    }
+
     public void Run(RunId value) => Text(value.ToString(), Slug.MaxLength, charsMin: 1);
     public void Trainer(TrainerId value) => Text(value.ToString(), Slug.MaxLength, charsMin: 1);
 
@@ -59,6 +72,21 @@ internal ref struct FactReader(ReadOnlySpan<byte> bytes)
     public double Double() => BinaryPrimitives.ReadDoubleLittleEndian(Take(8));
     public BlobHash Hash() => BlobHash.FromBytes(Take(BlobHash.Size));
     public TimeSpan Span() => TimeSpan.FromTicks(Int64());
+
+    public ReadOnlySpan<byte> Raw(int count) => Take(count);
+
+    public long Small()
+    {
+        ulong folded = 0;
+        for (int shift = 0; shift < 64; shift += 7)
+        {
+            byte next = Byte();
+            if (shift == 63 && next > 1) break; // a 65th bit
+            folded |= (ulong)(next & 0x7f) << shift;
+            if (next < 0x80) return (long)(folded >> 1) ^ -(long)(folded & 1);
+        }
+        throw Bad("a number of more than 64 bits");
+    }
 
     public bool Bool() => Byte() switch
     {

@@ -18,8 +18,9 @@ public static class Invariants
     {
         if (run.Rules.FirstError() is { } error) return error;
         if (!Enum.IsDefined(run.Phase)) return "the phase is unknown.";
-        for (int round = 0; round < run.Trail.Count; round++)
-            if (FirstBroken(run.Trail[round], round, run) is { } broken) return broken;
+        int round = 0;
+        foreach (var model in run.Trail)
+            if (FirstBroken(model, round++, run) is { } broken) return broken;
         if (run.Trail.Count > run.Rules.Rounds + 1) return "there are more models than rounds.";
         if (run.Round != Math.Min(run.Trail.Count, run.Rules.Rounds)) return "the round does not follow the trail.";
         if (run.Present != run.Trainers.Values.Count(t => t.Present)) return "the count of present trainers is wrong.";

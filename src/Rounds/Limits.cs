@@ -14,8 +14,8 @@ public static class Limits
     public const int Trainers = 20_000;
 
     /// <summary>
-    /// Rounds in a run: the trail keeps some 170 bytes a round in memory and 100 in a snapshot, so 100,000 rounds stay
-    /// near 17 and 10 MB.
+    /// Rounds in a run: the trail keeps some 70 bytes a round in memory and in a snapshot, so 100,000 rounds stay near
+    /// 7 MB.
     /// </summary>
     public const int Rounds = 100_000;
 

@@ -49,6 +49,6 @@ public abstract record NextStep
         ArgumentNullException.ThrowIfNull(run);
         return run.Phase is Phase.Stopped or Phase.Failed
             ? null
-            : run.Trail.Find(model => model is { Round: > 0, Judged: false });
+            : run.Trail.FirstUnjudged;
     }
 }

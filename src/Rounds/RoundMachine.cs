@@ -230,7 +230,7 @@ public static class RoundMachine
     /// Only the newest rounds list their updates: <paramref name="keep"/> of them, and no more than
     /// <see cref="Limits.ListedUpdates"/> updates in all. The newest round always does.
     /// </summary>
-    private static ImmutableList<PublishedModel> ForgetOldUpdates(ImmutableList<PublishedModel> trail, int keep)
+    private static Trail ForgetOldUpdates(Trail trail, int keep)
     {
         int listed = 0, oldest = Math.Max(0, trail.Count - 1 - keep);
         for (int at = trail.Count - 1; at >= oldest; at--)

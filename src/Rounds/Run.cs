@@ -58,7 +58,7 @@ public sealed record Run
         ImmutableSortedDictionary<TrainerId, Update>.Empty;
 
     /// <summary>The model trail: what each round made, and of what.</summary>
-    public ImmutableList<PublishedModel> Trail { get; init; } = [];
+    public Trail Trail { get; init; } = Trail.Empty;
 
     /// <summary>Trainers in the client set now.</summary>
     public int Present { get; init; }
@@ -74,19 +74,16 @@ public sealed record Run
     /// <summary>Known trainers that are not present: whom a waiting run waits for.</summary>
     public IEnumerable<TrainerId> Missing => Trainers.Values.Where(t => !t.Present).Select(t => t.Id);
 
-    /// <summary>The scored model with the highest accuracy, the earliest of equals; null when none is scored.</summary>
-    public PublishedModel? Best => Trail.Where(m => m.Score is not null).MaxBy(m => m.Score!.Accuracy);
-
     /// <summary>
     /// The models whose bytes must be kept: the newest few, the best, and the one that is scored next.
     /// </summary>
     public IEnumerable<PublishedModel> KeptModels => Trail
-        .Skip(Math.Max(0, Trail.Count - Rules.KeepModels))
-        .Append(Best).Append(NextStep.ToScore(this)).OfType<PublishedModel>().Distinct();
+        .Newest(Rules.KeepModels)
+        .Append(Trail.Best).Append(NextStep.ToScore(this)).OfType<PublishedModel>().DistinctBy(model => model.Round);
 
     /// <summary>The updates whose bytes must be kept: the current round's and those the trail still lists.</summary>
     public IEnumerable<Update> KeptUpdates =>
-        Trail.Skip(Math.Max(0, Trail.Count - Rules.KeepUpdateRounds)).SelectMany(m => m.Updates).Concat(Updates.Values);
+        Trail.Newest(Rules.KeepUpdateRounds).SelectMany(m => m.Updates).Concat(Updates.Values);
 }
 
 /// <summary>A trainer that a run knows.</summary>

@@ -6,39 +6,59 @@ namespace Quorate.Rounds;
 /// <summary>
 /// The whole state as bytes, for snapshots. The bytes carry no checksum: the file around them does.
 /// Decoding checks every count, then the invariants, so that a state which could not have arisen is refused.
+/// Version 2 has packed models before the others of a trail; a state without any is written as version 1.
 /// </summary>
 public static class StateCodec
 {
-    private const byte Version = 1;
+    private const byte NotPacking = 1, Packing = 2;
+
+    /// <summary>A piece is handed out once it has this many bytes: below .NET's large objects (85,000).</summary>
+    private const int PieceBytes = 64 * 1024;
 
     public static byte[] Encode(ClusterState state)
     {
-        var written = new ArrayBufferWriter<byte>();
-        Encode(state, written);
-        return written.WrittenSpan.ToArray();
+        var whole = new ArrayBufferWriter<byte>();
+        for (var pieces = Pieces(state); pieces.MoveNext();) whole.Write(pieces.Current.Span);
+        return whole.WrittenSpan.ToArray();
     }
 
-    public static void Encode(ClusterState state, IBufferWriter<byte> output)
+    /// <summary>
+    /// The encoded state, piece by piece: a long trail is never in memory as a whole. A piece is valid until the next
+    /// one is asked for.
+    /// </summary>
+    public static IEnumerator<ReadOnlyMemory<byte>> Pieces(ClusterState state)
     {
         ArgumentNullException.ThrowIfNull(state);
-        var w = new FactWriter(output);
-        w.Byte(Version);
+        var piece = new ArrayBufferWriter<byte>(PieceBytes + PieceBytes / 4);
+        var w = new FactWriter(piece);
+        byte version = state.Runs.Any(run => run.Trail.Packed.Count > 0) ? Packing : NotPacking;
+        w.Byte(version);
         w.Int64(state.Index);
         w.Hash(state.Chain);
         w.Int32(state.Runs.Count);
-        foreach (var run in state.Runs) Encode(w, run);
+        foreach (var run in state.Runs)
+        {
+            for (var items = Encode(w, run, version); items.MoveNext();)
+            {
+                if (piece.WrittenCount < PieceBytes) continue;
+                yield return piece.WrittenMemory;
+                piece.ResetWrittenCount();
+            }
+        }
+        yield return piece.WrittenMemory;
     }
 
     /// <exception cref="InvalidDataException">The bytes are no state that this version knows.</exception>
     public static ClusterState Decode(ReadOnlySpan<byte> bytes)
     {
         var r = new FactReader(bytes);
-        if (r.Byte() is var version and not Version)
-            throw FactReader.Bad($"version {version}; this program knows {Version}");
+        byte version = r.Byte();
+        if (version is not (NotPacking or Packing))
+            throw FactReader.Bad($"version {version}; this program knows {NotPacking} and {Packing}");
         long index = r.Int64();
         var chain = r.Hash();
         var runs = ImmutableList.CreateBuilder<Run>();
-        for (int n = r.Count(Limits.Runs, itemBytesMin: 64); n > 0; n--) runs.Add(DecodeRun(ref r));
+        for (int n = r.Count(Limits.Runs, itemBytesMin: 64); n > 0; n--) runs.Add(DecodeRun(ref r, version));
         r.End();
         var state = new ClusterState { Index = index, Chain = chain, Runs = runs.ToImmutable() };
         return Invariants.FirstBroken(state) is { } broken
@@ -46,8 +66,10 @@ public static class StateCodec
             : state;
     }
 
-    private static void Encode(FactWriter w, Run run)
+    /// <summary>Encodes item by item; what is written may be taken away after each. Yields their numbers.</summary>
+    private static IEnumerator<int> Encode(FactWriter w, Run run, byte version)
     {
+        int items = 0;
         w.Run(run.Id);
         w.Rules(run.Rules);
         w.Text(run.Plan, Limits.PlanChars);
@@ -64,14 +86,30 @@ public static class StateCodec
             w.Int64(trainer.Examples);
             w.Bool(trainer.Present);
             w.Int64(trainer.Since);
+            yield return ++items;
         }
         w.Int32(run.Updates.Count);
-        foreach (var (_, update) in run.Updates) Encode(w, update);
-        w.Int32(run.Trail.Count);
-        foreach (var model in run.Trail) Encode(w, model);
+        foreach (var (_, update) in run.Updates)
+        {
+            Encode(w, update);
+            yield return ++items;
+        }
+        if (version == Packing) w.Int32(run.Trail.Packed.Count);
+        foreach (byte[] models in run.Trail.Packed)
+        {
+            w.Int32(models.Length);
+            w.Raw(models);
+            yield return ++items;
+        }
+        w.Int32(run.Trail.NotPacked.Count);
+        foreach (var model in run.Trail.NotPacked)
+        {
+            Encode(w, model);
+            yield return ++items;
+        }
     }
 
-    private static Run DecodeRun(ref FactReader r)
+    private static Run DecodeRun(ref FactReader r, byte version)
     {
         var run = new Run
         {
@@ -87,14 +125,18 @@ public static class StateCodec
         var updates = ImmutableSortedDictionary.CreateBuilder<TrainerId, Update>();
         foreach (var update in DecodeUpdates(ref r))
             if (!updates.TryAdd(update.Trainer, update)) throw FactReader.Bad("a trainer's update twice");
-        var trail = ImmutableList.CreateBuilder<PublishedModel>();
+        var packed = ImmutableList.CreateBuilder<byte[]>();
+        if (version == Packing)
+            for (int n = r.Count(Limits.Rounds / PackedModels.Count + 1, PackedModels.BytesMin); n > 0; n--)
+                packed.Add(r.Raw(r.Count(int.MaxValue, itemBytesMin: 1)).ToArray());
+        var models = new List<PublishedModel>();
         string reason = "";
         for (int n = r.Count(Limits.Rounds + 1, itemBytesMin: 64); n > 0; n--)
-            trail.Add(DecodeModel(ref r, ref reason));
+            models.Add(DecodeModel(ref r, ref reason));
         return run with
         {
             Trainers = trainers.ToImmutable(), Present = trainers.Values.Count(t => t.Present),
-            Updates = updates.ToImmutable(), Trail = trail.ToImmutable(),
+            Updates = updates.ToImmutable(), Trail = Trail.Of(packed.ToImmutable(), models),
         };
     }
 

@@ -25,23 +25,24 @@ internal static class SnapshotFile
     private const long BytesMax = 1L << 30;
 
     /// <summary>
-    /// Writes the snapshot in pieces: as one array, a long trail would make a large object of every snapshot.
+    /// Writes the snapshot in pieces: as one array, a long trail would make a large object of every snapshot. The
+    /// state is encoded twice, because the length stands before it.
     /// </summary>
     public static async ValueTask WriteAsync(ClusterState state, IAsyncBinaryWriter file, CancellationToken token)
     {
-        using var body = new Pieces();
-        StateCodec.Encode(state, body);
+        long length = 0;
+        for (var pieces = StateCodec.Pieces(state); pieces.MoveNext();) length += pieces.Current.Length;
         var hash = new XxHash3();
         byte[] frame = new byte[HeaderBytes];
         BinaryPrimitives.WriteUInt32LittleEndian(frame, Magic);
         BinaryPrimitives.WriteInt32LittleEndian(frame.AsSpan(4), Version);
-        BinaryPrimitives.WriteInt64LittleEndian(frame.AsSpan(8), body.Length);
+        BinaryPrimitives.WriteInt64LittleEndian(frame.AsSpan(8), length);
         hash.Append(frame);
         await file.Invoke(frame, token);
-        foreach (var piece in body.All)
+        for (var pieces = StateCodec.Pieces(state); pieces.MoveNext();)
         {
-            hash.Append(piece.Span);
-            await file.Invoke(piece, token);
+            hash.Append(pieces.Current.Span);
+            await file.Invoke(pieces.Current, token);
         }
         BinaryPrimitives.WriteUInt64LittleEndian(frame, hash.GetCurrentHashAsUInt64());
         await file.Invoke(frame.AsMemory(0, TrailerBytes), token);

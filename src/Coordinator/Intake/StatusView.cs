@@ -68,8 +68,7 @@ internal sealed class StatusView(
         };
         status.Trainers.AddRange(run.Trainers.Values.Select(t => Of(run, t)));
         status.Updates.AddRange(run.Updates.Values.Select(Of));
-        int skip = trail > 0 ? Math.Max(0, run.Trail.Count - trail) : 0;
-        status.Trail.AddRange(run.Trail.Skip(skip).Select(Of));
+        status.Trail.AddRange(run.Trail.Newest(trail > 0 ? trail : run.Trail.Count).Select(Of));
         return status;
     }
 

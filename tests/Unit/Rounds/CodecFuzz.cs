@@ -85,7 +85,8 @@ public sealed class CodecFuzz(ITestOutputHelper output)
     private static readonly ClusterState Midway = Driven(500);
 
     private static IEnumerable<byte[]> Snapshots() =>
-        from n in Enumerable.Range(1, 12) select StateCodec.Encode(Driven(15 * n));
+        (from n in Enumerable.Range(1, 12) select StateCodec.Encode(Driven(15 * n)))
+        .Append(StateCodec.Encode(StateCodecTests.LongTrail(140)));
 
     private static ClusterState Driven(int commands)
     {

@@ -13,7 +13,7 @@ public sealed class InvariantsTests
     {
         { "minResults must be 1 to minTrainers (2), not 3.", r => r with { Rules = r.Rules with { MinResults = 3 } } },
         { "the phase is unknown.", r => r with { Phase = (Phase)99 } },
-        { "the trail skips a round.", r => r with { Trail = r.Trail.RemoveAt(1) } },
+        { "the trail skips a round.", r => r with { Trail = Trail.Of(r.Trail.Where((_, at) => at != 1)) } },
         { "the round does not follow the trail.", r => r with { Round = 2 } },
         { "there are more models than rounds.", r => r with { Rules = r.Rules with { Rounds = 1 } } },
         { "the count of present trainers is wrong.", r => r with { Present = 1 } },
@@ -27,7 +27,7 @@ public sealed class InvariantsTests
         { "a preparing run has a model.", r => r with { Phase = Phase.Preparing } },
         {
             "an open round has no model.",
-            r => r with { Trail = [], Round = 0 }
+            r => r with { Trail = Trail.Empty, Round = 0 }
         },
         {
             "a run past its last round goes on.",

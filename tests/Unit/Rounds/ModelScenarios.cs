@@ -147,13 +147,13 @@ public sealed class ModelScenarios
     {
         var scene = Prepared(Rules(rounds: 5, minTrainers: 1));
         scene.Join("anna");
-        Assert.Null(scene.Run.Best);
+        Assert.Null(scene.Run.Trail.Best);
         for (int round = 1; round <= 4; round++) scene.PlayRound(round, "anna");
         scene.Score(1, double.NaN);
         scene.Score(4, 0.9);
         scene.Score(3, 0.5);
         scene.Score(2, 0.9);
-        Assert.Equal(2, scene.Run.Best!.Round);
+        Assert.Equal(2, scene.Run.Trail.Best!.Round);
     }
 
     [Fact]

@@ -9,9 +9,16 @@ public sealed class StateCodecTests
     /// <summary>The digest of <see cref="Rich"/>'s bytes: snapshots on disk have this format.</summary>
     private const string Golden = "03d455596053d7430d8d44dcc3c8ecd86fdc7b82d697f91d0e89e8f64284d72d";
 
+    /// <summary>Of two hundred rounds.</summary>
+    private const string PackedGolden = "1f76871e02b42ec79a1b19b8ae8c630a0aeac60a81ad6bfd97f0558d9d124b80";
+
     [Fact]
     public void The_format_is_the_one_on_disk() =>
         Assert.Equal(Golden, BlobHash.Of(StateCodec.Encode(Rich())).ToString());
+
+    [Fact]
+    public void The_format_of_packed_models_is_the_one_on_disk() =>
+        Assert.Equal(PackedGolden, BlobHash.Of(StateCodec.Encode(LongTrail(200))).ToString());
 
     [Fact]
     public void The_empty_state_is_read_back() =>
@@ -66,9 +73,35 @@ public sealed class StateCodecTests
     public void Another_version_is_refused()
     {
         byte[] bytes = StateCodec.Encode(Rich());
-        bytes[0] = 2;
+        bytes[0] = 3;
         var error = Assert.Throws<InvalidDataException>(() => StateCodec.Decode(bytes));
-        Assert.Equal("The encoded fact holds version 2; this program knows 1.", error.Message);
+        Assert.Equal("The encoded fact holds version 3; this program knows 1 and 2.", error.Message);
+    }
+
+    [Fact]
+    public void A_long_trail_is_read_back_as_it_was_packed()
+    {
+        var state = LongTrail(300);
+        byte[] bytes = StateCodec.Encode(state);
+        Assert.Equal(2, bytes[0]);
+        var read = StateCodec.Decode(bytes);
+        Assert.Equal(bytes, StateCodec.Encode(read));
+        Assert.Equal(state.Runs[0].Trail.Newest(1000), read.Runs[0].Trail.Newest(1000), Same);
+        Assert.Equal(state.Runs[0].Trail.Best, read.Runs[0].Trail.Best);
+        for (int length = 1; length < bytes.Length; length += 7)
+            Assert.Throws<InvalidDataException>(() => StateCodec.Decode(bytes.AsSpan(0, length)));
+
+        static bool Same(PublishedModel one, PublishedModel other) =>
+            one == other with { Updates = one.Updates } && one.Updates.SequenceEqual(other.Updates);
+    }
+
+    [Fact]
+    public void A_packed_model_is_one_that_awaits_nothing()
+    {
+        var awaiting = Enumerable.Range(0, PackedModels.Count).Select(round => new PublishedModel(
+            round, Blob($"{round}"), 10, 1, 1, [], 0, 0, null, round == 7 ? "" : "no data"));
+        var error = Assert.Throws<InvalidDataException>(() => Trail.Of([PackedModels.Pack(awaiting)], []));
+        Assert.Equal("The encoded fact holds a packed model that awaits its score.", error.Message);
     }
 
     [Fact]
@@ -105,6 +138,20 @@ public sealed class StateCodecTests
         scene.CannotScore(2, "no data").IsAccepted();
         scene.Update("bert", 4).IsAccepted();
         scene.Leave("bert").IsAccepted();
+        return scene.State;
+    }
+
+    internal static ClusterState LongTrail(int rounds)
+    {
+        var scene = Prepared(Rules(rounds: rounds + 1, minTrainers: 1, keepUpdateRounds: 3));
+        scene.Join("anna").IsAccepted();
+        for (int round = 1; round <= rounds; round++)
+        {
+            scene.Now += 70;
+            scene.PlayRound(round, "anna");
+            if (round % 3 == 0) scene.Score(round, accuracy: 0.5 + round % 7 / 100.0).IsAccepted();
+            else scene.CannotScore(round, "no data").IsAccepted();
+        }
         return scene.State;
     }
 

@@ -1,0 +1,120 @@
+using System.Collections;
+using System.Collections.Immutable;
+
+namespace Quorate.Rounds;
+
+/// <summary>
+/// The model trail of a run: the models of rounds 0 … n in order. Immutable: a change gives another trail.
+/// <para>
+/// The newest models are kept as they are. Older ones are packed by the <see cref="PackedModels.Count"/>, at a quarter
+/// of the memory, and unpacked each time they are asked for: a run over a weekend has a hundred thousand, and only
+/// people look back that far.
+/// </para>
+/// <para>
+/// Invariant: whether a model is packed follows from the trail alone, so replicas agree on it. What is packed lists no
+/// updates and, but for the initial model, is judged.
+/// </para>
+/// </summary>
+public sealed class Trail : IReadOnlyList<PublishedModel>
+{
+    public static readonly Trail Empty = new([], [], unjudged: 1, best: null);
+
+    private readonly int _unjudged; // no model of the rounds 1 … this - 1 awaits its score
+
+    private Trail(
+        ImmutableList<byte[]> packed, ImmutableList<PublishedModel> newest, int unjudged, PublishedModel? best)
+    {
+        Packed = packed;
+        NotPacked = newest;
+        _unjudged = unjudged;
+        Best = best;
+    }
+
+    public int Count => PackedCount + NotPacked.Count;
+
+    /// <summary>
+    /// The scored model with the highest accuracy, the earliest of equals, without its list of updates; null when none
+    /// is scored.
+    /// </summary>
+    public PublishedModel? Best { get; }
+
+    /// <summary>The oldest model after the initial one that is neither scored nor unscorable, or null.</summary>
+    public PublishedModel? FirstUnjudged => _unjudged < Count ? this[_unjudged] : null;
+
+    /// <summary>The packed models, as <see cref="PackedModels"/> wrote them.</summary>
+    internal ImmutableList<byte[]> Packed { get; }
+
+    internal ImmutableList<PublishedModel> NotPacked { get; }
+
+    private int PackedCount => Packed.Count * PackedModels.Count;
+
+    public PublishedModel this[int round] => round >= PackedCount
+        ? NotPacked[round - PackedCount]
+        : Unpacked(round / PackedModels.Count)[round % PackedModels.Count];
+
+    public static Trail Of(IEnumerable<PublishedModel> models) => Of([], models);
+
+    /// <exception cref="InvalidDataException">A packed part breaks the invariant, or is no packed part.</exception>
+    internal static Trail Of(ImmutableList<byte[]> packed, IEnumerable<PublishedModel> newest)
+    {
+        var trail = new Trail(packed, [], unjudged: Math.Max(1, packed.Count * PackedModels.Count), best: null);
+        PublishedModel? best = null;
+        foreach (var model in trail)
+        {
+            if (model is { Round: > 0, Judged: false }) throw FactReader.Bad("a packed model that awaits its score");
+            best = Better(best, model);
+        }
+        trail = new Trail(packed, [], trail._unjudged, best);
+        foreach (var model in newest) trail = trail.Add(model);
+        return trail;
+    }
+
+    public Trail Add(PublishedModel model) => Changed(NotPacked.Add(model), _unjudged, Better(Best, model));
+
+    /// <summary>The trail with another model for <paramref name="round"/>.</summary>
+    public Trail SetItem(int round, PublishedModel model)
+    {
+        // A late word on a packed model, or another score for the best: rare enough to build the trail anew.
+        if (round < PackedCount || (round == Best?.Round && model.Score != Best.Score))
+            return Of(this.Select((old, at) => at == round ? model : old));
+        int unjudged = model.Judged ? _unjudged : Math.Min(_unjudged, Math.Max(1, round));
+        return Changed(NotPacked.SetItem(round - PackedCount, model), unjudged, Better(Best, model));
+    }
+
+    /// <summary>The newest <paramref name="count"/> models, or all there are, in the order of rounds.</summary>
+    public IEnumerable<PublishedModel> Newest(int count)
+    {
+        int first = Math.Max(0, Count - count);
+        int part = Math.Min(first / PackedModels.Count, Packed.Count);
+        return Enumerable.Range(part, Packed.Count - part).SelectMany(Unpacked).Where(model => model.Round >= first)
+            .Concat(NotPacked.Skip(first - PackedCount));
+    }
+
+    public IEnumerator<PublishedModel> GetEnumerator() => Newest(Count).GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private PublishedModel[] Unpacked(int part) => PackedModels.Unpack(Packed[part], part * PackedModels.Count);
+
+    private static PublishedModel? Better(PublishedModel? best, PublishedModel model)
+    {
+        if (model.Score is not { } score) return best;
+        int order = best is null ? 1 : score.Accuracy.CompareTo(best.Score!.Accuracy);
+        return order > 0 || (order == 0 && model.Round < best!.Round) ? model with { Updates = [] } : best;
+    }
+
+    private Trail Changed(ImmutableList<PublishedModel> newest, int unjudged, PublishedModel? best)
+    {
+        while (unjudged - PackedCount is var at && at < newest.Count && newest[at].Judged) unjudged++;
+        var packed = Packed;
+        // Twice what is packed: the newest ones, which are asked for in every round, are always at hand.
+        while (newest.Count >= 2 * PackedModels.Count && unjudged >= (packed.Count + 1) * PackedModels.Count
+            && newest[PackedModels.Count - 1].Updates.IsEmpty
+            && newest.Take(PackedModels.Count).All(model => model.Updates.IsEmpty))
+        {
+            packed = packed.Add(PackedModels.Pack(newest.Take(PackedModels.Count)));
+            newest = newest.RemoveRange(0, PackedModels.Count);
+        }
+        return new Trail(packed, newest, unjudged, best);
+    }
+}
