@@ -1,6 +1,7 @@
 using System.Globalization;
 using Quorate.Chaos.Processes;
 using Quorate.Chaos.Training;
+using Quorate.Rounds;
 
 namespace Quorate.ChaosTests.Cluster;
 
@@ -12,7 +13,7 @@ internal static class Flow
 {
     public static ChaosRun Run { get; } = new()
     {
-        Rounds = 50_000, Trainers = 5, Elements = 1000, KeepUpdateRounds = 2, KeepModels = 2,
+        Rounds = Limits.Rounds, Trainers = 5, Elements = 1000, KeepUpdateRounds = 2, KeepModels = 2,
     };
 
     public static Task<ChaosCluster> StartAsync(params string[] flags) =>

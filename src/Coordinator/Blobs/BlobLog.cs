@@ -22,8 +22,11 @@ internal static partial class BlobLog
     [LoggerMessage(2005, LogLevel.Warning, "Blob {Hash} is missing here and no peer could give it: {Why}")]
     public static partial void PullFailed(this ILogger log, BlobHash hash, string why);
 
-    [LoggerMessage(2006, LogLevel.Information, "Blob {Hash} is referenced by nothing and was deleted.")]
-    public static partial void Collected(this ILogger log, BlobHash hash);
+    [LoggerMessage(2006, LogLevel.Debug, "Blob {Hash} is referenced by nothing and was deleted.")]
+    public static partial void Deleted(this ILogger log, BlobHash hash);
+
+    [LoggerMessage(2009, LogLevel.Information, "{Count} blobs were referenced by nothing and are deleted.")]
+    public static partial void Collected(this ILogger log, int count);
 
     [LoggerMessage(2007, LogLevel.Warning,
         "Nothing was collected: what is still referenced could not be read ({Why}).")]

@@ -32,8 +32,9 @@ public sealed class Collector(
             token.ThrowIfCancellationRequested();
             if (keep.Contains(blob.Hash) || !store.DeleteIdle(blob.Hash, before)) continue;
             deleted++;
-            log.Collected(blob.Hash);
+            log.Deleted(blob.Hash);
         }
+        if (deleted > 0) log.Collected(deleted);
         return deleted;
     }
 
