@@ -68,7 +68,7 @@ public sealed class DurableWalTests : IDisposable
     /// <summary>
     /// Soak, seed 56: the log's flusher was waiting, with a commit to note, while a leader's snapshot was installed. It
     /// then set out to flush everything up to the snapshot's last entry, which is in no page of the log, and the node
-    /// stopped. A try meets that moment more often than not; without the mending, ten do.
+    /// stopped. Not every try meets that moment; without the mending, the second of the ten did.
     /// </summary>
     [Fact]
     public async Task A_snapshot_installed_while_the_flusher_waits_does_not_stop_the_log()
