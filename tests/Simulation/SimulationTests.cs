@@ -12,7 +12,9 @@ public sealed class SimulationTests(ITestOutputHelper output)
 {
     private const int Workers = 2;
 
-    /// <summary>A seed takes 0.2 to 0.4 s of a processor: three to six minutes on two. A long run sets its own count.</summary>
+    /// <summary>
+    /// A seed takes 0.2 to 0.4 s of a processor: three to six minutes on two. A long run sets its own count.
+    /// </summary>
     private static readonly int _seeds = Number("QUORATE_SIM_SEEDS", 2000);
 
     private static readonly int _from = Number("QUORATE_SIM_FROM", 1);
