@@ -23,6 +23,9 @@ public static class FederatedAverage
 
     private const int BlockBytes = 256 << 10;
 
+    /// <summary>Kept from round to round; the shared pool loses a buffer with the thread that gave it back.</summary>
+    private static readonly ArrayPool<byte> _blocks = ArrayPool<byte>.Create(BlockBytes, maxArraysPerBucket: 2);
+
     /// <summary>Writes the mean of the updates as a .pt file, its tensors in the order of the first update.</summary>
     /// <param name="updates">The files and their numbers of examples (1 to <see cref="ExamplesMax"/>), in trainer-id
     /// order; at least one.</param>
@@ -40,8 +43,8 @@ public static class FederatedAverage
     {
         using var mean = new WeightedMean(updates);
         using var writer = new PtWriter(output, mean.Schema);
-        byte[] block = ArrayPool<byte>.Shared.Rent(blockBytes);
-        byte[] written = ArrayPool<byte>.Shared.Rent(blockBytes);
+        byte[] block = _blocks.Rent(blockBytes);
+        byte[] written = _blocks.Rent(blockBytes);
         Task writing = Task.CompletedTask;
         try
         {
@@ -60,8 +63,8 @@ public static class FederatedAverage
         finally
         {
             await writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            ArrayPool<byte>.Shared.Return(block);
-            ArrayPool<byte>.Shared.Return(written);
+            _blocks.Return(block);
+            _blocks.Return(written);
         }
     }
 }

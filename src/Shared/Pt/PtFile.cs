@@ -17,6 +17,16 @@ namespace Quorate.Shared.Pt;
 public sealed class PtFile : IDisposable
 {
     private const int BlockBytes = 256 << 10;
+
+    /// <summary>More files than this are seldom verified at once.</summary>
+    private const int BlocksKept = 16;
+
+    /// <summary>
+    /// The shared pool keeps a buffer for each thread that gave one back, and loses it with the thread: these would
+    /// come from the heap of large objects again and again, which is collected seldom.
+    /// </summary>
+    private static readonly ArrayPool<byte> _blocks = ArrayPool<byte>.Create(BlockBytes, BlocksKept);
+
     private readonly SafeFileHandle _file;
     private readonly ImmutableArray<ZipEntry> _storages;
     private readonly Dictionary<string, PtTensor> _byName;
@@ -95,7 +105,7 @@ public sealed class PtFile : IDisposable
     /// not contiguous.</exception>
     public string? FirstNonFinite()
     {
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(BlockBytes);
+        byte[] buffer = _blocks.Rent(BlockBytes);
         try
         {
             string? found = null;
@@ -113,7 +123,7 @@ public sealed class PtFile : IDisposable
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            _blocks.Return(buffer);
         }
     }
 
@@ -121,7 +131,7 @@ public sealed class PtFile : IDisposable
 
     internal void Verify(ZipEntry entry)
     {
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(BlockBytes);
+        byte[] buffer = _blocks.Rent(BlockBytes);
         try
         {
             var crc = new Crc32();
@@ -137,7 +147,7 @@ public sealed class PtFile : IDisposable
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            _blocks.Return(buffer);
         }
     }
 
