@@ -27,10 +27,9 @@ internal sealed class InMemory
         for (int at = 0; at < _mean.Length; at += WeightedSum.ElementsMax)
         {
             int count = Math.Min(WeightedSum.ElementsMax, _mean.Length - at);
-            _sum.Clear(count);
-            var chunks = _chunks.AsSpan(at * _weights.Length, count * _weights.Length);
-            _sum.Add(TensorType.Float32, MemoryMarshal.AsBytes(chunks), count * sizeof(float), _weights);
-            _sum.Divide(TensorType.Float32, MemoryMarshal.AsBytes(_mean.AsSpan(at, count)));
+            var chunks = MemoryMarshal.AsBytes(_chunks.AsSpan(at * _weights.Length, count * _weights.Length));
+            _sum.Mean(TensorType.Float32, chunks, count * sizeof(float), _weights,
+                MemoryMarshal.AsBytes(_mean.AsSpan(at, count)));
         }
     }
 

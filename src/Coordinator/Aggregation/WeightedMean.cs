@@ -96,9 +96,7 @@ internal sealed class WeightedMean : IDisposable
     {
         if (tensor.Type.IsFloating())
         {
-            _sum.Clear(result.Length / tensor.Type.Size());
-            _sum.Add(tensor.Type, _ahead.Window, _ahead.Stride, _weights);
-            _sum.Divide(tensor.Type, result);
+            _sum.Mean(tensor.Type, _ahead.Window, _ahead.Stride, _weights, result);
             return;
         }
 
