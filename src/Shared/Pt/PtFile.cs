@@ -30,6 +30,7 @@ public sealed class PtFile : IDisposable
     private readonly SafeFileHandle _file;
     private readonly ImmutableArray<ZipEntry> _storages;
     private readonly Dictionary<string, PtTensor> _byName;
+    private readonly HashSet<ZipEntry> _shown = [];
 
     private PtFile(SafeFileHandle file)
     {
@@ -128,6 +129,20 @@ public sealed class PtFile : IDisposable
     }
 
     public void Dispose() => _file.Dispose();
+
+    /// <summary>
+    /// Verifies a storage that tensors are views into: once, however many they are. A file of a hundred small views
+    /// into a large storage would else be read a hundred times.
+    /// </summary>
+    internal void VerifyShown(ZipEntry storage)
+    {
+        lock (_shown)
+        {
+            if (_shown.Contains(storage)) return;
+            Verify(storage);
+            _shown.Add(storage);
+        }
+    }
 
     internal void Verify(ZipEntry entry)
     {

@@ -13,13 +13,13 @@ public sealed class PtTensorReader
     private readonly Crc32? _crc;
     private long _position;
 
-    /// <exception cref="PtFormatException">The tensor is a view into a larger storage (which is checked at once), and
-    /// that is damaged.</exception>
+    /// <exception cref="PtFormatException">The tensor is a view into a larger storage, which is checked the first time,
+    /// and that is damaged.</exception>
     public PtTensorReader(PtFile file, PtTensor tensor)
     {
         (_file, _tensor) = (file, tensor);
         if (tensor.CoversStorage) _crc = new Crc32();
-        else file.Verify(tensor.Storage);
+        else file.VerifyShown(tensor.Storage);
     }
 
     /// <summary>Fills <paramref name="destination"/> with the next bytes (little-endian elements).</summary>

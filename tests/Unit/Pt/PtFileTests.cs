@@ -50,6 +50,25 @@ public sealed class PtFileTests
     }
 
     [Fact]
+    public void A_storage_is_verified_once_however_many_views_show_it()
+    {
+        using var folder = new TestFolder();
+        string path = folder.Write("shapes.pt", File.ReadAllBytes(PathOf("shapes.pt")));
+        using (PtFile file = PtFile.Open(path))
+        {
+            PtTensor view = file.Find("view")!;
+            _ = new PtTensorReader(file, view);
+            byte[] bytes = File.ReadAllBytes(path);
+            bytes[bytes.AsSpan().IndexOf(file.ReadBytes("tied"))] ^= 1;
+            File.WriteAllBytes(path, bytes);
+            _ = new PtTensorReader(file, view);
+        }
+
+        using PtFile damaged = PtFile.Open(path);
+        Assert.Throws<PtFormatException>(() => new PtTensorReader(damaged, damaged.Find("view")!));
+    }
+
+    [Fact]
     public void A_part_of_a_tensor_is_read_by_offset()
     {
         using PtFile file = PtFile.Open(PathOf("shapes.pt"));
