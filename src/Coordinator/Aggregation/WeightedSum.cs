@@ -25,8 +25,8 @@ internal sealed class WeightedSum(long total)
     public const int ElementsMax = 8 << 10;
 
     private readonly ByTotal _byTotal = new(total);
-    private readonly double[] _sums = new double[ElementsMax];
-    private readonly double[] _wide = new double[ElementsMax];
+    // Of types that are not float32, which are seldom: made when the first comes.
+    private double[] _sums = [], _wide = [];
 
     /// <summary>The mean of the same elements of several updates.</summary>
     /// <param name="type">A floating type.</param>
@@ -45,6 +45,7 @@ internal sealed class WeightedSum(long total)
             return;
         }
 
+        if (_sums.Length == 0) (_sums, _wide) = (new double[ElementsMax], new double[ElementsMax]);
         Span<double> means = _sums.AsSpan(0, result.Length / type.Size());
         means.Fill(-0.0);
         for (int u = 0; u < weights.Length; u++)

@@ -5,13 +5,16 @@ namespace Quorate.Shared.Pt;
 /// <summary>Reads little-endian fields one after the other and never past the end.</summary>
 /// <param name="bytes">What is read.</param>
 /// <param name="what">The part of the file these bytes are, for the sentence when they end too early.</param>
-internal sealed class ByteCursor(ReadOnlyMemory<byte> bytes, string what)
+/// <param name="entry">The archive's entry that it belongs to, if to one; quoted only when there is a sentence.</param>
+internal sealed class ByteCursor(ReadOnlyMemory<byte> bytes, string what, string? entry = null)
 {
     private int _position;
 
     public bool AtEnd => _position == bytes.Length;
 
     public int Position => _position;
+
+    private string What => entry is null ? what : $"{what} {PtText.Quote(entry)}";
 
     public byte Byte() => Take(1)[0];
 
@@ -26,13 +29,16 @@ internal sealed class ByteCursor(ReadOnlyMemory<byte> bytes, string what)
     public void Skip(int count) => Take(count);
 
     /// <exception cref="PtFormatException">Fewer than <paramref name="count"/> bytes are left.</exception>
-    public ReadOnlySpan<byte> Take(int count)
+    public ReadOnlySpan<byte> Take(int count) => TakeMemory(count).Span;
+
+    /// <inheritdoc cref="Take"/>
+    public ReadOnlyMemory<byte> TakeMemory(int count)
     {
         if (count > bytes.Length - _position)
             throw new PtFormatException(
-                $"{what} ends in the middle of a field, after {bytes.Length} bytes: the file is damaged.");
+                $"{What} ends in the middle of a field, after {bytes.Length} bytes: the file is damaged.");
         _position += count;
-        return bytes.Span.Slice(_position - count, count);
+        return bytes.Slice(_position - count, count);
     }
 
     /// <summary>The bytes up to the next line feed, which is passed over.</summary>
@@ -42,7 +48,7 @@ internal sealed class ByteCursor(ReadOnlyMemory<byte> bytes, string what)
     {
         ReadOnlySpan<byte> rest = bytes.Span[_position..];
         int length = rest[..Math.Min(rest.Length, limit + 1)].IndexOf((byte)'\n');
-        if (length < 0) throw new PtFormatException($"{what} holds a line without an end, or one over {limit} bytes.");
+        if (length < 0) throw new PtFormatException($"{What} holds a line without an end, or one over {limit} bytes.");
         _position += length + 1;
         return rest[..length];
     }

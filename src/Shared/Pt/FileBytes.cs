@@ -19,10 +19,11 @@ internal static class FileBytes
         }
     }
 
-    public static ByteCursor Cursor(SafeFileHandle file, long offset, int length, string what)
+    public static ByteCursor Cursor(
+        SafeFileHandle file, long offset, int length, string what, string? entry = null)
     {
         byte[] bytes = new byte[length];
         Read(file, offset, bytes);
-        return new ByteCursor(bytes, what);
+        return new ByteCursor(bytes, what, entry);
     }
 }

@@ -11,17 +11,8 @@ public static class PtSchema
     {
         foreach (TensorInfo wanted in expected)
         {
-            string name = PtText.Quote(wanted.Name);
-            if (file.Find(wanted.Name) is not { } found) return $"Tensor {name} is missing.";
-            if (found.Info.Type != wanted.Type) return $"Tensor {name} is {found.Info.Type}, expected {wanted.Type}.";
-            if (found.Info != wanted)
-            {
-                return $"Tensor {name} has shape {TensorInfo.FormatShape(found.Info.Shape)}, "
-                    + $"expected {TensorInfo.FormatShape(wanted.Shape)}.";
-            }
-
-            if (!found.IsContiguous)
-                return $"Tensor {name} is not contiguous; call .contiguous() on it before torch.save.";
+            if (FirstMismatch(wanted, file.Find(wanted.Name)) is { } mismatch)
+                return $"Tensor {PtText.Quote(wanted.Name)} {mismatch}";
         }
 
         HashSet<string> names = [.. expected.Select(tensor => tensor.Name)];
@@ -52,5 +43,18 @@ public static class PtSchema
         }
 
         return null;
+    }
+
+    private static string? FirstMismatch(TensorInfo wanted, PtTensor? found)
+    {
+        if (found is null) return "is missing.";
+        if (found.Info.Type != wanted.Type) return $"is {found.Info.Type}, expected {wanted.Type}.";
+        if (found.Info != wanted)
+        {
+            return $"has shape {TensorInfo.FormatShape(found.Info.Shape)}, "
+                + $"expected {TensorInfo.FormatShape(wanted.Shape)}.";
+        }
+
+        return found.IsContiguous ? null : "is not contiguous; call .contiguous() on it before torch.save.";
     }
 }

@@ -54,8 +54,8 @@ public sealed class PtTensor
         Int128 end = offset; // one past the last element; 32 products of two 64-bit numbers fit 128 bits
         if (info.Elements > 0)
         {
-            end = shape.Zip(strides, (size, stride) => (Int128)(size - 1) * stride)
-                .Aggregate(end + 1, (sum, step) => sum + step);
+            end++;
+            for (int i = 0; i < shape.Length; i++) end += (Int128)(shape[i] - 1) * strides[i];
         }
 
         if (end > pickled.Elements)

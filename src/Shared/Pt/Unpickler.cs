@@ -95,18 +95,19 @@ internal sealed class Unpickler
 
     private object ReadGlobal()
     {
-        string module = PtText.Decode(_code.Line(PtLimits.NameBytes), "A name in the pickle");
-        string name = PtText.Decode(_code.Line(PtLimits.NameBytes), "A name in the pickle");
-        return (module, name) switch
+        ReadOnlySpan<byte> module = _code.Line(PtLimits.NameBytes), name = _code.Line(PtLimits.NameBytes);
+        if (module.SequenceEqual("torch._utils"u8))
         {
-            ("collections", "OrderedDict") => PickleCallable.OrderedDict,
-            ("torch._utils", "_rebuild_tensor_v2") => PickleCallable.RebuildTensor,
-            ("torch._utils", "_rebuild_parameter") => PickleCallable.RebuildParameter,
-            ("torch", _) when TensorTypes.TryParseStorageClass(name, out TensorType type) => type,
-            _ => throw new PtFormatException(
-                $"The pickle names the global {PtText.Quote($"{module}.{name}")}, which a state dict "
-                + "of plain tensors never needs: refused, and nothing of it was run."),
-        };
+            if (name.SequenceEqual("_rebuild_tensor_v2"u8)) return PickleCallable.RebuildTensor;
+            if (name.SequenceEqual("_rebuild_parameter"u8)) return PickleCallable.RebuildParameter;
+        }
+        if (module.SequenceEqual("collections"u8) && name.SequenceEqual("OrderedDict"u8))
+            return PickleCallable.OrderedDict;
+        string text = PtText.Decode(name, "A name in the pickle");
+        if (module.SequenceEqual("torch"u8) && TensorTypes.TryParseStorageClass(text, out TensorType type)) return type;
+        throw new PtFormatException(
+            $"The pickle names the global {PtText.Quote($"{PtText.Decode(module, "A name in the pickle")}.{text}")}, "
+            + "which a state dict of plain tensors never needs: refused, and nothing of it was run.");
     }
 
     private object Reduce()
@@ -255,7 +256,8 @@ internal sealed class Unpickler
 
     private object[] PopFrom(int start)
     {
-        object[] values = [.. _stack[start..]];
+        object[] values = new object[_stack.Count - start];
+        _stack.CopyTo(start, values, 0, values.Length);
         _stack.RemoveRange(start, values.Length);
         return values;
     }

@@ -149,10 +149,10 @@ internal static class ZipDirectory
             throw new PtFormatException(
                 $"An entry's name in the archive is longer than {PtLimits.EntryNameBytes} bytes.");
 
-        byte[] rawName = cursor.Take(nameLength).ToArray();
-        string name = PtText.Decode(rawName, "An entry's name in the archive");
+        ReadOnlyMemory<byte> rawName = cursor.TakeMemory(nameLength);
+        string name = PtText.Decode(rawName.Span, "An entry's name in the archive");
         (ulong wideLength, ulong widePacked, ulong wideStart) =
-            Widen(cursor.Take(extraLength).ToArray(), length, packed, start, name);
+            Widen(cursor.TakeMemory(extraLength), length, packed, start, name);
         cursor.Skip(commentLength);
         if (method != 0 || wideLength != widePacked)
             throw new PtFormatException($"The entry {PtText.Quote(name)} is compressed, as in TorchScript; "
@@ -167,15 +167,14 @@ internal static class ZipDirectory
     /// Takes the values that do not fit 32 bits (there 0xffffffff) from the zip64 extra field, in its fixed order.
     /// </summary>
     private static (ulong Length, ulong Packed, ulong Start) Widen(
-        byte[] extra, ulong length, ulong packed, ulong start, string name)
+        ReadOnlyMemory<byte> extra, ulong length, ulong packed, ulong start, string name)
     {
-        var fields = new ByteCursor(extra, $"The extra field of the entry {PtText.Quote(name)}");
+        var fields = new ByteCursor(extra, "The extra field of the entry", name);
         while (!fields.AtEnd)
         {
             ushort id = fields.UInt16();
             int size = fields.UInt16();
-            var body = new ByteCursor(
-                fields.Take(size).ToArray(), $"The zip64 field of the entry {PtText.Quote(name)}");
+            var body = new ByteCursor(fields.TakeMemory(size), "The zip64 field of the entry", name);
             if (id != Zip64Extra) continue;
             if (length == uint.MaxValue) length = body.UInt64();
             if (packed == uint.MaxValue) packed = body.UInt64();
@@ -187,7 +186,8 @@ internal static class ZipDirectory
     }
 
     private static ZipEntry Locate(
-        SafeFileHandle file, string name, byte[] rawName, ulong start, ulong length, uint crc, long directoryStart)
+        SafeFileHandle file, string name, ReadOnlyMemory<byte> rawName, ulong start, ulong length, uint crc,
+        long directoryStart)
     {
         ulong limit = (ulong)directoryStart;
         ulong headerLength = (ulong)(LocalLength + rawName.Length);
@@ -195,8 +195,7 @@ internal static class ZipDirectory
             throw new PtFormatException(
                 $"The entry {PtText.Quote(name)} claims to start beyond the archive's content.");
 
-        var local = FileBytes.Cursor(
-            file, (long)start, (int)headerLength, $"The header of the entry {PtText.Quote(name)}");
+        var local = FileBytes.Cursor(file, (long)start, (int)headerLength, "The header of the entry", name);
         uint signature = local.UInt32();
         local.Skip(4);
         ushort method = local.UInt16();
@@ -204,7 +203,7 @@ internal static class ZipDirectory
         ushort nameLength = local.UInt16();
         ushort extraLength = local.UInt16();
         if (signature != LocalSignature || method != 0 || nameLength != rawName.Length
-            || !local.Take(rawName.Length).SequenceEqual(rawName))
+            || !local.Take(rawName.Length).SequenceEqual(rawName.Span))
             throw new PtFormatException(
                 $"The entry {PtText.Quote(name)} and its own header contradict each other: the file is damaged.");
 
