@@ -69,6 +69,27 @@ public sealed class PtFileTests
     }
 
     [Fact]
+    public void The_block_that_a_file_is_verified_by_outlives_the_thread()
+    {
+        const int Threads = 50, BlockBytes = 256 << 10;
+        using PtFile file = PtFile.Open(PathOf("shapes.pt"));
+        long allocated = 0;
+        for (int i = 0; i < Threads; i++)
+        {
+            var thread = new Thread(() =>
+            {
+                file.VerifyStorages();
+                allocated += GC.GetAllocatedBytesForCurrentThread();
+            });
+            thread.Start();
+            thread.Join();
+        }
+
+        // Other tests verify files meanwhile, and may hold some of the pool's blocks.
+        Assert.InRange(allocated, 1, Threads / 2 * BlockBytes);
+    }
+
+    [Fact]
     public void A_part_of_a_tensor_is_read_by_offset()
     {
         using PtFile file = PtFile.Open(PathOf("shapes.pt"));
