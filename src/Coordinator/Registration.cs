@@ -1,4 +1,5 @@
 using Quorate.Coordinator.Blobs;
+using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Disk;
 using Quorate.Coordinator.Driving;
 using Quorate.Coordinator.Evaluation;
@@ -30,6 +31,7 @@ internal static class Registration
         .AddSingleton<IDisk, RealDisk>()
         .AddSingleton<BlobStore>()
         .AddSingleton<Replication>()
+        .AddSingleton<FreshState>()
         .AddSingleton<BlobReferences>()
         .AddSingleton<TransferService>()
         .AddSingleton<PeersService>()
@@ -40,6 +42,8 @@ internal static class Registration
                 provider.GetRequiredService<TransferService>(), provider.GetRequiredService<PeersService>(),
                 provider.GetRequiredService<TimeProvider>(), logger.CallFailed);
         })
+        .AddSingleton<ReadBarrier>(provider => token => provider.GetRequiredService<LeaderGate>().LeadAsync(
+            async () => (await provider.GetRequiredService<IReplicatedLog>().ReadAsync(token)).Index))
         .AddSingleton<Greeting>(provider => (hello, _) => new(provider.GetRequiredService<HelloDesk>().Answer(hello)))
         .AddSingleton(provider =>
         {

@@ -45,7 +45,11 @@ public sealed partial class BlobStore
     internal void Release(BlobHash hash)
     {
         Writing? done;
-        lock (_gate) _writing.Remove(hash, out done);
+        lock (_gate)
+        {
+            _writing.Remove(hash, out done);
+            if (PartLength(hash) > 0) _touched[hash] = _step;
+        }
         done?.Ended.SetResult();
     }
 
@@ -80,6 +84,7 @@ public sealed partial class BlobStore
             foreach (var part in idle.TakeWhile(_ => total > _options.PartsBytesMax))
             {
                 _disk.Delete(PartOf(part.Hash));
+                _touched.Remove(part.Hash);
                 total -= part.Length;
             }
             if (total <= _options.PartsBytesMax) return;

@@ -25,7 +25,6 @@ public sealed partial class BlobStore : IDisposable
     private readonly Lock _gate = new();
     private readonly Dictionary<BlobHash, Writing> _writing = [];
     private readonly Dictionary<BlobHash, FileStamp> _verified = [];
-    private readonly Dictionary<BlobHash, DateTimeOffset> _touched = [];
     private readonly HashSet<BlobHash> _lost = [];
     private readonly SemaphoreSlim _hashing = new(1);
     private readonly BlobStoreOptions _options;
@@ -161,24 +160,6 @@ public sealed partial class BlobStore : IDisposable
     /// <summary>All unfinished blobs here.</summary>
     public IEnumerable<StoredBlob> ListParts() => Named(_parts);
 
-    /// <summary>
-    /// Deletes a blob or what there is of it, unless it is being written or was asked for after
-    /// <paramref name="before"/>.
-    /// </summary>
-    public bool DeleteIdle(BlobHash hash, DateTimeOffset before)
-    {
-        lock (_gate)
-        {
-            if (_writing.ContainsKey(hash) || _touched.TryGetValue(hash, out var touched)
-                && touched > before) return false;
-            _touched.Remove(hash);
-            _verified.Remove(hash);
-            _disk.Delete(PartOf(hash));
-            if (Directory.Exists(Path.GetDirectoryName(PathOf(hash)))) _disk.Delete(PathOf(hash));
-            return true;
-        }
-    }
-
     public void Dispose() => _hashing.Dispose();
 
     /// <summary>fsync, rename, fsync of the directory; then it is held.</summary>
@@ -220,7 +201,7 @@ public sealed partial class BlobStore : IDisposable
         try
         {
             var file = File.OpenHandle(PathOf(hash), options: FileOptions.SequentialScan);
-            _touched[hash] = _time.GetUtcNow();
+            _touched[hash] = _step;
             return file;
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
@@ -239,7 +220,7 @@ public sealed partial class BlobStore : IDisposable
         var stamp = StampOf(hash, file);
         lock (_gate)
         {
-            (_verified[hash], _touched[hash]) = (stamp, _time.GetUtcNow());
+            (_verified[hash], _touched[hash]) = (stamp, _step);
             _lost.Remove(hash);
         }
     }

@@ -10,9 +10,12 @@ namespace Quorate.Coordinator.Blobs;
 /// <summary>How this node introduces itself: Consensus knows, so it gives this to the service.</summary>
 public delegate ValueTask<HelloReply> Greeting(HelloRequest request, CancellationToken token);
 
+/// <summary>The index below which everything stands that was acknowledged before the call. Leader only.</summary>
+public delegate Task<long> ReadBarrier(CancellationToken token);
+
 /// <summary>What other coordinators ask of this one.</summary>
-public sealed class PeersService(BlobStore store, Greeting greeting, ReplicationOptions options, TimeProvider time)
-    : PeersBase
+public sealed class PeersService(
+    BlobStore store, Greeting greeting, ReadBarrier barrier, ReplicationOptions options, TimeProvider time) : PeersBase
 {
     /// <summary>Blobs in one question (transfer.proto).</summary>
     private const int HoldsMax = 1000;
@@ -62,6 +65,9 @@ public sealed class PeersService(BlobStore store, Greeting greeting, Replication
 
     public override async Task<HelloReply> Hello(HelloRequest request, ServerCallContext context) =>
         await greeting(request, context.CancellationToken);
+
+    public override async Task<BarrierReply> Barrier(BarrierRequest request, ServerCallContext context) =>
+        new() { Index = await barrier(context.CancellationToken) };
 
     private static VerdictReply Held(long length) => new() { Verdict = Verdict.Accepted, Have = length };
 }

@@ -11,7 +11,8 @@ namespace Quorate.Coordinator.Driving;
 /// second copy. A kept update that a node held until it rotted belongs there again. With <c>--verify</c> every node
 /// wants every kept update.
 /// </summary>
-internal sealed class BlobReferences(IReplicatedLog log, BlobStore store, CoordinatorOptions options)
+internal sealed class BlobReferences(
+    IReplicatedLog log, FreshState fresh, BlobStore store, CoordinatorOptions options)
 {
     public IReadOnlyCollection<WantedBlob> Wanted()
     {
@@ -24,19 +25,19 @@ internal sealed class BlobReferences(IReplicatedLog log, BlobStore store, Coordi
     }
 
     /// <summary>
-    /// Everything that must not be collected. Null while no leader is known: this node's state may be old, and what it
-    /// does not name yet may be named already.
+    /// Everything that must not be collected. Null where it could not be found out: this node's state may be old, and
+    /// what it does not name yet may be named already.
     /// </summary>
-    public ValueTask<IReadOnlySet<BlobHash>?> KeptAsync(CancellationToken token)
+    public async ValueTask<IReadOnlySet<BlobHash>?> KeptAsync(CancellationToken token)
     {
-        if (log.Leadership.LeaderNode is null) return new((IReadOnlySet<BlobHash>?)null);
+        if (await fresh.ReadAsync(token) is not { } state) return null;
         var kept = new HashSet<BlobHash>();
-        foreach (var run in log.State.Runs)
+        foreach (var run in state.Runs)
         {
             kept.UnionWith(run.KeptModels.Select(model => model.Blob));
             kept.UnionWith(run.KeptUpdates.Select(update => update.Blob));
         }
-        return new(kept);
+        return kept;
     }
 }
 

@@ -36,6 +36,8 @@ internal sealed class HelloOnly(HelloDesk desk) : PeersBase
 
     public override Task<HoldsReply> Holds(HoldsRequest request, ServerCallContext context) => throw NotYet();
 
+    public override Task<BarrierReply> Barrier(BarrierRequest request, ServerCallContext context) => throw NotYet();
+
     private static RpcException NotYet() =>
         new(new Status(StatusCode.Unavailable, "This coordinator has not joined its cluster yet."));
 }

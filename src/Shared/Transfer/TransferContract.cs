@@ -36,6 +36,10 @@ public static class TransferContract
         MethodType.Unary, PeersName, "Hello", MessageMarshaller(HelloRequest.Parser), MessageMarshaller(
             HelloReply.Parser));
 
+    internal static readonly Method<BarrierRequest, BarrierReply> Barrier = new(
+        MethodType.Unary, PeersName, "Barrier", MessageMarshaller(BarrierRequest.Parser), MessageMarshaller(
+            BarrierReply.Parser));
+
     /// <summary>
     /// Called by gRPC's server with a null service (it only wants the methods) or with the service itself.
     /// </summary>
@@ -58,6 +62,8 @@ public static class TransferContract
             service.Holds));
         binder.AddMethod(Hello, service is null ? null : new UnaryServerMethod<HelloRequest, HelloReply>(
             service.Hello));
+        binder.AddMethod(Barrier, service is null ? null : new UnaryServerMethod<BarrierRequest, BarrierReply>(
+            service.Barrier));
     }
 
     private static Marshaller<T> MessageMarshaller<T>(MessageParser<T> parser) where T : class, IMessage<T>,
@@ -94,6 +100,8 @@ public abstract class PeersBase
     public abstract Task<HoldsReply> Holds(HoldsRequest request, ServerCallContext context);
 
     public abstract Task<HelloReply> Hello(HelloRequest request, ServerCallContext context);
+
+    public abstract Task<BarrierReply> Barrier(BarrierRequest request, ServerCallContext context);
 }
 
 /// <summary>The client's side of the service Transfer. Deadlines are the caller's: every call takes a token.</summary>
@@ -121,4 +129,7 @@ public sealed class PeersClient(CallInvoker invoker)
 
     public AsyncUnaryCall<HelloReply> Hello(HelloRequest request, CancellationToken token) =>
         invoker.AsyncUnaryCall(TransferContract.Hello, null, new CallOptions(cancellationToken: token), request);
+
+    public AsyncUnaryCall<BarrierReply> Barrier(BarrierRequest request, CancellationToken token) =>
+        invoker.AsyncUnaryCall(TransferContract.Barrier, null, new CallOptions(cancellationToken: token), request);
 }

@@ -38,7 +38,8 @@ internal sealed class CoordinatorMachine
         var options = new CoordinatorOptions
         {
             Node = machine.Id, Hosts = hosts, Run = run, DataDirectory = disk.Root, TrainerProgram = null,
-            Lease = TimeSpan.FromSeconds(3), CollectAfter = TimeSpan.FromSeconds(20),
+            // Short, so that much is collected while much goes wrong; still longer than any fact is on its way.
+            Lease = TimeSpan.FromSeconds(3), CollectAfter = TimeSpan.FromSeconds(8),
         };
         var peers = hosts.Nodes.Where(node => node.Id != machine.Id)
             .Select(node => network.ConnectPeer(machine, node.Id)).ToList();

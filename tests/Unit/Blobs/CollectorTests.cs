@@ -25,7 +25,7 @@ public sealed class CollectorTests : IDisposable
 
         var collector = Collector(store, new HashSet<BlobHash> { kept });
         Assert.Equal(0, await collector.PassAsync(default));
-        _time.Advance(_grace + TimeSpan.FromMinutes(1));
+        store.Grow();
         Assert.Equal(2, await collector.PassAsync(default));
         Assert.True(store.Exists(kept));
         Assert.False(store.Exists(loose));
@@ -37,7 +37,7 @@ public sealed class CollectorTests : IDisposable
     {
         using var store = _directory.Store(time: _time);
         var loose = await store.PutAsync(Bytes(10));
-        _time.Advance(2 * _grace);
+        store.Grow();
         Assert.Equal(0, await Collector(store, null).PassAsync(default));
         Assert.True(store.Exists(loose));
     }
@@ -50,11 +50,38 @@ public sealed class CollectorTests : IDisposable
         var part = BlobHash.Of(Bytes(10, 3));
         using var writer = await store.BeginAsync(part, 10, default);
         writer!.Append(Bytes(5, 3));
-        _time.Advance(2 * _grace);
+        store.Grow();
         Assert.True(await store.HasAsync(asked, default));
         Assert.Equal(0, await Collector(store, new HashSet<BlobHash>()).PassAsync(default));
         Assert.True(store.Exists(asked));
         Assert.Equal(5, store.PartLength(part));
+    }
+
+    [Fact]
+    public async Task Neither_a_clock_that_jumps_nor_a_process_that_stands_still_makes_anything_old()
+    {
+        using var store = _directory.Store(time: _time);
+        var loose = await store.PutAsync(Bytes(10));
+        _time.AdjustTime(_time.GetUtcNow() + TimeSpan.FromDays(1));
+        store.Step(); // However long it stood still, it took one step since.
+        Assert.Equal(0, await Collector(store, []).PassAsync(default));
+        Assert.True(store.Exists(loose));
+    }
+
+    [Fact]
+    public async Task Passes_come_by_themselves_and_take_what_is_old()
+    {
+        using var store = _directory.Store(time: _time);
+        var loose = await store.PutAsync(Bytes(10));
+        using var collector = Collector(store, []);
+        await collector.StartAsync(default);
+        for (int step = 0; step < 100 && store.Exists(loose); step++)
+        {
+            _time.Advance(_grace / BlobStore.KeptSteps);
+            await Task.Delay(10);
+        }
+        await collector.StopAsync(default);
+        Assert.False(store.Exists(loose));
     }
 
     private Collector Collector(BlobStore store, HashSet<BlobHash>? kept) => new(

@@ -68,10 +68,10 @@ public sealed class DownloadTests
     public async Task A_replica_that_lacks_the_blob_is_passed_over_and_without_any_the_download_is_given_up()
     {
         await using var nodes = await StartAsync(2);
-        nodes[0].Store.DeleteIdle(_hash, DateTimeOffset.MaxValue);
+        nodes[0].Store.Lose(_hash);
         string path = nodes.NewPath();
         await Download(nodes).FetchAsync(_hash, _content.Length, path, null, default);
-        nodes[1].Store.DeleteIdle(_hash, DateTimeOffset.MaxValue);
+        nodes[1].Store.Lose(_hash);
         var fault = await Assert.ThrowsAsync<TransferException>(
             () => Download(nodes).FetchAsync(_hash, _content.Length, nodes.NewPath(), null, default));
         Assert.Contains(_hash.ToString(), fault.Message, StringComparison.Ordinal);

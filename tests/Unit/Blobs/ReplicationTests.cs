@@ -202,7 +202,7 @@ public sealed class ReplicationTests
                 [new WantedBlob(_hash, _content.Length)], TimeProvider.System, NullLogger<Puller>.Instance);
         await puller.PassAsync(default);
         Assert.True(await nodes[0].Store.HasAsync(_hash, default));
-        nodes[0].Store.DeleteIdle(_hash, DateTimeOffset.MaxValue);
+        nodes[0].Store.Lose(_hash);
         await puller.StartAsync(default);
         puller.Wake();
         while (!nodes[0].Store.Exists(_hash)) await Task.Yield();

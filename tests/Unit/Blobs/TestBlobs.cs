@@ -47,6 +47,18 @@ internal static class TestBlobs
         return hash;
     }
 
+    /// <summary>So many steps of the store's life that what nobody asks for meanwhile is old.</summary>
+    public static void Grow(this BlobStore store)
+    {
+        for (int step = 0; step <= BlobStore.KeptSteps; step++) store.Step();
+    }
+
+    public static void Lose(this BlobStore store, BlobHash hash)
+    {
+        store.Grow();
+        Assert.True(store.DeleteIdle(hash));
+    }
+
     /// <summary>
     /// Flips one bit on the disk, as a bad disk does (the time makes it visible even within one tick of the file
     /// system's clock).

@@ -79,7 +79,8 @@ internal sealed class TestNode : IAsyncDisposable
         builder.Services.AddSingleton(new FaultyTransfer(this, new TransferService(Store, Replication, rules, Options,
             TimeProvider.System)));
         builder.Services.AddSingleton(new FaultyPeers(this, new PeersService(
-            Store, (_, _) => ValueTask.FromResult(new HelloReply { Node = id }), Options, TimeProvider.System)));
+            Store, (_, _) => ValueTask.FromResult(new HelloReply { Node = id }), _ => Task.FromResult(0L), Options,
+            TimeProvider.System)));
         builder.Services.AddSingleton(provider => new StreamServer(
             provider.GetRequiredService<FaultyTransfer>(), provider.GetRequiredService<FaultyPeers>(),
             TimeProvider.System, Failures.Enqueue));
@@ -200,6 +201,9 @@ internal sealed class TestNode : IAsyncDisposable
 
         public override Task<HelloReply> Hello(HelloRequest request, ServerCallContext context) =>
             inner.Hello(request, context);
+
+        public override Task<BarrierReply> Barrier(BarrierRequest request, ServerCallContext context) =>
+            inner.Barrier(request, context);
     }
 
     private sealed class Reader(TestNode node, IAsyncStreamReader<Part> inner) : IAsyncStreamReader<Part>
