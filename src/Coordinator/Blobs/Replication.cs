@@ -31,7 +31,8 @@ public sealed class Replication(
 
     /// <summary>
     /// Makes sure that <paramref name="copies"/> nodes have the blob on their disks, this one included, and returns how
-    /// many have. Fewer: no more could be reached. A blob that lacks here is pulled first; 0: it could not be had.
+    /// many have. Fewer: no more could be reached. A blob that lacks here is pulled first; 0: it could not be had, or
+    /// was found damaged here.
     /// </summary>
     public async Task<int> EnsureAsync(BlobHash hash, long length, int copies, CancellationToken token)
     {
@@ -39,7 +40,9 @@ public sealed class Replication(
         using var source = BlobSource.Complete(hash, file);
         if (copies <= 1) return 1;
         await using var spread = Relay(source, copies, token);
-        return 1 + await spread.FinishAsync();
+        int there = 1 + await spread.FinishAsync();
+        // A disk forgets without saying so. Before a peer is doubted for good, what it was sent is hashed anew.
+        return spread.Refused && !await store.RehashAsync(hash, token) ? 0 : there;
     }
 
     /// <summary>

@@ -31,6 +31,7 @@ public sealed class Spread : IAsyncDisposable
     private readonly IReadOnlyList<Peer> _peers;
     private readonly ConcurrentDictionary<Peer, bool> _done = new();
     private int _copies;
+    private volatile bool _refused;
 
     /// <summary>
     /// Starts <paramref name="lanes"/> lanes; once <paramref name="required"/> peers have the blob, the rest may linger
@@ -49,6 +50,12 @@ public sealed class Spread : IAsyncDisposable
         _stop = CancellationTokenSource.CreateLinkedTokenSource(token, _lingered.Token);
         _lanes = Task.WhenAll(Enumerable.Range(0, _wanted).Select(_ => RunLaneAsync()));
     }
+
+    /// <summary>
+    /// Whether a peer said of all the bytes that they are not the blob. They were damaged on the way in a manner that
+    /// no check sum of theirs noticed, or they lie damaged here.
+    /// </summary>
+    public bool Refused => _refused;
 
     /// <summary>
     /// Peers that have the blob on their disks, once all lanes have ended: as many as wanted, or all that could be
@@ -162,6 +169,7 @@ public sealed class Spread : IAsyncDisposable
                 return null;
             }
             // REJECTED: what lay there was bad and is gone now; from the start, then.
+            _refused |= reply.Verdict == Verdict.Rejected;
             long next = reply.Verdict == Verdict.Incomplete ? Math.Clamp(reply.Have, 0, _source.Length) : 0;
             if (next <= offset) idle++;
             (offset, reason) = (next, reply.Reason);

@@ -224,6 +224,21 @@ public sealed class ReplicationTests
     }
 
     [Fact]
+    public async Task A_blob_that_rotted_here_in_silence_is_found_when_the_peers_refuse_it()
+    {
+        await using var nodes = await TestNodes.StartAsync();
+        using var directory = new TestDirectory();
+        using var store = directory.Store(disk: new ForgetfulDisk());
+        var hash = await store.PutAsync(_content);
+        var replication = new Replication(
+            store, nodes[0].Peers, TestNode.Options, TimeProvider.System, NullLogger<Replication>.Instance);
+        Flip(store.PathOf(hash), 7);
+        Assert.True(await store.HasAsync(hash, default)); // Nothing shows it.
+        Assert.Equal(0, await replication.EnsureAsync(hash, _content.Length, 2, default));
+        Assert.False(store.Exists(hash));
+    }
+
+    [Fact]
     public async Task Peers_say_what_they_hold()
     {
         await using var nodes = await TestNodes.StartAsync(1);

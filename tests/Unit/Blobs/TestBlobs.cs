@@ -13,11 +13,11 @@ internal sealed class TestDirectory : IDisposable
     public void Dispose() => Directory.Delete(Root, recursive: true);
 
     public BlobStore Store(string name = "node", Func<BlobStoreOptions, BlobStoreOptions>? change = null,
-        TimeProvider? time = null)
+        TimeProvider? time = null, IDisk? disk = null)
     {
         var options = new BlobStoreOptions { Root = Path.Combine(Root, name), WriterWait = TimeSpan.FromMilliseconds(
             50) };
-        return new BlobStore(change?.Invoke(options) ?? options, new RealDisk(), time ?? TimeProvider.System,
+        return new BlobStore(change?.Invoke(options) ?? options, disk ?? new RealDisk(), time ?? TimeProvider.System,
             NullLogger<BlobStore>.Instance);
     }
 
