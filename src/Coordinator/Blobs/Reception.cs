@@ -36,11 +36,12 @@ internal static class Reception
                 // An empty part moves nothing: a sender of those alone would hold its place for ever.
                 if (part.Length > 0) guard.Moved();
                 if (part != first && part.Header is not null) return Rejected("Only the first part carries a header.");
+                // First of all: on a weight stream, a bit flipped in a part's length makes it a longer part.
+                if (!part.Intact) return Incomplete(writer.Have, $"The part at {part.Offset} is damaged (CRC-32).");
                 if (part.Offset != writer.Have) return Incomplete(
                     writer.Have, $"The part at {part.Offset} does not follow {writer.Have}.");
                 if (part.Length > writer.Length - writer.Have)
                     return Refuse(writer, $"The blob is longer than the {writer.Length} bytes that its header says.");
-                if (!part.Intact) return Incomplete(writer.Have, $"The part at {part.Offset} is damaged (CRC-32).");
                 writer.Append(part.Data.Span);
                 CrashPoint.Pass("part-received");
             }

@@ -86,7 +86,7 @@ public sealed class PtFileTests
         }
 
         // Other tests verify files meanwhile, and may hold some of the pool's blocks.
-        Assert.InRange(allocated, 1, Threads / 2 * BlockBytes);
+        Assert.InRange(allocated, 0, Threads / 2 * BlockBytes);
     }
 
     [Fact]
