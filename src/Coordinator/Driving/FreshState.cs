@@ -29,9 +29,11 @@ internal sealed class FreshState(IReplicatedLog log, IReadOnlyList<Peer> peers, 
             var barrier = await leader.Peers.Barrier(new BarrierRequest(), bound.Token);
             return await log.ChangedAsync(barrier.Index - 1, bound.Token);
         }
-        catch (Exception e) when (!token.IsCancellationRequested
-            && (e is NotLeaderException or OutcomeUnknownException or RpcException or OperationCanceledException))
+        catch (Exception e) when (
+            e is NotLeaderException or OutcomeUnknownException or RpcException or OperationCanceledException)
         {
+            // gRPC reports a cancelled call as a failed one; a service that ends by that would be called broken.
+            token.ThrowIfCancellationRequested();
             return null;
         }
     }

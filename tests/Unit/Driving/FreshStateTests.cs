@@ -41,6 +41,10 @@ public sealed class FreshStateTests
         Assert.Null(await reading);
     }
 
+    [Fact]
+    public async Task A_question_that_is_given_up_ends_as_given_up() =>
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Fresh(new Answering(null)).ReadAsync(_over));
+
     private FreshState Fresh(CallInvoker leader) => new(_log, [new Peer(2, leader)], _time);
 
     private sealed class Follower : IReplicatedLog
