@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Security.Cryptography;
 using System.Text.Json;
 using Quorate.Coordinator.Aggregation;
 
@@ -122,15 +121,10 @@ internal static class MeanCommand
             IReadOnlyList<(string, long)> files, string mean, bool hashed, CancellationToken token)
         {
             File.Delete(mean);
-            await using var file = new FileStream(mean, FileMode.CreateNew, FileAccess.Write, FileShare.None);
-            if (!hashed)
-            {
-                await FederatedAverage.WriteAsync(files, file, token);
-                return;
-            }
-            using var sha = SHA256.Create();
-            await using var through = new CryptoStream(file, sha, CryptoStreamMode.Write, leaveOpen: true);
-            await FederatedAverage.WriteAsync(files, through, token);
+            await using Stream file = hashed
+                ? new HashedFile(mean)
+                : new FileStream(mean, FileMode.CreateNew, FileAccess.Write, FileShare.None);
+            await FederatedAverage.WriteAsync(files, file, token);
         }
 
         private static double Time(Action work)

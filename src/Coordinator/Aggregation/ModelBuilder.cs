@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Quorate.Coordinator.Blobs;
 using Quorate.Rounds;
 
@@ -41,10 +40,8 @@ internal static class ModelBuilder
         BlobStore blobs, IReadOnlyList<Update> updates, string draft, CancellationToken token)
     {
         var files = updates.Select(update => (blobs.PathOf(update.Blob), update.Examples)).ToList();
-        using var sha = SHA256.Create();
-        await using var file = new FileStream(draft, FileMode.CreateNew, FileAccess.Write, FileShare.None);
-        await using (var hashed = new CryptoStream(file, sha, CryptoStreamMode.Write, leaveOpen: true))
-            await FederatedAverage.WriteAsync(files, hashed, token);
-        return (BlobHash.FromBytes(sha.Hash), file.Length);
+        await using var file = new HashedFile(draft);
+        await FederatedAverage.WriteAsync(files, file, token);
+        return (file.Hash(), file.Length);
     }
 }

@@ -22,9 +22,12 @@ internal sealed class ZipWriter(Stream output) : IDisposable
     private const ushort Version = 45; // of the zip format: the first that knows zip64
     private const uint NoTime = 0x0021_0000; // 1980-01-01 00:00, the earliest date the format has
 
+    /// <summary>A process writes one file at a time, or few; the shared pool would keep a buffer for each thread.</summary>
+    private static readonly ArrayPool<byte> _gathers = ArrayPool<byte>.Create(GatherBytes, maxArraysPerBucket: 4);
+
     private readonly List<(byte[] Name, long Start, long Length, uint Crc)> _entries = [];
     private readonly Crc32 _crc = new();
-    private byte[]? _gather = ArrayPool<byte>.Shared.Rent(GatherBytes);
+    private byte[]? _gather = _gathers.Rent(GatherBytes);
     private int _gathered;
     private long _position;
     private (byte[] Name, long Start, long Length) _open;
@@ -106,7 +109,7 @@ internal sealed class ZipWriter(Stream output) : IDisposable
     public void Dispose()
     {
         if (_gather is null) return;
-        ArrayPool<byte>.Shared.Return(_gather);
+        _gathers.Return(_gather);
         _gather = null;
     }
 

@@ -37,7 +37,8 @@ public sealed class Part : IDisposable
 
     /// <summary>
     /// The shared pool keeps 32 a core. With a hundred uploads, their relays and the downloads under way the others
-    /// came from the heap of large objects, which grew by megabytes a second, as it is collected seldom.
+    /// came from the heap of large objects, which grew by megabytes a second, as it is collected seldom. And the
+    /// shared pool keeps one for each thread that gave one back.
     /// </summary>
     private static readonly ArrayPool<byte> _usual = ArrayPool<byte>.Create(UsualBufferBytes, KeptMax);
 
@@ -113,5 +114,6 @@ public sealed class Part : IDisposable
         if (Interlocked.Exchange(ref _buffer, null) is { } buffer) PoolOf(buffer.Length).Return(buffer);
     }
 
-    private static ArrayPool<byte> PoolOf(int bytes) => bytes <= UsualBufferBytes ? _usual : ArrayPool<byte>.Shared;
+    /// <summary>Where buffers of so many bytes come from and go back to.</summary>
+    internal static ArrayPool<byte> PoolOf(int bytes) => bytes <= UsualBufferBytes ? _usual : ArrayPool<byte>.Shared;
 }

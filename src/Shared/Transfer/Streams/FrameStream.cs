@@ -120,16 +120,16 @@ internal sealed class FrameStream(Stream stream)
         int count = _pendingCount;
         (_pending, _pendingCount) = ([], 0);
         if (count > 0) await stream.WriteAsync(pending.AsMemory(0, count), token);
-        if (pending.Length > 0) ArrayPool<byte>.Shared.Return(pending);
+        if (pending.Length > 0) Part.PoolOf(pending.Length).Return(pending);
     }
 
     private Span<byte> Pend(int count)
     {
         if (_pendingCount + count > _pending.Length)
         {
-            byte[] wider = ArrayPool<byte>.Shared.Rent(_pendingCount + count);
+            byte[] wider = Part.PoolOf(_pendingCount + count).Rent(_pendingCount + count);
             _pending.AsSpan(0, _pendingCount).CopyTo(wider);
-            if (_pending.Length > 0) ArrayPool<byte>.Shared.Return(_pending);
+            if (_pending.Length > 0) Part.PoolOf(_pending.Length).Return(_pending);
             _pending = wider;
         }
         _pendingCount += count;
