@@ -22,7 +22,9 @@ internal sealed class ZipWriter(Stream output) : IDisposable
     private const ushort Version = 45; // of the zip format: the first that knows zip64
     private const uint NoTime = 0x0021_0000; // 1980-01-01 00:00, the earliest date the format has
 
-    /// <summary>A process writes one file at a time, or few; the shared pool would keep a buffer for each thread.</summary>
+    /// <summary>
+    /// A process writes one file at a time, or few; the shared pool would keep a buffer for each thread.
+    /// </summary>
     private static readonly ArrayPool<byte> _gathers = ArrayPool<byte>.Create(GatherBytes, maxArraysPerBucket: 4);
 
     private readonly List<(byte[] Name, long Start, long Length, uint Crc)> _entries = [];

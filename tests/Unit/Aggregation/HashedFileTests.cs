@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Quorate.Coordinator.Aggregation;
 using Quorate.Rounds;
+using Quorate.Shared.Pt;
 using Quorate.Unit.Pt;
 
 namespace Quorate.Unit.Aggregation;
@@ -36,5 +37,33 @@ public sealed class HashedFileTests : IDisposable
         File.WriteAllText(_path, "another draft");
         Assert.Throws<IOException>(() => new HashedFile(_path));
         Assert.Equal("another draft", File.ReadAllText(_path));
+    }
+
+    [Fact]
+    public void Threads_that_write_a_model_take_no_buffers_of_their_own()
+    {
+        const int Threads = 50, BlockBytes = 256 << 10;
+        byte[] block = new byte[BlockBytes];
+        var schema = new[] { PtFixtures.Info("w", TensorType.Float32, BlockBytes / sizeof(float)) };
+        long allocated = 0;
+        for (int i = 0; i < Threads; i++)
+        {
+            var thread = new Thread(() =>
+            {
+                using (var file = new HashedFile(_path))
+                using (var writer = new PtWriter(file, schema))
+                {
+                    writer.Write(block);
+                    writer.Complete();
+                }
+                allocated += GC.GetAllocatedBytesForCurrentThread();
+            });
+            thread.Start();
+            thread.Join();
+            File.Delete(_path);
+        }
+
+        // Other tests write files meanwhile, and may hold the pool's buffers of 64 KiB.
+        Assert.InRange(allocated, 0, Threads * (BlockBytes / 8));
     }
 }
