@@ -11,8 +11,7 @@ namespace Quorate.Coordinator.Blobs;
 /// <param name="kept">Everything that any fact acknowledged before the call references; null: not known now.</param>
 public sealed class Collector(
     BlobStore store, Func<CancellationToken, ValueTask<IReadOnlySet<BlobHash>?>> kept, TimeSpan grace,
-        TimeProvider time,
-    ILogger<Collector> log) : BackgroundService
+    TimeProvider time, ILogger<Collector> log) : BackgroundService
 {
     /// <summary>Deletes once. Returns how many went.</summary>
     public async Task<int> PassAsync(CancellationToken token)
