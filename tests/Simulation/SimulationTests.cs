@@ -57,6 +57,27 @@ public sealed class SimulationTests(ITestOutputHelper output)
         Assert.NotEmpty(runs[0].Trace);
     }
 
+    /// <summary>
+    /// In seed 518 a sentence that names the folder travels, and the network flips a bit in it. The folder's name was
+    /// as long as the process's number once, so the seed told two stories.
+    /// </summary>
+    [Fact]
+    public async Task A_seed_leaves_the_same_trace_wherever_its_files_lie()
+    {
+        string longer = Directory.CreateTempSubdirectory("quorate-sim-elsewhere-").FullName;
+        try
+        {
+            var runs = await Task.WhenAll(
+                SeedProcess.RunAsync(518, 1, ""), SeedProcess.RunAsync(518, 1, $"--under {longer}"));
+            Assert.Equal(runs[0].Trace, runs[1].Trace);
+            Assert.NotEmpty(runs[0].Trace);
+        }
+        finally
+        {
+            Directory.Delete(longer, recursive: true);
+        }
+    }
+
     [Theory]
     [InlineData("ack-first")]
     [InlineData("no-dedupe")]

@@ -19,6 +19,12 @@ internal sealed class Story
     /// <summary>Then everybody has caught up and pulled what it lacked.</summary>
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(20);
 
+    /// <summary>
+    /// Every seed's folder has a path of this length, in any process: it stands in sentences that travel (a disk is
+    /// full), and a byte more there is another byte for the network to flip.
+    /// </summary>
+    private const int FolderLength = 80;
+
     private readonly SimulatedWorld _world;
     private readonly SimulatedRun _run;
     private readonly Breakage _breakage;
@@ -40,10 +46,12 @@ internal sealed class Story
     }
 
     /// <summary>Tells the story of a seed.</summary>
-    public static Verdict Tell(ulong seed, Breakage? breakage = null, TextWriter? log = null)
+    /// <param name="under">Where its scratch folder is made; in memory where that is to be had, if it is null.</param>
+    public static Verdict Tell(
+        ulong seed, Breakage? breakage = null, TextWriter? log = null, string? under = null)
     {
-        string root = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
-        string folder = Path.Combine(root, $"quorate-sim-{Environment.ProcessId}-{seed}");
+        under ??= Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
+        string folder = Path.Combine(under, $"quorate-sim-{Environment.ProcessId}-{seed}").PadRight(FolderLength, '-');
         if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
         Directory.CreateDirectory(folder);
         try

@@ -53,6 +53,7 @@ internal sealed class Wire
             from.AdvanceTo(result.Buffer.GetPosition(piece.Length));
             await CarryAsync(sender, receiver);
             if (_broken || !receiver.IsAlive) break;
+            _network.World.Trace.Add(_network.World.Now, piece.Length);
             _network.Weights.Spoil(piece);
             if (_network.Weights.Cuts()) Break("cut");
             else await to.WriteAsync(piece);

@@ -25,6 +25,13 @@ internal sealed class Trace
         Log?.WriteLine($"{at / 10_000.0,12:F2} ms  {who,-10} {what}");
     }
 
+    /// <summary>What happens too often for a line: bytes that came.</summary>
+    public void Add(long at, int bytes)
+    {
+        Mix((ulong)at);
+        Mix((ulong)bytes);
+    }
+
     public void Mark(string branch) => _marks[branch] = _marks.GetValueOrDefault(branch) + 1;
 
     private void Mix(ulong value) => Hash = (Hash ^ value) * Prime;
