@@ -34,7 +34,7 @@ internal sealed class Victims(ChaosCluster cluster, Tally tally) : IDisposable
     /// <summary>SIGSTOP, a while, and SIGCONT unless it was killed meanwhile.</summary>
     public async Task PauseAsync(int node, TimeSpan length, CancellationToken token)
     {
-        CoordinatorProcess? stopped = null;
+        ProgramProcess? stopped = null;
         await AloneAsync(node, async process =>
         {
             if (process.Killed) return;
@@ -61,7 +61,7 @@ internal sealed class Victims(ChaosCluster cluster, Tally tally) : IDisposable
         foreach (var one in _one) one.Dispose();
     }
 
-    private async Task AloneAsync(int node, Func<CoordinatorProcess, Task> act, CancellationToken token)
+    private async Task AloneAsync(int node, Func<ProgramProcess, Task> act, CancellationToken token)
     {
         await _one[node].WaitAsync(token);
         try

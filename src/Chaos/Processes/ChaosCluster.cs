@@ -27,7 +27,7 @@ public sealed class ChaosCluster : IAsyncDisposable
 
     private readonly string[] _flags;
     private readonly string _hostsPath;
-    private readonly CoordinatorProcess?[] _nodes = new CoordinatorProcess?[Nodes];
+    private readonly ProgramProcess?[] _nodes = new ProgramProcess?[Nodes];
     private readonly GrpcChannel[] _channels;
     private readonly List<SyntheticTrainer> _trainers = [];
     private bool _passed;
@@ -61,7 +61,7 @@ public sealed class ChaosCluster : IAsyncDisposable
 
     public IReadOnlyList<SyntheticTrainer> Trainers => _trainers;
 
-    public CoordinatorProcess this[int node] => _nodes[node] ?? throw new InvalidOperationException("Not started.");
+    public ProgramProcess this[int node] => _nodes[node] ?? throw new InvalidOperationException("Not started.");
 
     /// <summary>Starts all nodes, uploads the seed model and starts all of the run's trainers.</summary>
     /// <param name="pace">About how long a trainer trains.</param>
@@ -129,7 +129,7 @@ public sealed class ChaosCluster : IAsyncDisposable
     public void Start(int node, string? crashPoint = null, params string[] flags)
     {
         _nodes[node]?.Dispose();
-        _nodes[node] = new CoordinatorProcess(node, DirectoryOf(node) + ".log",
+        _nodes[node] = new ProgramProcess("Coordinator", node, DirectoryOf(node) + ".log",
             ["--hosts", _hostsPath, "--run", "none", "--data", DirectoryOf(node), "--trainer", "none",
              .. Network is { } network ? ["--dial", network.DialOf(node)] : (string[])[], .. _flags, .. flags],
             crashPoint);
@@ -212,7 +212,7 @@ public sealed class ChaosCluster : IAsyncDisposable
         {
             foreach (var node in _nodes)
                 if (node?.OwnExit is { } code)
-                    throw new ProgramEndedException($"Node {node.Node} ended with exit code {code}; see {Root}.");
+                    throw new ProgramEndedException($"Node {node.Id} ended with exit code {code}; see {Root}.");
             foreach (var trainer in _trainers)
                 if (trainer.Fault is { } fault) throw new ProgramEndedException($"{fault}; see {Root}.");
             try

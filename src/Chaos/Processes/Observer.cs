@@ -42,7 +42,7 @@ public sealed class Observer(ChaosCluster cluster) : IAsyncDisposable
 
     private async Task LookAsync()
     {
-        var plain = new Dictionary<(CoordinatorProcess, string), Monotonic>();
+        var plain = new Dictionary<(ProgramProcess, string), Monotonic>();
         while (!_stop.IsCancellationRequested)
         {
             foreach (var node in cluster.Connections.Nodes)

@@ -4,38 +4,42 @@ using System.Globalization;
 namespace Quorate.Chaos.Processes;
 
 /// <summary>
-/// One real coordinator. Its output goes straight into a file, so that nothing it said before a SIGKILL is lost. It
-/// ends with this process: its standard input is a pipe of ours.
+/// One real coordinator or trainer. Its output goes straight into a file, so that nothing it said before a SIGKILL is
+/// lost. It ends with this process: its standard input is a pipe of ours.
 /// </summary>
-public sealed class CoordinatorProcess : IDisposable
+public sealed class ProgramProcess : IDisposable
 {
     // Beside this program, or where a canary was built (scripts/chaos-canaries.sh).
-    private static readonly string _program = Path.GetFullPath("Coordinator/release/Quorate.Coordinator.dll",
+    private static readonly string _programs =
         Environment.GetEnvironmentVariable("QUORATE_CHAOS_PROGRAMS") is { Length: > 0 } built
             ? Path.GetFullPath(built)
-            : Path.GetFullPath("../..", AppContext.BaseDirectory));
+            : Path.GetFullPath("../..", AppContext.BaseDirectory);
 
     /// <summary>128 + SIGKILL, as the shell says it.</summary>
     private const int KilledCode = 137;
 
     private readonly Process _process;
 
+    /// <param name="program">Coordinator or Trainer.</param>
+    /// <param name="id">Its <c>--id</c>.</param>
     /// <param name="crashPoint">Where it shall die by itself, see <see cref="CrashPoint"/>; null: nowhere.</param>
-    public CoordinatorProcess(int node, string log, IEnumerable<string> arguments, string? crashPoint = null)
+    public ProgramProcess(
+        string program, int id, string log, IEnumerable<string> arguments, string? crashPoint = null)
     {
-        (Node, CrashPoint) = (node, crashPoint);
+        (Id, CrashPoint) = (id, crashPoint);
         var start = new ProcessStartInfo("/bin/sh") { RedirectStandardInput = true };
         start.ArgumentList.Add("-c");
         start.ArgumentList.Add("exec dotnet \"$0\" \"$@\" >>\"$CHAOS_LOG\" 2>&1");
-        foreach (string argument in (string[])[_program, "--id", $"{node}", .. arguments])
+        string file = Path.Combine(_programs, program, "release", $"Quorate.{program}.dll");
+        foreach (string argument in (string[])[file, "--id", $"{id}", .. arguments])
             start.ArgumentList.Add(argument);
         start.Environment["CHAOS_LOG"] = log;
         start.Environment["QUORATE_EXIT_ON_STDIN_CLOSE"] = "1";
         start.Environment[Shared.Processes.CrashPoint.Variable] = crashPoint;
-        _process = Process.Start(start) ?? throw new InvalidOperationException("The coordinator does not start.");
+        _process = Process.Start(start) ?? throw new InvalidOperationException($"The {program} does not start.");
     }
 
-    public int Node { get; }
+    public int Id { get; }
 
     /// <summary>Where it was told to die, if anywhere.</summary>
     public string? CrashPoint { get; }
