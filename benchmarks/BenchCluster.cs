@@ -1,8 +1,7 @@
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using Google.Protobuf;
 using Grpc.Core;
+using Quorate.Chaos.Processes;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
@@ -53,7 +52,7 @@ internal sealed class BenchCluster : IDisposable
     /// <param name="flags">More flags for every coordinator.</param>
     public static BenchCluster Start(string folder, string run, TimeProvider time, params IEnumerable<string> flags)
     {
-        var hosts = HostsFile.Parse(HostsJson());
+        var hosts = LoopbackHosts.Take(3);
         string hostsPath = Path.Combine(folder, "hosts.json"), runPath = Path.Combine(folder, "run.json");
         File.WriteAllText(hostsPath, hosts.Json);
         File.WriteAllText(runPath, run);
@@ -136,25 +135,5 @@ internal sealed class BenchCluster : IDisposable
     {
         foreach (var process in _clients.Concat(Coordinators)) process.Dispose();
         Connections.Dispose();
-    }
-
-    private static string HostsJson()
-    {
-        int[] ports = FreePorts(6);
-        var nodes = Enumerable.Range(0, 3).Select(id =>
-            $$"""
-            { "id": {{id}}, "raft": "127.0.0.1:{{ports[2 * id]}}", "grpc": "127.0.0.1:{{ports[(2 * id) + 1]}}" }
-            """);
-        return $$"""{ "nodes": [ {{string.Join(", ", nodes)}} ] }""";
-    }
-
-    /// <summary>Ports that were free a moment ago.</summary>
-    private static int[] FreePorts(int count)
-    {
-        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToList();
-        foreach (var listener in listeners) listener.Start();
-        int[] ports = [.. listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];
-        foreach (var listener in listeners) listener.Dispose();
-        return ports;
     }
 }

@@ -5,7 +5,8 @@
 #   no-flush   a follower acknowledges what it has not flushed; with enough kills, acknowledged commands are gone
 #   early-ack  the leader acknowledges before a majority has the entry
 #   no-dedupe  an update counts again under the same key
-# QUORATE_DURABILITY_ROUNDS (150) bounds the kill rounds of the first two, QUORATE_CHAOS_INTAKE_KILLS (5) the leaders killed.
+# QUORATE_DURABILITY_ROUNDS (150) bounds the kill rounds of the first two, QUORATE_CHAOS_INTAKE_KILLS (5) the leaders killed;
+# QUORATE_DURABILITY_SEED and QUORATE_CHAOS_SEED (1) draw them.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 require_sdk
 cd "$root"

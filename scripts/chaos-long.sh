@@ -13,7 +13,7 @@
 #   QUORATE_CHAOS_OVERLOAD_SECONDS  200 trainers that send as fast as they can           (60)
 #   QUORATE_CHAOS_SOAK_SECONDS    mixed load and gentle faults, memory watched           (3600)
 #   QUORATE_CHAOS_MEMORY_ROUNDS   rounds of 20 updates of 46.8 MB                        (2)
-#   QUORATE_DURABILITY_ROUNDS     rounds of the log's own kill experiment                (150)
+#   QUORATE_DURABILITY_ROUNDS     rounds of the log's own kill experiment                (300)
 #   QUORATE_CHAOS_MINUTES         minutes of `quorate chaos`, all faults at once; 35 pass 1,000 kills  (35)
 #   QUORATE_CHAOS_STORM           seconds of the chaos test's own short storm            (60)
 # The fuzzers' long form: QUORATE_LONG=1 dotnet test tests/Unit --filter Fuzz. That the tests can see: chaos-canaries.sh.
@@ -22,6 +22,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 require_sdk
 cd "$root"
 export QUORATE_CHAOS_SEED=${1:-${QUORATE_CHAOS_SEED:-1}}
+export QUORATE_DURABILITY_SEED=${QUORATE_DURABILITY_SEED:-$QUORATE_CHAOS_SEED}
 export QUORATE_CHAOS_KILL_ALL=${QUORATE_CHAOS_KILL_ALL:-60} QUORATE_CHAOS_KILL_LEADER=${QUORATE_CHAOS_KILL_LEADER:-100}
 export QUORATE_CHAOS_FAILOVERS=${QUORATE_CHAOS_FAILOVERS:-200}
 export QUORATE_CHAOS_CRASH_HITS=${QUORATE_CHAOS_CRASH_HITS:-10} QUORATE_CHAOS_DISK_TRIES=${QUORATE_CHAOS_DISK_TRIES:-20}
@@ -30,7 +31,7 @@ export QUORATE_CHAOS_HUNG=${QUORATE_CHAOS_HUNG:-30} QUORATE_CHAOS_ROLLING=${QUOR
 export QUORATE_CHAOS_OVERLOAD_SECONDS=${QUORATE_CHAOS_OVERLOAD_SECONDS:-60}
 export QUORATE_CHAOS_SOAK_SECONDS=${QUORATE_CHAOS_SOAK_SECONDS:-3600}
 export QUORATE_CHAOS_MEMORY_ROUNDS=${QUORATE_CHAOS_MEMORY_ROUNDS:-2}
-export QUORATE_DURABILITY_ROUNDS=${QUORATE_DURABILITY_ROUNDS:-150}
+export QUORATE_DURABILITY_ROUNDS=${QUORATE_DURABILITY_ROUNDS:-300}
 export QUORATE_CHAOS_STORM=${QUORATE_CHAOS_STORM:-60}
 echo "SEED=$QUORATE_CHAOS_SEED COMMIT=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)"
 dotnet build chaos-tests/ChaosTests.csproj -c Release -v:m -nologo

@@ -2,7 +2,8 @@
 # The simulation by itself: whole clusters under faults, a seed each, on simulated time, network, log and disk.
 #   ./scripts/simulate.sh SEED [--trace]      one seed, told event by event where asked
 #   ./scripts/simulate.sh FROM COUNT          many; two processes share them
-# The long run: ./scripts/simulate.sh 1 100000. A failing seed prints QUORATE_SIM_SEED=… and what it broke.
+# The long run: ./scripts/simulate.sh 1 100000. A failing seed prints its number and what it broke; tell
+# it again with SEED --trace. The test runs QUORATE_SIM_SEEDS (2000) seeds from QUORATE_SIM_FROM (1).
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 require_sdk
 cd "$root"

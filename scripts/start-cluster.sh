@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Starts the coordinators of config/hosts.json and N trainers (default 5; 0 for none) in the background:
+# Starts all coordinators of config/hosts.json and N trainers (default 5; 0 for none; no more than the run's shards) in the
+# background, on this machine:
 #   ./scripts/start-cluster.sh [N]
+# Exit codes: 2 something is wrong with what was asked, or runs already; 4 a program ended at once.
 # HOSTS=FILE, RUN=FILE and DIR=FOLDER name others. Data, logs and process ids lie under ./run/cluster; started again, it goes on
 # where it was. Watch with: dotnet run --project src/Cli -- status --watch
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"

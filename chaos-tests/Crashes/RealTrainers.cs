@@ -1,7 +1,6 @@
 using Quorate.Chaos.Checking;
 using Quorate.Chaos.Processes;
 using Quorate.Shared.Cluster;
-using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 
 namespace Quorate.ChaosTests.Crashes;
@@ -28,10 +27,7 @@ internal sealed class RealTrainers : IDisposable
     /// <param name="trainerPoints">Where the first trainer shall die, in this order.</param>
     public RealTrainers(string? leaderPoint, IEnumerable<string> trainerPoints)
     {
-        int[] ports = FreePorts.Take(2 * ChaosCluster.Nodes);
-        var members = Enumerable.Range(0, ChaosCluster.Nodes).Select(id =>
-            $$"""{ "id": {{id}}, "raft": "127.0.0.1:{{ports[2 * id]}}", "grpc": "127.0.0.1:{{ports[2 * id + 1]}}" }""");
-        var hosts = HostsFile.Parse($$"""{ "nodes": [ {{string.Join(", ", members)}} ] }""");
+        var hosts = LoopbackHosts.Take(ChaosCluster.Nodes);
         (_hosts, _run) = (Path.Combine(_root, "hosts.json"), Path.Combine(_root, "run.json"));
         File.WriteAllText(_hosts, hosts.Json);
         File.WriteAllText(_run, $$"""

@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using System.Net.Sockets;
-using System.Net;
+using Quorate.Chaos;
 using Quorate.Chaos.Checking;
+using Quorate.Chaos.Processes;
 
 namespace Quorate.ChaosTests.Durability;
 
@@ -29,18 +29,18 @@ internal sealed class KillRounds : IDisposable
     private static readonly TimeSpan LaggardAfter = TimeSpan.FromSeconds(10);
 
     private readonly string _root = Directory.CreateTempSubdirectory("quorate-durability-").FullName;
-    private readonly int[] _ports = FreePorts();
+    private readonly int[] _ports = FreePorts.Take(Nodes);
     private readonly string[] _settings;
     private readonly NodeProcess?[] _nodes = new NodeProcess?[Nodes];
     private readonly ConcurrentDictionary<string, byte> _acked = new();
     private readonly TimeProvider _time = TimeProvider.System;
-    private ulong _random;
+    private readonly Draws _draws;
     private int _kills;
     private TaskCompletionSource _firstAck = new();
 
     public KillRounds(ulong seed, params string[] settings)
     {
-        _random = seed;
+        _draws = new Draws(seed);
         _settings = settings;
     }
 
@@ -79,10 +79,10 @@ internal sealed class KillRounds : IDisposable
         _firstAck = new TaskCompletionSource();
         foreach (var node in _nodes) node!.Tell($"write {prefix}- {run} {AcksMax} 4");
         await _firstAck.Task.WaitAsync(token);
-        await Task.Delay(TimeSpan.FromMilliseconds(Draw(400)), _time, token);
+        await Task.Delay(TimeSpan.FromMilliseconds(_draws.Below(400)), _time, token);
 
         // Two rounds of three kill everybody: only then is nothing left but what is on the disks.
-        int count = Draw(3) < 2 ? Nodes : 1 + Draw(2), first = Draw(Nodes);
+        int count = _draws.Below(3) < 2 ? Nodes : 1 + _draws.Below(2), first = _draws.Below(Nodes);
         int[] victims = [.. Enumerable.Range(first, count).Select(node => node % Nodes)];
         await Task.WhenAll(victims.Select(victim => _nodes[victim]!.KillAsync(token)));
         _kills += victims.Length;
@@ -159,23 +159,5 @@ internal sealed class KillRounds : IDisposable
     {
         _acked.TryAdd(name, 0);
         _firstAck.TrySetResult();
-    }
-
-    /// <summary>SplitMix64 (Steele, Lea, Flood 2014): a seed fixes the schedule of kills for ever.</summary>
-    private int Draw(int below)
-    {
-        ulong z = _random += 0x9E3779B97F4A7C15;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return (int)((z ^ (z >> 31)) % (ulong)below);
-    }
-
-    private static int[] FreePorts()
-    {
-        var listeners = Enumerable.Range(0, Nodes).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToArray();
-        foreach (var listener in listeners) listener.Start();
-        int[] ports = [.. listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];
-        foreach (var listener in listeners) listener.Dispose();
-        return ports;
     }
 }

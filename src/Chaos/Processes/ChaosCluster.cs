@@ -37,10 +37,7 @@ public sealed class ChaosCluster : IAsyncDisposable
         (Run, _flags) = (run, flags);
         Root = Directory.CreateTempSubdirectory("quorate-chaos-").FullName;
         _hostsPath = Path.Combine(Root, "hosts.json");
-        int[] ports = FreePorts.Take(2 * Nodes);
-        var members = Enumerable.Range(0, Nodes).Select(id =>
-            $$"""{ "id": {{id}}, "raft": "127.0.0.1:{{ports[2 * id]}}", "grpc": "127.0.0.1:{{ports[2 * id + 1]}}" }""");
-        Hosts = HostsFile.Parse($$"""{ "nodes": [ {{string.Join(", ", members)}} ] }""");
+        Hosts = LoopbackHosts.Take(Nodes);
         File.WriteAllText(_hostsPath, Hosts.Json);
         Connections = new ClusterConnections(Hosts, TimeProvider.System);
         _channels = [.. Hosts.Nodes.Select(node => Channels.Create($"http://{node.Grpc}"))];

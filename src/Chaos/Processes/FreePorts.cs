@@ -14,11 +14,14 @@ public static class FreePorts
 
     private static int _next = First + (Environment.ProcessId * 37 % (Last - First));
 
+    /// <exception cref="IOException">So many are not free.</exception>
     public static int[] Take(int count)
     {
         var taken = new List<int>();
-        while (taken.Count < count)
+        for (int tried = 0; taken.Count < count; tried++)
         {
+            if (tried > Last - First)
+                throw new IOException($"No {count} free ports between {First} and {Last} on 127.0.0.1.");
             int port = _next = _next < Last ? _next + 1 : First;
             using var listener = new TcpListener(IPAddress.Loopback, port);
             try

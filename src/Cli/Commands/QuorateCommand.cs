@@ -56,6 +56,10 @@ internal static class QuorateCommand
         {
             return await Refuse(ExitCode.BadInput, e.Message);
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return await Refuse(ExitCode.BadInput, e.Message);
+        }
         catch (TransferException e)
         {
             return await Refuse(ExitCode.TimedOut, e.Message);

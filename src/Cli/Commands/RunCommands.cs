@@ -64,7 +64,7 @@ internal static class RunCommands
                 || await AskAsync(leader, call, token) is not { } reply) continue;
             if (reply.Verdict is not (Verdict.Accepted or Verdict.Duplicate))
                 throw new CommandException(ExitCode.BadInput, $"Refused: {reply.Reason}");
-            Console.WriteLine(done);
+            Console.WriteLine(reply.Verdict == Verdict.Duplicate ? reply.Reason : done);
             return ExitCode.Ok;
         }
         throw new CommandException(ExitCode.TimedOut,

@@ -1,5 +1,4 @@
-using System.Net;
-using System.Net.Sockets;
+using Quorate.Chaos.Processes;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Runs;
 
@@ -10,12 +9,6 @@ namespace Quorate.Cli.Demo;
 /// </summary>
 internal sealed class DemoFolder
 {
-    /// <summary>
-    /// Below the range from which Linux takes ports for outgoing connections (32768 …): a killed coordinator finds its
-    /// port free.
-    /// </summary>
-    private const int FirstPort = 20_000, LastPort = 32_000;
-
     private DemoFolder(string path, HostsFile hosts) => (Path, Hosts) = (path, hosts);
 
     public string Path { get; }
@@ -34,10 +27,7 @@ internal sealed class DemoFolder
     public static DemoFolder Create(string path, int coordinators, RunFile run)
     {
         Directory.CreateDirectory(path);
-        int[] ports = FreePorts(2 * coordinators);
-        string nodes = string.Join(",", Enumerable.Range(0, coordinators).Select(n =>
-            $$"""{"id":{{n}},"raft":"127.0.0.1:{{ports[2 * n]}}","grpc":"127.0.0.1:{{ports[2 * n + 1]}}"}"""));
-        var folder = new DemoFolder(path, HostsFile.Parse($$"""{"nodes":[{{nodes}}]}"""));
+        var folder = new DemoFolder(path, LoopbackHosts.Take(coordinators));
         Directory.CreateDirectory(folder.Logs);
         File.WriteAllText(folder.HostsPath, folder.Hosts.Json);
         File.WriteAllText(folder.RunPath, run.Json);
@@ -45,38 +35,4 @@ internal sealed class DemoFolder
     }
 
     public string Join(string name) => System.IO.Path.Combine(Path, name);
-
-    /// <summary>
-    /// Ports that nobody listens on now, starting where this process's id says, so that demos side by side rarely meet.
-    /// </summary>
-    private static int[] FreePorts(int count)
-    {
-        var held = new List<TcpListener>();
-        int start = FirstPort + Environment.ProcessId * 37 % (LastPort - FirstPort);
-        try
-        {
-            for (int i = 0; i < LastPort - FirstPort && held.Count < count; i++)
-            {
-                var listener = new TcpListener(IPAddress.Loopback,
-                    FirstPort + (start - FirstPort + i) % (LastPort - FirstPort));
-                try
-                {
-                    listener.Start();
-                    held.Add(listener);
-                }
-                catch (SocketException)
-                {
-                    listener.Dispose();
-                }
-            }
-            if (held.Count < count)
-                throw new CommandException(ExitCode.BadInput,
-                    $"No {count} free ports between {FirstPort} and {LastPort} on 127.0.0.1.");
-            return [.. held.Select(l => ((IPEndPoint)l.LocalEndpoint).Port)];
-        }
-        finally
-        {
-            foreach (var listener in held) listener.Dispose();
-        }
-    }
 }

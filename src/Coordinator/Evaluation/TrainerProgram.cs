@@ -16,10 +16,14 @@ internal sealed class TrainerProgram(CoordinatorOptions options, TimeProvider ti
     private static readonly TimeSpan InitTimeout = TimeSpan.FromSeconds(120);
 
     private readonly SemaphoreSlim _one = new(1);
+    private string? _program;
     private TrainerChild? _child;
     private long _requests;
 
-    public bool Exists => options.TrainerProgram is not null;
+    public bool Exists => Program is not null;
+
+    // Once found it is not looked for again: where it is gone for a moment, being built anew, a start is tried again.
+    private string? Program => _program ??= options.TrainerPrograms.FirstOrDefault(File.Exists);
 
     /// <summary>Writes the run's initial model to <paramref name="path"/>.</summary>
     /// <exception cref="TrainerProgramException">It failed, or took longer than two minutes.</exception>
@@ -90,7 +94,7 @@ internal sealed class TrainerProgram(CoordinatorOptions options, TimeProvider ti
     private TrainerChild Child()
     {
         if (Volatile.Read(ref _child) is { } child) return child;
-        return _child = new TrainerChild(options.TrainerProgram ?? throw new TrainerProgramException(
+        return _child = new TrainerChild(Program ?? throw new TrainerProgramException(
             "There is no trainer program here."));
     }
 

@@ -25,7 +25,8 @@ internal sealed record CoordinatorOptions
 
     /// <summary><c>--trainer</c>: the trainer program that makes initial models and scores, a .dll or an executable;
     /// <c>none</c> turns both off. Default: the Trainer built beside this program.</summary>
-    public required string? TrainerProgram { get; init; }
+    /// <value>Where it may lie; the first place counts at which there is one. None where both are off.</value>
+    public required IReadOnlyList<string> TrainerPrograms { get; init; }
 
     /// <summary><c>--dial</c>: nodes that this one reaches through other addresses than the hosts file's: a tunnel, a
     /// relay, a fault proxy. They stay known, here and to trainers, by the hosts file's.</summary>
@@ -40,14 +41,14 @@ internal sealed record CoordinatorOptions
 
     /// <summary>
     /// <c>--durability</c>: where an update's bytes must be on disk before it is ACCEPTED; <c>majority</c> (default) or
-    /// <c>leader</c>, which halves the work of a round: after a failover trainers are asked to send again what only
-    /// the old leader had, and a round whose trainer is gone by then cannot be averaged. Facts and models are on a
-    /// majority either way.
+    /// <c>leader</c>, which spares a tenth to two fifths of a round's work: after a failover trainers are asked to send
+    /// again what only the old leader had, and a round whose trainer is gone by then cannot be averaged. Facts and
+    /// models are on a majority either way.
     /// </summary>
     public Durability Durability { get; init; } = Durability.Majority;
 
     /// <summary>
-    /// <c>--lease-seconds</c>: a trainer silent for longer leaves the client set. Default 10: ten lost heartbeats.
+    /// <c>--lease-seconds</c>: a trainer silent for longer leaves the client set. Default 10: twenty lost heartbeats.
     /// </summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -76,7 +77,8 @@ internal sealed record CoordinatorOptions
                            [--score-timeout-seconds S]
         Every flag is also an environment variable: --lease-seconds is QUORATE_LEASE_SECONDS.
         exit codes: 0 stopped, 2 bad settings, 3 two replicas disagree, 4 the log or the disk failed,
-                    5 refused to rejoin.
+                    5 the data directory is empty and the cluster remembers this node: see --rejoin.
+        docs/SETTINGS.md has ranges, defaults and their reasons.
         """;
 
     /// <summary>The addresses at which this node reaches a node of the hosts file.</summary>
@@ -121,11 +123,11 @@ internal sealed record CoordinatorOptions
             flags.Errors.Add($"--id {asked} is not in {hostsPath}, which has {known}.");
         }
         var defaults = new CoordinatorOptions { Node = 0, Hosts = null!, Run = null, DataDirectory = "",
-            TrainerProgram = null };
+            TrainerPrograms = [] };
         var options = defaults with
         {
             Node = id ?? 0, Hosts = hosts!, Run = run, DataDirectory = flags.Text("data") ?? $"run/node-{id}",
-            TrainerProgram = FindTrainer(flags), Dial = Dials.Read(flags, id ?? -1, hosts),
+            TrainerPrograms = TrainerPlaces(flags), Dial = Dials.Read(flags, id ?? -1, hosts),
             Rejoin = flags.Switch("rejoin"), Verify = flags.Switch("verify"),
             Durability = flags.Choice("durability", defaults.Durability),
             Lease = flags.Span("lease-seconds", 1, 3600, TimeSpan.FromSeconds) ?? defaults.Lease,
@@ -139,17 +141,18 @@ internal sealed record CoordinatorOptions
         return flags.Errors.Count == 0 ? options : throw new SettingsException(flags.Errors);
     }
 
-    private static string? FindTrainer(Flags flags)
+    private static IReadOnlyList<string> TrainerPlaces(Flags flags)
     {
         if (flags.Text("trainer") is { } named)
         {
-            if (named == "none") return null;
+            if (named == "none") return [];
             if (!File.Exists(named)) flags.Errors.Add($"--trainer: there is no file {named}.");
-            return named;
+            return [named];
         }
         // The two places where our own builds put it: a sibling output folder, or a published folder beside this one.
+        // It may be built after this program was started, so whoever needs it looks.
         string[] places = ["../../Trainer/release/Quorate.Trainer.dll", "../Trainer/Quorate.Trainer.dll"];
-        return places.Select(place => Path.GetFullPath(place, AppContext.BaseDirectory)).FirstOrDefault(File.Exists);
+        return [.. places.Select(place => Path.GetFullPath(place, AppContext.BaseDirectory))];
     }
 }
 

@@ -37,7 +37,7 @@ internal sealed class CoordinatorMachine
         network.Links.Put(machine);
         var options = new CoordinatorOptions
         {
-            Node = machine.Id, Hosts = hosts, Run = run, DataDirectory = disk.Root, TrainerProgram = null,
+            Node = machine.Id, Hosts = hosts, Run = run, DataDirectory = disk.Root, TrainerPrograms = [],
             // Short, so that much is collected while much goes wrong; still longer than any fact is on its way.
             Lease = TimeSpan.FromSeconds(3), CollectAfter = TimeSpan.FromSeconds(8),
         };

@@ -74,7 +74,7 @@ internal sealed class TestCluster : IAsyncDisposable
     public CoordinatorOptions Options(int id) => new()
     {
         Node = id, Hosts = Hosts, Run = _run, DataDirectory = Path.Combine(Root,
-            $"node-{id}"), TrainerProgram = null, Lease = _lease,
+            $"node-{id}"), TrainerPrograms = [], Lease = _lease,
     };
 
     /// <summary>Returns once every node's doors are open and it hears a majority.</summary>

@@ -113,12 +113,23 @@ public sealed class TrainerProgramTests : IDisposable
             () => trainer.ScoreAsync("SERVED", "model", 1, _bound.Token));
     }
 
+    [Fact]
+    public void A_program_that_is_built_later_is_found()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"quorate-{Guid.NewGuid():N}");
+        using var trainer = Program(path);
+        Assert.False(trainer.Exists);
+        File.WriteAllText(path, "");
+        Assert.True(trainer.Exists);
+        File.Delete(path);
+    }
+
     private Task<Score> ScoreAsync(string plan) => _trainer.ScoreAsync(plan, "model", 1, _bound.Token);
 
     private TrainerProgram Program(string path) => new(
         new CoordinatorOptions
         {
-            Node = 0, Run = null, DataDirectory = "", TrainerProgram = path,
+            Node = 0, Run = null, DataDirectory = "", TrainerPrograms = [path],
             Hosts = HostsFile.Parse("""{"nodes":[{"id":0,"raft":"127.0.0.1:1","grpc":"127.0.0.1:2"}]}"""),
         },
         _time);
