@@ -39,7 +39,8 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
     /// <summary>Runs until <paramref name="stopping"/>, or until the node stops itself; the exit code.</summary>
     public async Task<int> RunAsync(CancellationToken stopping)
     {
-        var enrolment = Enrolment.Open(data.Path);
+        var enrolment = Enrolment.Open(
+            data.Path, options.Hosts.Nodes.Select(node => node.Id).Where(id => id != options.Node));
         using var peers = new PeerConnections(options);
         try
         {

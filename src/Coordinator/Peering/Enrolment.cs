@@ -8,23 +8,24 @@ namespace Quorate.Coordinator.Peering;
 /// <summary>
 /// Who is who among the coordinators, on disk: this data directory's own identity, and the identity each peer had when
 /// it first voted. A voter that lost its directory has lost its votes with it and could vote twice in one term; its
-/// peers
-/// remember the old identity and so notice.
+/// peers remember the old identity and so notice. Invariant: only peers of the hosts file are remembered, whoever asks.
 /// </summary>
 internal sealed class Enrolment
 {
     private readonly string _directory;
+    private readonly HashSet<int> _members;
     private readonly Lock _gate = new();
     private readonly Dictionary<int, ulong> _peers;
 
-    private Enrolment(string directory, ulong identity, Dictionary<int, ulong> peers) =>
-        (_directory, Identity, _peers) = (directory, identity, peers);
+    private Enrolment(string directory, ulong identity, Dictionary<int, ulong> peers, HashSet<int> members) =>
+        (_directory, Identity, _peers, _members) = (directory, identity, peers, members);
 
     /// <summary>Random, drawn when the directory was made, never 0.</summary>
     public ulong Identity { get; }
 
+    /// <param name="members">The ids of the other nodes.</param>
     /// <exception cref="DataDirectoryException">A file does not hold what this class wrote.</exception>
-    public static Enrolment Open(string directory)
+    public static Enrolment Open(string directory, params IEnumerable<int> members)
     {
         string identityPath = Path.Combine(directory, "identity"), peersPath = Path.Combine(directory, "peers");
         if (!File.Exists(identityPath))
@@ -38,7 +39,8 @@ internal sealed class Enrolment
                 throw Damaged(peersPath);
             peers[node] = Parse(text, peersPath);
         }
-        return new Enrolment(directory, Parse(File.ReadAllText(identityPath).Trim(), identityPath), peers);
+        ulong own = Parse(File.ReadAllText(identityPath).Trim(), identityPath);
+        return new Enrolment(directory, own, peers, [.. members]);
     }
 
     /// <summary>Answers a peer's question, and remembers the peer first where it asks for that.</summary>
@@ -48,7 +50,8 @@ internal sealed class Enrolment
         lock (_gate)
         {
             bool known = _peers.TryGetValue(hello.Node, out ulong identity);
-            if (hello.Enrol && hello.Identity != 0 && (!known || (hello.Rejoin && identity != hello.Identity)))
+            if (hello.Enrol && hello.Identity != 0 && _members.Contains(hello.Node)
+                && (!known || (hello.Rejoin && identity != hello.Identity)))
             {
                 var next = new Dictionary<int, ulong>(_peers) { [hello.Node] = hello.Identity };
                 Write(_directory, "peers",

@@ -44,15 +44,28 @@ public sealed class FirstVoteTests : IDisposable
     [Fact]
     public void An_identity_is_remembered_over_restarts_and_another_one_is_told_apart()
     {
-        var enrolment = Enrolment.Open(_folder);
+        var enrolment = Enrolment.Open(_folder, 0, 1);
         Assert.Equal((false, false), enrolment.Answer(Hello(identity: 5, enrol: false)));
         Assert.Equal((true, false), enrolment.Answer(Hello(identity: 5, enrol: true)));
 
-        enrolment = Enrolment.Open(_folder);
+        enrolment = Enrolment.Open(_folder, 0, 1);
         Assert.Equal((true, false), enrolment.Answer(Hello(identity: 5, enrol: false)));
         Assert.Equal((false, true), enrolment.Answer(Hello(identity: 6, enrol: true)));
         Assert.Equal((true, false), enrolment.Answer(Hello(identity: 6, enrol: true, rejoin: true)));
         Assert.Equal((false, true), enrolment.Answer(Hello(identity: 5, enrol: false)));
+    }
+
+    /// <summary>
+    /// A stranger's id was written down and, where it was no number of a node, damaged the file for the next start.
+    /// </summary>
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(7)]
+    public void Who_is_no_node_of_the_cluster_is_never_enrolled(int stranger)
+    {
+        var hello = new HelloRequest { Node = stranger, Identity = 5, Enrol = true };
+        Assert.Equal((false, false), Enrolment.Open(_folder, 0, 1).Answer(hello));
+        Assert.False(File.Exists(Path.Combine(_folder, "peers")));
     }
 
     [Fact]
