@@ -13,11 +13,15 @@ internal sealed class Laggards(int looksMax)
     private readonly Dictionary<int, (long Index, int Looks)> _behind = [];
     private long _leaderHad;
 
-    /// <summary>A peer that is stuck; null: none. A peer that did not answer is down, not stuck.</summary>
-    public int? Look(long leaderHas, IReadOnlyCollection<(int Node, long Index)> peers)
+    /// <summary>
+    /// A peer that is stuck; null: none. One that did not answer is down, not stuck; one in term 0 has no vote yet, and
+    /// no other leader would replicate to it.
+    /// </summary>
+    public int? Look(long leaderHas, IReadOnlyCollection<(int Node, long Term, long Index)> peers)
     {
-        foreach (int silent in _behind.Keys.Except(peers.Select(peer => peer.Node)).ToList()) _behind.Remove(silent);
-        foreach (var (node, index) in peers)
+        var voting = peers.Where(peer => peer.Term > 0).ToList();
+        foreach (int silent in _behind.Keys.Except(voting.Select(peer => peer.Node)).ToList()) _behind.Remove(silent);
+        foreach (var (node, _, index) in voting)
         {
             if (index >= _leaderHad) _behind.Remove(node);
             else if (_behind.TryGetValue(node, out var was) && was.Index == index)
@@ -57,7 +61,8 @@ internal sealed partial class LaggardWatch(
             }
             long index = log.State.Index;
             var hellos = await peers.HelloAllAsync(new HelloRequest { Node = options.Node }, stoppingToken);
-            if (laggards.Look(index, [.. hellos.Select(hello => (hello.Node, hello.Index))]) is not { } stuck) continue;
+            var seen = hellos.Select(hello => (hello.Node, hello.Term, hello.Index)).ToList();
+            if (laggards.Look(index, seen) is not { } stuck) continue;
             LogStuck(stuck);
             laggards = new Laggards(LooksMax);
             await log.ResignAsync(stoppingToken);

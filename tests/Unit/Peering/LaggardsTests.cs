@@ -8,10 +8,10 @@ public sealed class LaggardsTests
     public void A_peer_that_answers_and_gets_no_further_is_stuck_after_so_many_looks()
     {
         var laggards = new Laggards(looksMax: 3);
-        Assert.Null(laggards.Look(100, [(1, 100), (2, 90)]));
-        Assert.Null(laggards.Look(100, [(1, 100), (2, 90)]));
-        Assert.Null(laggards.Look(100, [(1, 100), (2, 90)]));
-        Assert.Equal(2, laggards.Look(105, [(1, 105), (2, 90)]));
+        Assert.Null(laggards.Look(100, [(1, 3, 100), (2, 3, 90)]));
+        Assert.Null(laggards.Look(100, [(1, 3, 100), (2, 3, 90)]));
+        Assert.Null(laggards.Look(100, [(1, 3, 100), (2, 3, 90)]));
+        Assert.Equal(2, laggards.Look(105, [(1, 3, 105), (2, 3, 90)]));
     }
 
     [Fact]
@@ -20,10 +20,18 @@ public sealed class LaggardsTests
         var laggards = new Laggards(looksMax: 3);
         for (int look = 0; look < 20; look++)
         {
-            (int, long)[] peers = look % 3 == 2 ? [(1, 10 + look)] : [(1, 10 + look), (2, 90)];
+            (int, long, long)[] peers = look % 3 == 2 ? [(1, 3, 10 + look)] : [(1, 3, 10 + look), (2, 3, 90)];
             Assert.Null(laggards.Look(1000 + look, peers));
         }
         for (int look = 0; look < 20; look++)
-            Assert.Null(laggards.Look(2000 + (10 * look), [(1, 2000 + (10 * (look - 1)))]));
+            Assert.Null(laggards.Look(2000 + (10 * look), [(1, 3, 2000 + (10 * (look - 1)))]));
+    }
+
+    /// <summary>A new node that cannot reach the others deposed a leader every ten seconds.</summary>
+    [Fact]
+    public void A_node_that_waits_for_its_first_vote_is_not_stuck()
+    {
+        var laggards = new Laggards(looksMax: 3);
+        for (int look = 0; look < 20; look++) Assert.Null(laggards.Look(100 + look, [(1, 3, 100 + look), (2, 0, 0)]));
     }
 }
