@@ -94,7 +94,7 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
         await using var stop = token.Register(app.Lifetime.StopApplication);
         await app.WaitForShutdownAsync(CancellationToken.None);
         await left;
-        return emergency.ExitCode;
+        return ExitCode.Of(emergency.Code, app.Services.GetServices<IHostedService>());
     }
 
     /// <summary>A log that broke for want of room says so, in the words that mend it.</summary>
@@ -109,20 +109,29 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
     {
         var members = options.Hosts.Nodes.Select(node => new Member(
             node.Id, Resolve(node.Raft, node.Id), Resolve(options.Reached(node).Raft, node.Id))).ToList();
-        var consensus = new ConsensusOptions
-        {
-            Node = options.Node, Members = members, Directory = data.Path, SnapshotEvery = options.SnapshotEvery,
-            ElectionMin = options.Election, ElectionMax = options.Election * 1.5, HeartbeatEvery = options.Election / 4,
-            RequestTimeout = options.Election * 0.8, ConnectTimeout = options.Election * 0.5,
-        };
         try
         {
-            return await ReplicatedLog.StartAsync(consensus, loggers, _time, onBroken, token);
+            return await ReplicatedLog.StartAsync(
+                Consensus(options, members, data.Path), loggers, _time, onBroken, token);
         }
-        catch (Exception e) when (IsPortInUse(e))
+        catch (Exception e) when (ListenException.Cause(e) is { } cause)
         {
-            throw new PortInUseException("raft", options.Node, options.Hosts.Node(options.Node).Raft.ToString());
+            throw new ListenException("raft", options.Node, options.Hosts.Node(options.Node).Raft, cause);
         }
+    }
+
+    /// <summary>All bounds of time follow from the election's; a proposal outlasts two of them.</summary>
+    internal static ConsensusOptions Consensus(
+        CoordinatorOptions options, IReadOnlyList<Member> members, string directory)
+    {
+        var election = options.Election;
+        var consensus = new ConsensusOptions
+        {
+            Node = options.Node, Members = members, Directory = directory,
+            SnapshotEvery = options.SnapshotEvery, ElectionMin = election, ElectionMax = election * 1.5,
+            HeartbeatEvery = election / 4, RequestTimeout = election * 0.8, ConnectTimeout = election * 0.5,
+        };
+        return election * 3 <= consensus.ProposeTimeout ? consensus : consensus with { ProposeTimeout = election * 3 };
     }
 
     private WebApplicationBuilder CreateBuilder()
@@ -154,17 +163,11 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
         {
             await app.StartAsync(token);
         }
-        catch (IOException e) when (IsPortInUse(e))
+        catch (Exception e) when (ListenException.Cause(e) is { } cause)
         {
-            throw new PortInUseException("grpc", options.Node, options.Hosts.Node(options.Node).Grpc.ToString());
+            throw new ListenException("grpc", options.Node, options.Hosts.Node(options.Node).Grpc, cause);
         }
     }
-
-    private static bool IsPortInUse(Exception e) => e switch
-    {
-        AddressInUseException or SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } => true,
-        _ => e.InnerException is { } inner && IsPortInUse(inner),
-    };
 
     private static IPEndPoint Resolve(HostPort address, int node)
     {
@@ -180,11 +183,6 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
         }
     }
 }
-
-/// <summary>A port of this node is taken; says which, and which setting names it.</summary>
-internal sealed class PortInUseException(string key, int node, string address) : Exception(
-    $"Port {address} is in use by another program: stop that one, or change \"{key}\" of node {node} in the hosts "
-        + $"file.");
 
 /// <summary>There is no room to run in; the message is one sentence for the operator.</summary>
 internal sealed class DiskFullException(string message) : Exception(message);

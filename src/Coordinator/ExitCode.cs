@@ -16,7 +16,7 @@ internal static class ExitCode
     /// <summary>Two replicas computed different models from the same updates.</summary>
     public const int Diverged = 3;
 
-    /// <summary>The log or the disk under it failed. Starting again is safe.</summary>
+    /// <summary>The log or the disk under it failed, or a part of the program. Starting again is safe.</summary>
     public const int Broken = 4;
 
     /// <summary>The data directory is empty and the cluster remembers this node: see --rejoin.</summary>
@@ -27,9 +27,18 @@ internal static class ExitCode
     /// </summary>
     public static int? Of(Exception e) => e switch
     {
-        SettingsException or DataDirectoryException or PortInUseException => BadSettings,
+        SettingsException or DataDirectoryException or ListenException => BadSettings,
         LogDamagedException or DiskFullException => Broken,
         RejoinRequiredException => RejoinRequired,
         _ => null,
     };
+
+    /// <summary>
+    /// The code for a node that has stopped. The host ends for a service that failed as for a signal, and logs it.
+    /// </summary>
+    /// <param name="asked">What <see cref="Driving.EmergencyStop"/> says.</param>
+    public static int Of(int asked, IEnumerable<IHostedService> services) =>
+        asked == Stopped && services.OfType<BackgroundService>().Any(s => s.ExecuteTask is { IsFaulted: true })
+            ? Broken
+            : asked;
 }

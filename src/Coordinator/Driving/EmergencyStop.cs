@@ -6,19 +6,16 @@ namespace Quorate.Coordinator.Driving;
 /// </summary>
 internal sealed partial class EmergencyStop(IHostApplicationLifetime lifetime, ILogger<EmergencyStop> logger)
 {
-    public const int DivergedCode = 3;
-    public const int BrokenCode = 4;
-
     private int _code;
 
     /// <summary>What the process should exit with; 0 unless stopped here.</summary>
-    public int ExitCode => Volatile.Read(ref _code);
+    public int Code => Volatile.Read(ref _code);
 
     /// <summary>Two replicas disagree about a model.</summary>
-    public void Diverged(string what) => Stop(DivergedCode, what);
+    public void Diverged(string what) => Stop(ExitCode.Diverged, what);
 
     /// <summary>The log or the disk under it failed.</summary>
-    public void Broken(Exception why) => Stop(BrokenCode, why.Message);
+    public void Broken(Exception why) => Stop(ExitCode.Broken, why.Message);
 
     private void Stop(int code, string why)
     {

@@ -1,6 +1,7 @@
 using Grpc.Core;
 using Quorate.Coordinator.Intake;
 using Quorate.Rounds;
+using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 using Verdict = Quorate.Shared.Protocol.Verdict;
 
@@ -149,9 +150,32 @@ public sealed class ThreeNodeTests
         using var second = Coordinator.Disk.DataDirectory.Open(Path.Combine(cluster.Root, "other"), 0);
         var node = new Coordinator.CoordinatorNode(
             cluster.Options(0) with { DataDirectory = second.Path }, second, _ => { });
-        var refusal = await Assert.ThrowsAsync<Coordinator.PortInUseException>(
+        var refusal = await Assert.ThrowsAsync<Coordinator.ListenException>(
             () => node.RunAsync(CancellationToken.None));
         Assert.Contains($"{cluster.Hosts.Node(0).Grpc}", refusal.Message, StringComparison.Ordinal);
         Assert.Contains("\"grpc\" of node 0", refusal.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>192.0.2.1 is an address for documents (RFC 5737), no machine's.</summary>
+    [Theory]
+    [InlineData("raft", "192.0.2.1:20100", "127.0.0.1:20101")]
+    [InlineData("grpc", "127.0.0.1:20100", "192.0.2.1:20101")]
+    public async Task An_address_of_another_machine_is_named_with_the_setting_that_names_it(
+        string key, string raft, string grpc)
+    {
+        string folder = Directory.CreateTempSubdirectory("quorate-test-").FullName;
+        using (var data = Coordinator.Disk.DataDirectory.Open(folder, 0))
+        {
+            var options = new Coordinator.Settings.CoordinatorOptions
+            {
+                Node = 0, Run = null, DataDirectory = folder, TrainerPrograms = [],
+                Hosts = HostsFile.Parse($$"""{"nodes":[{"id":0,"raft":"{{raft}}","grpc":"{{grpc}}"}]}"""),
+            };
+            var refusal = await Assert.ThrowsAsync<Coordinator.ListenException>(
+                () => new Coordinator.CoordinatorNode(options, data, _ => { }).RunAsync(CancellationToken.None));
+            Assert.Contains("192.0.2.1", refusal.Message, StringComparison.Ordinal);
+            Assert.Contains($"\"{key}\" of node 0", refusal.Message, StringComparison.Ordinal);
+        }
+        Directory.Delete(folder, recursive: true);
     }
 }

@@ -35,6 +35,21 @@ public sealed class ConsensusOptionsTests
     [Fact]
     public void The_defaults_are_valid() => Assert.Null(Good.FirstError());
 
+    /// <summary>Above five seconds the node ended by an unhandled exception: a proposal had less time.</summary>
+    [Theory]
+    [InlineData(150)]
+    [InlineData(300)]
+    [InlineData(5_001)]
+    [InlineData(60_000)]
+    public void Every_election_that_the_flag_allows_gives_valid_options(int ms)
+    {
+        var options = new Coordinator.Settings.CoordinatorOptions
+        {
+            Node = 1, Hosts = null!, Run = null, DataDirectory = "data", TrainerPrograms = [], Election = Ms(ms),
+        };
+        Assert.Null(Coordinator.CoordinatorNode.Consensus(options, Good.Members, "data").FirstError());
+    }
+
     [Theory]
     [MemberData(nameof(Bad))]
     public void A_broken_rule_is_named(string named, ConsensusOptions options) =>

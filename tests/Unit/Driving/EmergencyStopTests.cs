@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
+using Quorate.Coordinator;
 using Quorate.Coordinator.Driving;
 
 namespace Quorate.Unit.Driving;
@@ -20,7 +21,33 @@ public sealed class EmergencyStopTests
         await host.StartAsync();
         await host.WaitForShutdownAsync();
 
-        Assert.Equal(EmergencyStop.BrokenCode, host.Services.GetRequiredService<EmergencyStop>().ExitCode);
+        Assert.Equal(ExitCode.Broken, host.Services.GetRequiredService<EmergencyStop>().Code);
+    }
+
+    /// <summary>Once it was 0: a supervisor that starts again what failed left the node down.</summary>
+    [Fact]
+    public async Task A_service_that_fails_stops_the_node_with_an_exit_code()
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Services.AddHostedService<Fails>();
+        using var host = builder.Build();
+
+        await host.StartAsync();
+        await host.WaitForShutdownAsync();
+
+        var services = host.Services.GetServices<IHostedService>().ToList();
+        Assert.Equal(ExitCode.Broken, ExitCode.Of(ExitCode.Stopped, services));
+        Assert.Equal(ExitCode.Diverged, ExitCode.Of(ExitCode.Diverged, services));
+        Assert.Equal(ExitCode.Stopped, ExitCode.Of(ExitCode.Stopped, []));
+    }
+
+    private sealed class Fails : BackgroundService
+    {
+        protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+        {
+            await Task.Yield();
+            throw new InvalidOperationException("A fault of the program.");
+        }
     }
 
     private sealed class Breaks(EmergencyStop emergency) : IHostedService
