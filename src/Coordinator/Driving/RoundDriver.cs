@@ -70,11 +70,12 @@ internal sealed partial class RoundDriver(
     {
         if (state.Active is not { } run)
         {
-            if (options.Run is { } file && state.Find(file.Name) is null)
+            if (options.Run is { } file && IsNew(file.Name, state))
                 await ProposeAsync(file.ToCommand(time), token);
             else await log.ChangedAsync(state.Index, token);
             return;
         }
+        if (run.Model is not null) notes.Withdraw("init");
         var (sinceOpened, sinceEnough) = _clock.Look(run);
         switch (NextStep.Of(run, sinceOpened, sinceEnough))
         {
@@ -94,6 +95,13 @@ internal sealed partial class RoundDriver(
                 break;
         }
     }
+
+    /// <summary>
+    /// Whether the cluster has never seen a run. Where runs have been forgotten, it may be among them, and only
+    /// `quorate run` opens it again.
+    /// </summary>
+    internal static bool IsNew(RunId name, ClusterState state) =>
+        state.Find(name) is null && state.Runs.Count < Limits.Runs;
 
     private async Task MakeInitialModelAsync(ClusterState state, Run run, CancellationToken token)
     {

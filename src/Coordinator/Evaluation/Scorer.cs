@@ -56,6 +56,7 @@ internal sealed partial class Scorer(
             if (notes.Say("scoring", $"Scoring is off: {why}")) LogUnscored(why);
             if (why == NoneAsked) trainer.Rest(); // It has made the initial model.
         }
+        else if (state.Runs.LastOrDefault()?.Model?.Score is not null) notes.Withdraw("scoring");
         if (run is null || NextStep.ToScore(run) is not { } model)
         {
             await log.ChangedAsync(state.Index, token);

@@ -1,0 +1,26 @@
+using Quorate.Coordinator.Driving;
+using Quorate.Rounds;
+using Quorate.Unit.Rounds;
+
+namespace Quorate.Unit.Driving;
+
+public sealed class RoundDriverTests
+{
+    /// <summary>Sixteen runs later the first was forgotten, and its leader opened and trained it once more.</summary>
+    [Fact]
+    public void A_run_that_may_have_been_forgotten_is_not_opened_by_itself()
+    {
+        var scene = new Scene();
+        Assert.True(RoundDriver.IsNew(Scene.Digits, scene.State));
+        scene.Open().IsAccepted();
+        Assert.False(RoundDriver.IsNew(Scene.Digits, scene.State));
+        scene.End().IsAccepted();
+        for (int i = 0; i < Limits.Runs; i++)
+        {
+            scene.Open($"run-{i}").IsAccepted();
+            scene.End($"run-{i}").IsAccepted();
+        }
+        Assert.Null(scene.State.Find(Scene.Digits));
+        Assert.False(RoundDriver.IsNew(Scene.Digits, scene.State));
+    }
+}
