@@ -37,6 +37,6 @@ public static class TransferServer
     public static void Apply(GrpcServiceOptions options)
     {
         options.MaxReceiveMessageSize = PartCodec.MessageBytesMax;
-        options.MaxSendMessageSize = PartCodec.MessageBytesMax;
+        options.MaxSendMessageSize = Channels.ReplyBytesMax;
     }
 }

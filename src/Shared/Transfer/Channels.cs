@@ -21,9 +21,16 @@ public static class Channels
 
     /// <summary>
     /// Bytes that a coordinator may send ahead of us. Weights come over streams of their own; what comes here is a
-    /// status at most, and with less room than that it meets a race in the web server (docs/FAULTS.md).
+    /// status at most, and with less room than that it meets a race in the web server (docs/FAULTS.md). As much as .NET
+    /// allows; the largest status of all takes twice that.
     /// </summary>
-    private const int ReplyWindowBytes = 1 << 20;
+    private const int ReplyWindowBytes = 16 << 20;
+
+    /// <summary>
+    /// Longest reply. A status lists what the state may hold at the most (Rounds/Limits): 20,000 trainers, 120,000
+    /// updates and 100,000 models, some 27 MB with the longest names and an ordinary reason on each.
+    /// </summary>
+    public const int ReplyBytesMax = 64 << 20;
 
     /// <param name="address">For example http://127.0.0.1:5001. Plain http speaks HTTP/2 with prior knowledge.</param>
     public static GrpcChannel Create(string address) => GrpcChannel.ForAddress(address, new GrpcChannelOptions
@@ -44,7 +51,7 @@ public static class Channels
             InitialHttp2StreamWindowSize = ReplyWindowBytes,
         },
         DisposeHttpClient = true,
-        MaxReceiveMessageSize = PartCodec.MessageBytesMax,
+        MaxReceiveMessageSize = ReplyBytesMax,
         MaxSendMessageSize = PartCodec.MessageBytesMax,
         ThrowOperationCanceledOnCancellation = true,
     });

@@ -1,0 +1,67 @@
+using System.Net;
+using Google.Protobuf;
+using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Quorate.Coordinator.Blobs;
+using Quorate.Rounds;
+using Quorate.Shared.Protocol;
+using Quorate.Shared.Transfer;
+
+namespace Quorate.Unit.Transfer;
+
+/// <summary>A status lists whatever the state may hold. Above 1 MiB none could be had once, of any node.</summary>
+public sealed class LargeReplyTests
+{
+    [Fact]
+    public async Task The_status_of_the_longest_run_and_the_most_trainers_comes_through()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Services.AddGrpc(TransferServer.Apply);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            TransferServer.Apply(kestrel);
+            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2);
+        });
+        await using var app = builder.Build();
+        app.MapGrpcService<Full>();
+        await app.StartAsync();
+        using var channel = Channels.Create(app.Urls.Single());
+
+        var reply = await new Federation.FederationClient(channel).StatusAsync(new StatusRequest());
+
+        Assert.Equal(Limits.Rounds, reply.Run.Trail.Count);
+        Assert.Equal(Limits.Trainers, reply.Run.Trainers.Count);
+        Assert.True(reply.CalculateSize() > 25_000_000, $"Only {reply.CalculateSize()} bytes.");
+    }
+
+    private sealed class Full : Federation.FederationBase
+    {
+        public override Task<StatusReply> Status(StatusRequest request, ServerCallContext context)
+        {
+            var hash = ByteString.CopyFrom(new byte[32]);
+            string name = new('t', 63);
+            long at = 1_800_000_000_000;
+            var update = new UpdateStatus
+            {
+                Trainer = name, Blob = hash, Length = 1 << 30, Examples = 1 << 29, Loss = 0.5, At = at,
+            };
+            var model = new ModelStatus
+            {
+                Blob = hash, Length = 1 << 30, Contributors = Limits.Trainers, Examples = 1 << 29, OpenedAt = at,
+                PublishedAt = at, Unscored = "there is no trainer program here.",
+            };
+            var run = new RunStatus();
+            run.Trainers.AddRange(Enumerable.Repeat(
+                new TrainerStatus { Trainer = name, Present = true, Examples = 1 << 29, Incarnation = 1 },
+                Limits.Trainers));
+            run.Updates.AddRange(Enumerable.Repeat(update, Limits.Trainers));
+            run.Trail.AddRange(Enumerable.Repeat(model, Limits.Rounds));
+            run.Trail[^1] = model.Clone();
+            run.Trail[^1].Updates.AddRange(Enumerable.Repeat(update, Limits.ListedUpdates));
+            return Task.FromResult(new StatusReply { Run = run });
+        }
+    }
+}
