@@ -53,7 +53,7 @@ internal sealed partial class UpdateIntake(
         if (Admit(header) is { } settled) return settled;
         var model = ModelOf(header);
         if (model is not null && !await blobs.HasAsync(model.Blob, token)) throw Damaged(model.Blob);
-        if (CheckFile(path, model) is { } refusal)
+        if (CheckFile(path, model, token) is { } refusal)
         {
             // A disk forgets without saying so. Before a trainer is blamed, what was read is hashed anew.
             foreach (var read in (BlobHash?[])[BlobHash.FromBytes(header.Blob.Span), model?.Blob])
@@ -118,19 +118,24 @@ internal sealed partial class UpdateIntake(
         $"Blob {blob.Short} is damaged on this node and comes back from another one: send the update again."));
 
     /// <summary>Why the file must not be averaged, as a sentence; null when it may.</summary>
-    private string? CheckFile(string path, PublishedModel? from)
+    private string? CheckFile(string path, PublishedModel? from, CancellationToken token)
     {
         try
         {
             using var file = PtFile.Open(path);
-            if (from is not null)
+            if (from is null)
+            {
+                // Once it is published, no leader could get past what its averages cannot be.
+                if (PtSchema.FirstFlaw(file) is { } flaw) return flaw;
+            }
+            else
             {
                 using var model = PtFile.Open(blobs.PathOf(from.Blob));
                 if (PtSchema.FirstMismatch(model.Schema, file) is { } mismatch) return mismatch;
                 if (PtSchema.FirstChangedBoolean(model, file) is { } mask)
                     return $"Tensor '{mask}' is boolean and differs from the model's: booleans have no mean.";
             }
-            return file.FirstNonFinite() is { } name ? $"Tensor '{name}' holds NaN or Inf." : null;
+            return file.FirstNonFinite(token) is { } name ? $"Tensor '{name}' holds NaN or Inf." : null;
         }
         catch (PtFormatException e)
         {

@@ -53,6 +53,9 @@ public sealed class PtFile : IDisposable
     /// <summary>Name, type and shape of each tensor, in the same order.</summary>
     public IReadOnlyList<TensorInfo> Schema { get; }
 
+    /// <summary>Bytes of the whole file.</summary>
+    public long Length => RandomAccess.GetLength(_file);
+
     /// <exception cref="PtFormatException">The file is no .pt file that we read.</exception>
     /// <exception cref="IOException">The file cannot be opened or read.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
@@ -104,7 +107,8 @@ public sealed class PtFile : IDisposable
     /// </summary>
     /// <exception cref="PtFormatException">An entry's content was changed after it was saved, or a floating tensor is
     /// not contiguous.</exception>
-    public string? FirstNonFinite()
+    /// <exception cref="OperationCanceledException">Between two blocks.</exception>
+    public string? FirstNonFinite(CancellationToken token = default)
     {
         byte[] buffer = _blocks.Rent(BlockBytes);
         try
@@ -115,11 +119,11 @@ public sealed class PtFile : IDisposable
             foreach (PtTensor tensor in Tensors.Where(tensor => tensor.Info.Type.IsFloating()))
             {
                 var crc = tensor.CoversStorage && unread.Remove(tensor.Storage) ? new Crc32() : null;
-                if (!IsFinite(tensor, buffer, crc)) found ??= tensor.Info.Name;
+                if (!IsFinite(tensor, buffer, crc, token)) found ??= tensor.Info.Name;
                 if (crc is not null) CheckCrc(tensor.Storage, crc.GetCurrentHashAsUInt32());
             }
 
-            foreach (ZipEntry entry in unread) Verify(entry);
+            foreach (ZipEntry entry in unread) Verify(entry, token);
             return found;
         }
         finally
@@ -144,7 +148,7 @@ public sealed class PtFile : IDisposable
         }
     }
 
-    internal void Verify(ZipEntry entry)
+    internal void Verify(ZipEntry entry, CancellationToken token = default)
     {
         byte[] buffer = _blocks.Rent(BlockBytes);
         try
@@ -152,6 +156,7 @@ public sealed class PtFile : IDisposable
             var crc = new Crc32();
             for (long done = 0; done < entry.Length;)
             {
+                token.ThrowIfCancellationRequested();
                 Span<byte> block = buffer.AsSpan(0, (int)Math.Min(BlockBytes, entry.Length - done));
                 FileBytes.Read(_file, entry.DataStart + done, block);
                 crc.Append(block);
@@ -175,11 +180,12 @@ public sealed class PtFile : IDisposable
                 + "its content is damaged; send the file again.");
     }
 
-    private bool IsFinite(PtTensor tensor, byte[] buffer, Crc32? crc)
+    private bool IsFinite(PtTensor tensor, byte[] buffer, Crc32? crc, CancellationToken token)
     {
         bool finite = true;
         for (long done = 0; done < tensor.Info.Bytes;)
         {
+            token.ThrowIfCancellationRequested();
             Span<byte> block = buffer.AsSpan(0, (int)Math.Min(BlockBytes, tensor.Info.Bytes - done));
             Read(tensor, done, block);
             crc?.Append(block);

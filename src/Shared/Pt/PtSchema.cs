@@ -4,6 +4,26 @@ namespace Quorate.Shared.Pt;
 public static class PtSchema
 {
     /// <summary>
+    /// How many times its length a first model's tensors may show. Tied weights have two names each, seldom more;
+    /// beyond that a small file would stand for averages, which store each tensor apart, of any size.
+    /// </summary>
+    private const int ShownTimes = 4;
+
+    /// <summary>
+    /// Why no round could go on from this first model, as a sentence; null where one can. Reads no tensor's bytes.
+    /// </summary>
+    public static string? FirstFlaw(PtFile model)
+    {
+        // Every update must have these tensors, and have them contiguous: as if this file were one.
+        if (FirstMismatch(model.Schema, model) is { } mismatch) return mismatch;
+        long shown = model.Schema.Sum(tensor => tensor.Bytes);
+        return shown / ShownTimes > model.Length
+            ? $"The tensors show {shown} bytes, more than {ShownTimes} times the {model.Length} of the file; "
+                + "call .clone() on those that share a storage before torch.save."
+            : PtWriter.FirstProblem(model.Schema);
+    }
+
+    /// <summary>
     /// The first difference as a sentence, in the order of <paramref name="expected"/>: a tensor that is missing, of
     /// another type or shape, or not contiguous; then one that is too many. Null where there is none.
     /// </summary>

@@ -22,15 +22,8 @@ public sealed class PtWriter : IDisposable
     /// <see cref="PtLimits.PickleBytes"/>.</exception>
     public PtWriter(Stream output, IReadOnlyList<TensorInfo> schema)
     {
-        if (schema.Count > PtLimits.Tensors)
-            throw new ArgumentException(
-                $"{schema.Count} tensors; at most {PtLimits.Tensors} are allowed.", nameof(schema));
-        if (schema.GroupBy(tensor => tensor.Name).FirstOrDefault(name => name.Count() > 1)?.Key is { } twice)
-            throw new ArgumentException($"Tensor '{twice}' stands in the schema twice.", nameof(schema));
         byte[] pickle = StateDictPickle.Write(schema);
-        if (pickle.Length > PtLimits.PickleBytes)
-            throw new ArgumentException(
-                $"The schema takes {pickle.Length} bytes; at most {PtLimits.PickleBytes} are allowed.", nameof(schema));
+        if (FirstProblem(schema, pickle.Length) is { } problem) throw new ArgumentException(problem, nameof(schema));
 
         _schema = [.. schema];
         _zip = new ZipWriter(output);
@@ -39,6 +32,10 @@ public sealed class PtWriter : IDisposable
         _zip.Entry($"{Top}/version", "3\n"u8);
         BeginStorage();
     }
+
+    /// <summary>What forbids a file of this schema, as a sentence; null where one can be written.</summary>
+    public static string? FirstProblem(IReadOnlyList<TensorInfo> schema) =>
+        FirstProblem(schema, StateDictPickle.Write(schema).Length);
 
     /// <summary>
     /// Takes the tensors' bytes (little-endian elements) in the schema's order; a block may end anywhere and span
@@ -70,6 +67,17 @@ public sealed class PtWriter : IDisposable
 
     /// <summary>Gives buffers back; without <see cref="Complete"/> before, what was written is no .pt file.</summary>
     public void Dispose() => _zip.Dispose();
+
+    private static string? FirstProblem(IReadOnlyList<TensorInfo> schema, int pickleBytes)
+    {
+        if (schema.Count > PtLimits.Tensors)
+            return $"{schema.Count} tensors; at most {PtLimits.Tensors} are allowed.";
+        if (schema.GroupBy(tensor => tensor.Name).FirstOrDefault(name => name.Count() > 1)?.Key is { } twice)
+            return $"Tensor '{twice}' stands in the schema twice.";
+        return pickleBytes > PtLimits.PickleBytes
+            ? $"The tensors' names and shapes take {pickleBytes} bytes; at most {PtLimits.PickleBytes} are allowed."
+            : null;
+    }
 
     private void EndStorage()
     {

@@ -135,6 +135,14 @@ public sealed class IntakeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_first_model_that_could_not_be_averaged_is_rejected_and_a_better_one_is_accepted_after_it()
+    {
+        byte[] endless = Pickle.Tied(10_000, Enumerable.Range(0, 100).Select(i => $"w{i}"));
+        await RefusedAsync(() => TestTrainer.SeedAsync(_cluster[0], endless), Verdict.Rejected, "show 1000000 bytes");
+        await OpenRoundAsync();
+    }
+
+    [Fact]
     public async Task A_wrong_hash_is_rejected_and_the_right_bytes_are_accepted_after_it()
     {
         await OpenRoundAsync();

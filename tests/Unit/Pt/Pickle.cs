@@ -28,6 +28,16 @@ internal static class Pickle
     /// <summary>A dict with the one tensor 'w' of that description.</summary>
     public static string DictOf(string tensor) => Protocol + "}" + Text("w") + tensor + "s.";
 
+    /// <summary>An archive with a tensor of so many bytes, under each of these names.</summary>
+    public static byte[] Tied(int bytes, params IEnumerable<string> names)
+    {
+        // The dict's first value is remembered as number 0, and recalled for each further name.
+        string tensor = Tensor(Storage(elements: bytes, type: "ByteStorage"), 0, Tuple(bytes), Tuple(1)) + "q\0";
+        string items = string.Concat(names.Select((name, i) => Text(name) + (i == 0 ? tensor : "h\0") + "s"));
+        return Archive(
+            [.. Records(Bytes(Protocol + "}" + items + "."))[..2], ("a/data/0", new byte[bytes])]);
+    }
+
     public static string LittleEndian(long number, int bytes) =>
         string.Concat(BitConverter.GetBytes(number).Take(bytes).Select(value => (char)value));
 

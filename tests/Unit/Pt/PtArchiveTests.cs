@@ -68,8 +68,8 @@ public sealed class PtArchiveTests : IDisposable
         using (PtFile file = PtFile.Open(path)) at = file.Find(tensor)!.FileOffset;
         BitConverter.TryWriteBytes(bytes.AsSpan((int)at), float.PositiveInfinity);
         using PtFile changed = PtFile.Open(_folder.Write("a.pt", bytes));
-        Assert.Contains(" has CRC-32 ", Assert.Throws<PtFormatException>(changed.FirstNonFinite).Message,
-            StringComparison.Ordinal);
+        var damage = Assert.Throws<PtFormatException>(() => changed.FirstNonFinite());
+        Assert.Contains(" has CRC-32 ", damage.Message, StringComparison.Ordinal);
     }
 
     [Fact]

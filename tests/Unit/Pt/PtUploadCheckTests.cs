@@ -40,6 +40,36 @@ public sealed class PtUploadCheckTests : IDisposable
         Assert.Equal("m", PtSchema.FirstChangedBoolean(model, other));
     }
 
+    [Fact]
+    public void Tied_weights_may_start_a_run_and_a_storage_shown_a_hundred_times_may_not()
+    {
+        Assert.Null(Flaw(Pickle.Tied(50_000, Names(4))));
+        string flaw = Flaw(Pickle.Tied(50_000, Names(100)))!;
+        Assert.StartsWith("The tensors show 5000000 bytes, more than 4 times the ", flaw, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_first_model_whose_averages_have_too_long_a_pickle_may_not_start_a_run() => Assert.Matches(
+        "^The tensors' names and shapes take [0-9]+ bytes; at most 4194304 are allowed.$",
+        Flaw(Pickle.Tied(1, Names(PtLimits.Tensors, new string('n', 120)))));
+
+    [Theory]
+    [InlineData("FloatStorage")]
+    [InlineData("LongStorage")]
+    [InlineData("BoolStorage")]
+    public void A_first_model_that_no_update_could_match_may_not_start_a_run(string storage) => Assert.Equal(
+        "Tensor 'w' is not contiguous; call .contiguous() on it before torch.save.",
+        Flaw(Pickle.Archive([.. Pickle.Records(Pickle.Bytes(Pickle.DictOf(Pickle.Tensor(
+            Pickle.Storage(type: storage), 0, Pickle.Tuple(2, 2), Pickle.Tuple(1, 2)))))[..2],
+            ("a/data/0", new byte[storage switch { "FloatStorage" => 16, "LongStorage" => 32, _ => 4 }])])));
+
+    [Fact]
+    public void A_check_that_is_given_up_ends()
+    {
+        using PtFile file = Open((Weight, new byte[24]));
+        Assert.Throws<OperationCanceledException>(() => file.FirstNonFinite(new CancellationToken(canceled: true)));
+    }
+
     // Lengths below, at and beyond a vector's; the bad number at either end.
     public static TheoryData<TensorType, int, int> Places
     {
@@ -98,6 +128,15 @@ public sealed class PtUploadCheckTests : IDisposable
         using PtFile file = Open([.. tensors.Select(tensor => (tensor, new byte[tensor.Bytes]))]);
         return PtSchema.FirstMismatch([Weight, Mask], file);
     }
+
+    private string? Flaw(byte[] bytes)
+    {
+        using PtFile file = PtFile.Open(_folder.Write("first.pt", bytes));
+        return PtSchema.FirstFlaw(file);
+    }
+
+    private static IEnumerable<string> Names(int count, string suffix = "") =>
+        Enumerable.Range(0, count).Select(i => $"{i}{suffix}");
 
     private PtFile Open(params (TensorInfo, byte[])[] tensors) =>
         PtFile.Open(_folder.Write($"{Guid.NewGuid():n}.pt", Write(tensors)));
