@@ -112,9 +112,9 @@ internal sealed partial class RoundDriver(
             await log.ChangedAsync(state.Index, token);
             return;
         }
+        string draft = blobs.NewDraft();
         try
         {
-            string draft = blobs.NewDraft();
             await trainer.MakeInitialModelAsync(run.Plan, draft, token);
             CrashPoint.Pass("initial-model-made");
             using var model = await blobs.DraftAsync(draft, token);
@@ -124,6 +124,12 @@ internal sealed partial class RoundDriver(
         {
             string reason = Limits.CutReason(e.Message);
             await ProposeAsync(new Command.EndRun(run.Id, Failed: true, reason, Now), token);
+        }
+        finally
+        {
+            // The program writes beside its file and renames; a disk that is full is not to be left fuller.
+            File.Delete(draft + ".tmp");
+            File.Delete(draft);
         }
     }
 

@@ -69,11 +69,13 @@ internal sealed class TrainerProgram(CoordinatorOptions options, TimeProvider ti
             string line = await Child().AskAsync(request.ToJsonString(), either.Token);
             using var json = Parse(line, id);
             bool refused = json.RootElement.TryGetProperty("error", out var why);
+            bool passing = json.RootElement.TryGetProperty("passing", out _);
             var answer = refused ? default : read(json.RootElement);
             whole = true;
-            return refused
-                ? throw new TrainerProgramException($"{why}") { ExitCode = TrainerProgramException.BadInput }
-                : answer!;
+            return !refused ? answer! : throw new TrainerProgramException($"{why}")
+            {
+                ExitCode = passing ? 0 : TrainerProgramException.BadInput,
+            };
         }
         catch (OperationCanceledException) when (!token.IsCancellationRequested)
         {
@@ -114,7 +116,9 @@ internal sealed class TrainerProgramException(string sentence) : Exception(sente
     /// <summary>The program's exit code for input that no retry mends.</summary>
     public const int BadInput = 2;
 
-    /// <summary>What it exited with, or <see cref="BadInput"/> where it said so; 0 when it did not get that far.
+    /// <summary>
+    /// What it exited with, or <see cref="BadInput"/> where it said so; 0 when it did not get that far, or when it said
+    /// that the fault may pass.
     /// </summary>
     public int ExitCode { get; init; }
 

@@ -23,6 +23,7 @@ public sealed class ServeTests : IDisposable
             Request(new { id = 4, task = "score", plan, model = folder["none.pt"], images = 1 }),
             Request(new { id = 5, task = "score", plan = "{}", model = made, images = 1 }),
             Request(new { id = 6, task = "score", plan, model = made, images = 2000 }),
+            Request(new { id = 7, task = "init", plan, model = folder["gone/made.pt"] }),
         ];
 
         var served = await TrainerProcess.RunAsync(["serve"], requests);
@@ -31,7 +32,7 @@ public sealed class ServeTests : IDisposable
         Assert.Equal((0, ""), (served.ExitCode, served.Errors));
         JsonElement[] answers = [.. served.Output.Trim().Split('\n').Select(
             line => JsonSerializer.Deserialize<JsonElement>(line))];
-        Assert.Equal([1, 2, 3, 4, 5, 6], answers.Select(answer => answer.GetProperty("id").GetInt32()));
+        Assert.Equal([1, 2, 3, 4, 5, 6, 7], answers.Select(answer => answer.GetProperty("id").GetInt32()));
         Assert.Equal(await File.ReadAllBytesAsync(alone), await File.ReadAllBytesAsync(made));
         foreach (int at in (int[])[1, 2, 5])
         {
@@ -45,6 +46,11 @@ public sealed class ServeTests : IDisposable
         Assert.Equal(10_000, answers[2].GetProperty("images").GetInt32());
         Assert.Contains("none.pt cannot be read", answers[3].GetProperty("error").GetString());
         Assert.NotEmpty(answers[4].GetProperty("error").GetString()!);
+        Assert.Contains("made.pt cannot be written", answers[6].GetProperty("error").GetString());
+        // A file that cannot be read or written is tried again; a plan that is none never becomes one.
+        Assert.Equal(
+            [4, 7],
+            answers.Where(a => a.TryGetProperty("passing", out _)).Select(a => a.GetProperty("id").GetInt32()));
     }
 
     private static string Request(object request) => JsonSerializer.Serialize(request);

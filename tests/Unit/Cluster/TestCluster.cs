@@ -23,10 +23,11 @@ internal sealed class TestCluster : IAsyncDisposable
     private readonly Dictionary<int, (CancellationTokenSource Stop, Task<int> Run, DataDirectory Data)> _running = [];
     private readonly RunFile? _run;
     private readonly TimeSpan _lease;
+    private readonly string[] _trainers;
 
-    private TestCluster(HostsFile hosts, RunFile? run, TimeSpan lease)
+    private TestCluster(HostsFile hosts, RunFile? run, TimeSpan lease, string[] trainers)
     {
-        (Hosts, _run, _lease) = (hosts, run, lease);
+        (Hosts, _run, _lease, _trainers) = (hosts, run, lease, trainers);
         Root = Directory.CreateTempSubdirectory("quorate-test-").FullName;
         Connections = new ClusterConnections(hosts, TimeProvider.System);
     }
@@ -36,10 +37,12 @@ internal sealed class TestCluster : IAsyncDisposable
     public ClusterConnections Connections { get; }
     public NodeConnection this[int node] => Connections.Nodes.First(n => n.Id == node);
 
-    public static async Task<TestCluster> StartAsync(int nodes, string? run = null, TimeSpan? lease = null)
+    /// <param name="trainers">Paths of trainer programs; none: the coordinators only coordinate.</param>
+    public static async Task<TestCluster> StartAsync(
+        int nodes, string? run = null, TimeSpan? lease = null, params string[] trainers)
     {
         var cluster = new TestCluster(
-            FreeHosts(nodes), run is null ? null : RunFile.Parse(run), lease ?? TimeSpan.FromMinutes(5));
+            FreeHosts(nodes), run is null ? null : RunFile.Parse(run), lease ?? TimeSpan.FromMinutes(5), trainers);
         for (int id = 0; id < nodes; id++) cluster.Start(id);
         await cluster.LeaderAsync();
         await cluster.AllAnswerAsync();
@@ -74,7 +77,7 @@ internal sealed class TestCluster : IAsyncDisposable
     public CoordinatorOptions Options(int id) => new()
     {
         Node = id, Hosts = Hosts, Run = _run, DataDirectory = Path.Combine(Root,
-            $"node-{id}"), TrainerPrograms = [], Lease = _lease,
+            $"node-{id}"), TrainerPrograms = _trainers, Lease = _lease,
     };
 
     /// <summary>Returns once every node's doors are open and it hears a majority.</summary>

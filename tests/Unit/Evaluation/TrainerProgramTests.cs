@@ -63,13 +63,15 @@ public sealed class TrainerProgramTests : IDisposable
         Assert.NotEqual(before, next.Images);
     }
 
-    [Fact]
-    public async Task What_it_refuses_in_words_costs_one_answer_and_no_process()
+    [Theory]
+    [InlineData("UNFIT", "it is no model", true)]
+    [InlineData("PASSES", "the disk is full", false)]
+    public async Task What_it_refuses_in_words_costs_one_answer_and_no_process(string plan, string reason, bool bad)
     {
-        var fault = await Assert.ThrowsAsync<TrainerProgramException>(() => ScoreAsync("UNFIT"));
-        Assert.Equal(("it is no model", true), (fault.Message, fault.IsBadInput));
+        var fault = await Assert.ThrowsAsync<TrainerProgramException>(() => ScoreAsync(plan));
+        Assert.Equal((reason, bad), (fault.Message, fault.IsBadInput));
         int before = (await ScoreAsync("SERVED")).Images;
-        await Assert.ThrowsAsync<TrainerProgramException>(() => ScoreAsync("UNFIT"));
+        await Assert.ThrowsAsync<TrainerProgramException>(() => ScoreAsync(plan));
         Assert.Equal(before, (await ScoreAsync("SERVED")).Images);
     }
 

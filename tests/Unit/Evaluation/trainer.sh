@@ -8,6 +8,16 @@ while read -r request; do
         *DIES*) echo "out of luck" >&2; exit 7 ;;
         *REFUSES*) echo "the data set is missing" >&2; exit 2 ;;
         *UNFIT*) echo "{\"id\":$id,\"error\":\"it is no model\"}" ;;
+        *PASSES*) echo "{\"id\":$id,\"error\":\"the disk is full\",\"passing\":true}" ;;
+        *LITTERS*) # An unfinished file at the first time, and for good at the second.
+            model=$(printf '%s\n' "$request" | sed 's/.*"model":"\([^"]*\)".*/\1/')
+            if [ $answered = 0 ]; then
+                touch "$model" "$model.tmp"
+                echo "{\"id\":$id,\"error\":\"the disk is full\",\"passing\":true}"
+            else
+                echo "{\"id\":$id,\"error\":\"it is no model\"}"
+            fi
+            answered=$((answered + 1)) ;;
         *HANGS*) exec sleep 3600 ;;
         *GARBAGE*) echo "Segmentation fault" ;;
         *IMPOSSIBLE*) echo "{\"id\":$id,\"loss\":0,\"accuracy\":1.5,\"images\":1}" ;;
