@@ -90,17 +90,17 @@ public sealed partial class BlobStore : IDisposable
     {
         if (TryOpen(hash) is not { } file) return null;
         if (IsRemembered(hash, file)) return file;
+        // Opened anew when its turn comes: by then it may be in quarantine, and a good copy in its place.
+        file.Dispose();
         await _hashing.WaitAsync(token);
         try
         {
-            if (IsRemembered(hash, file) || await _disk.RunAsync(() => Verify(hash, file), token)) return file;
+            return await _disk.RunAsync(() => OpenVerified(hash), token);
         }
         finally
         {
             _hashing.Release();
         }
-        file.Dispose();
-        return null;
     }
 
     /// <summary>
@@ -170,25 +170,13 @@ public sealed partial class BlobStore : IDisposable
         CrashPoint.Pass("blob-received");
         Flush(hash, file, from);
         CrashPoint.Pass("blob-flushed");
-        _disk.Move(from, to);
+        lock (_naming) _disk.Move(from, to);
         CrashPoint.Pass("blob-renamed");
         _disk.FlushDirectory(directory);
         CrashPoint.Pass("blob-durable");
         BlobMeter.Flushes.Add(2);
         Remember(hash, file);
         _log.Stored(hash, RandomAccess.GetLength(file));
-    }
-
-    internal void Quarantine(BlobHash hash, string path, string why)
-    {
-        string to = Path.Combine(_quarantine, $"{_time.GetUtcNow().UtcTicks:D19}-{hash}");
-        lock (_gate) _verified.Remove(hash);
-        _disk.Move(path, to);
-        foreach (string old in Directory.GetFiles(_quarantine).OrderDescending(StringComparer.Ordinal).Skip(
-            _options.QuarantinedMax))
-            _disk.Delete(old);
-        BlobMeter.Quarantined.Add(1);
-        _log.Quarantined(hash, why, to);
     }
 
     private string PartOf(BlobHash hash) => Path.Combine(_parts, hash.ToString());
@@ -209,40 +197,6 @@ public sealed partial class BlobStore : IDisposable
             return null;
         }
     }
-
-    private bool IsRemembered(BlobHash hash, SafeFileHandle file)
-    {
-        lock (_gate) return _verified.TryGetValue(hash, out var stamp) && stamp == StampOf(hash, file);
-    }
-
-    private void Remember(BlobHash hash, SafeFileHandle file)
-    {
-        var stamp = StampOf(hash, file);
-        lock (_gate)
-        {
-            (_verified[hash], _touched[hash]) = (stamp, _step);
-            _lost.Remove(hash);
-        }
-    }
-
-    private bool Verify(BlobHash hash, SafeFileHandle file)
-    {
-        var stamp = StampOf(hash, file);
-        if (FileHash.Of(file) != hash)
-        {
-            Quarantine(hash, PathOf(hash), "wrong SHA-256");
-            lock (_gate) _lost.Add(hash);
-            FoundBad?.Invoke();
-            return false;
-        }
-        // Its name may stem from a rename just before a crash, or just now by another thread: durable before told.
-        _disk.FlushDirectory(Path.GetDirectoryName(PathOf(hash))!);
-        BlobMeter.Flushes.Add(1);
-        lock (_gate) _verified[hash] = stamp;
-        return true;
-    }
-
-    private FileStamp StampOf(BlobHash hash, SafeFileHandle file) => _disk.StampOf(file, PathOf(hash));
 
     private void Flush(BlobHash hash, SafeFileHandle file, string part)
     {

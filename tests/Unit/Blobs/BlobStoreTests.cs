@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using Quorate.Coordinator.Blobs;
 using Quorate.Rounds;
 using static Quorate.Unit.Blobs.TestBlobs;
@@ -120,6 +121,55 @@ public sealed class BlobStoreTests : IDisposable
         Assert.False(again.HasLost(hash));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Readers_that_wait_for_a_rotten_blob_get_the_good_copy_that_came_meanwhile_or_none(bool pulled)
+    {
+        var hash = await RottenAsync();
+        List<Task<SafeFileHandle?>> waiting = [];
+        BlobStore? store = null;
+        var disk = new OddDisk(stamp =>
+        {
+            // Now the first reader hashes.
+            while (waiting.Count < 3) waiting.Add(store!.OpenAsync(hash, default));
+            return stamp;
+        });
+        using (store = _directory.Store(disk: disk))
+        {
+            if (pulled) store.FoundBad += () => store.PutAsync(Bytes(1000)).Wait();
+            Assert.Null(await store.OpenAsync(hash, default));
+            foreach (var reader in waiting)
+            {
+                using var file = await reader;
+                Assert.Equal(pulled, file is not null);
+            }
+            Assert.Equal((!pulled, pulled), (store.HasLost(hash), store.Exists(hash)));
+        }
+        Assert.Single(Directory.GetFiles(Path.Combine(_directory.Root, "node", "quarantine")));
+    }
+
+    [Fact]
+    public async Task A_good_copy_that_takes_the_name_while_a_rotten_one_is_hashed_stays()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        var hash = await RottenAsync();
+        string good = _directory.File(Bytes(1000));
+        BlobStore? store = null;
+        var disk = new OddDisk(stamp =>
+        {
+            if (File.Exists(good)) File.Move(good, store!.PathOf(hash), overwrite: true);
+            return stamp;
+        });
+        using (store = _directory.Store(disk: disk))
+        {
+            Assert.False(await store.HasAsync(hash, default));
+            Assert.False(store.HasLost(hash));
+            Assert.True(await store.HasAsync(hash, default));
+        }
+        Assert.Empty(Directory.GetFiles(Path.Combine(_directory.Root, "node", "quarantine")));
+    }
+
     [Fact]
     public async Task The_quarantine_keeps_the_newest_few()
     {
@@ -207,5 +257,13 @@ public sealed class BlobStoreTests : IDisposable
         await store.AdoptAsync(model, default);
         Assert.True(await store.HasAsync(model.Hash, default));
         Assert.False(File.Exists(draft));
+    }
+    /// <summary>What lies on the disk of a node that is about to start.</summary>
+    private async Task<BlobHash> RottenAsync()
+    {
+        using var store = _directory.Store();
+        var hash = await store.PutAsync(Bytes(1000));
+        Flip(store.PathOf(hash));
+        return hash;
     }
 }

@@ -228,7 +228,7 @@ public sealed class ReplicationTests
     {
         await using var nodes = await TestNodes.StartAsync();
         using var directory = new TestDirectory();
-        using var store = directory.Store(disk: new ForgetfulDisk());
+        using var store = directory.Store(disk: new OddDisk(_ => default)); // Every file looks as it ever did.
         var hash = await store.PutAsync(_content);
         var replication = new Replication(
             store, nodes[0].Peers, TestNode.Options, TimeProvider.System, NullLogger<Replication>.Instance);

@@ -3,12 +3,12 @@ using Quorate.Coordinator.Disk;
 
 namespace Quorate.Unit.Blobs;
 
-/// <summary>A disk on which bytes may change and nothing shows it: every file looks as it ever did.</summary>
-internal sealed class ForgetfulDisk : IDisk
+/// <summary>A disk that shows files otherwise than they are, or in whose looking at one the test has a hand.</summary>
+internal sealed class OddDisk(Func<FileStamp, FileStamp> shown) : IDisk
 {
     private readonly RealDisk _disk = new();
 
-    public FileStamp StampOf(SafeFileHandle file, string path) => default;
+    public FileStamp StampOf(SafeFileHandle file, string path) => shown(_disk.StampOf(file, path));
 
     public Task<T> RunAsync<T>(Func<T> work, CancellationToken token) => _disk.RunAsync(work, token);
 
