@@ -30,6 +30,8 @@ public sealed record ReplicationOptions
     /// <summary>Once enough nodes hold a blob, how long the others may still finish.</summary>
     public TimeSpan Linger { get; init; } = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>A sender that is silent for this long is cut off, and its part kept.</summary>
+    /// <summary>
+    /// A sender that is silent for this long is cut off, and its part kept; so is a reader that takes no part.
+    /// </summary>
     public TimeSpan SenderTimeout { get; init; } = TimeSpan.FromSeconds(30);
 }

@@ -44,9 +44,12 @@ public sealed class TransferService(
     BlobStore store, Replication replication, UploadRules rules, ReplicationOptions options, TimeProvider time)
         : TransferBase
 {
-    public override Task Download(DownloadRequest request, IServerStreamWriter<Part> parts,
-        ServerCallContext context) =>
-        BlobSending.SendAsync(store, request, parts, context.CancellationToken);
+    public override async Task Download(DownloadRequest request, IServerStreamWriter<Part> parts,
+        ServerCallContext context)
+    {
+        using var guard = new StallGuard(options.SenderTimeout, time, context.CancellationToken);
+        await BlobSending.SendAsync(store, request, parts, guard);
+    }
 
     public override async Task<VerdictReply> Offer(UploadHeader header, ServerCallContext context)
     {

@@ -30,10 +30,12 @@ internal sealed class TestNodes : IAsyncDisposable
 
     public TestNode this[int id] => All[id];
 
-    public static async Task<TestNodes> StartAsync(int count = 3)
+    /// <param name="time">By which the services measure silence; null: the system's.</param>
+    public static async Task<TestNodes> StartAsync(int count = 3, TimeProvider? time = null)
     {
         var nodes = new TestNodes();
-        for (int id = 0; id < count; id++) nodes.All.Add(await TestNode.StartAsync(id, nodes._directory));
+        for (int id = 0; id < count; id++) nodes.All.Add(
+            await TestNode.StartAsync(id, nodes._directory, time ?? TimeProvider.System));
         foreach (var node in nodes.All)
             node.Peers.AddRange(nodes.All.Where(other => other != node).Select(
                 other => new Peer(other.Id, other.Invoker)));
@@ -55,7 +57,7 @@ internal sealed class TestNode : IAsyncDisposable
 {
     private readonly WebApplication _app;
 
-    private TestNode(int id, TestDirectory directory)
+    private TestNode(int id, TestDirectory directory, TimeProvider time)
     {
         Id = id;
         Store = directory.Store($"node-{id}");
@@ -76,14 +78,14 @@ internal sealed class TestNode : IAsyncDisposable
             CommitAsync = (header, path, _, _) => Task.FromResult(Commit(header, path)),
             Group = new GroupCommit(TimeProvider.System),
         };
-        builder.Services.AddSingleton(new FaultyTransfer(this, new TransferService(Store, Replication, rules, Options,
-            TimeProvider.System)));
+        builder.Services.AddSingleton(new FaultyTransfer(this, new TransferService(
+            Store, Replication, rules, Options, time)));
         builder.Services.AddSingleton(new FaultyPeers(this, new PeersService(
             Store, (_, _) => ValueTask.FromResult(new HelloReply { Node = id }), _ => Task.FromResult(0L), Options,
-            TimeProvider.System)));
+            time)));
         builder.Services.AddSingleton(provider => new StreamServer(
             provider.GetRequiredService<FaultyTransfer>(), provider.GetRequiredService<FaultyPeers>(),
-            TimeProvider.System, Failures.Enqueue));
+            time, Failures.Enqueue));
         _app = builder.Build();
         _app.MapGrpcService<FaultyTransfer>();
         _app.MapGrpcService<FaultyPeers>();
@@ -133,9 +135,9 @@ internal sealed class TestNode : IAsyncDisposable
     /// <summary>Offset and length of every download asked for.</summary>
     public List<(long Offset, long Length)> Downloads { get; } = [];
 
-    public static async Task<TestNode> StartAsync(int id, TestDirectory directory)
+    public static async Task<TestNode> StartAsync(int id, TestDirectory directory, TimeProvider time)
     {
-        var node = new TestNode(id, directory);
+        var node = new TestNode(id, directory, time);
         node.Commit = (_, path) =>
         {
             node.Committed.Add(path);

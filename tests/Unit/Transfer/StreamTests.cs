@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Microsoft.Extensions.Time.Testing;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
@@ -109,14 +110,38 @@ public sealed class StreamTests
     {
         await using var nodes = await TestNodes.StartAsync(1);
         await nodes[0].Store.PutAsync(_content);
-        var request = new TwoWay([]);
-        var frames = new FrameStream(request);
-        frames.AppendPreface();
-        frames.Append(FrameKind.Call, new DownloadRequest { Blob = Header().Blob }, (long)StreamMethod.Download);
-        await frames.FlushAsync(default);
-        var reader = new TwoWay(request.Written.ToArray(), room: 2 * Part.BytesUsual);
+        var reader = new TwoWay(await RequestAsync(), room: 2 * Part.BytesUsual);
         await nodes[0].StreamServer.ServeAsync(reader, default, default);
         Assert.InRange(reader.Written.Length, Part.BytesUsual, 2 * Part.BytesUsual);
+        Assert.Empty(nodes[0].Failures);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    [InlineData(5)] // All but the last part, which goes out with the end.
+    public async Task A_reader_that_takes_no_more_is_left_and_a_slow_one_is_not(int taken)
+    {
+        var time = new FakeTimeProvider();
+        await using var nodes = await TestNodes.StartAsync(1, time);
+        await nodes[0].Store.PutAsync(_content);
+        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        int writes = 0;
+        var reader = new TwoWay(await RequestAsync())
+        {
+            Taking = token =>
+            {
+                if (++writes > taken) stopped.TrySetResult();
+                else time.Advance(TestNode.Options.SenderTimeout - TimeSpan.FromSeconds(1));
+                return writes > taken ? Task.Delay(Timeout.InfiniteTimeSpan, time, token) : Task.CompletedTask;
+            },
+        };
+        var serving = nodes[0].StreamServer.ServeAsync(reader, default, default);
+        await stopped.Task;
+        Assert.False(serving.IsCompleted);
+        time.Advance(TestNode.Options.SenderTimeout);
+        await serving.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Equal(taken + 1, writes);
         Assert.Empty(nodes[0].Failures);
     }
 
@@ -152,6 +177,17 @@ public sealed class StreamTests
         }
         Assert.Empty(nodes[0].Committed);
         Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 2_000L * 300_000);
+    }
+
+    /// <summary>The bytes that ask for a download.</summary>
+    private static async Task<byte[]> RequestAsync()
+    {
+        var pipe = new TwoWay([]);
+        var frames = new FrameStream(pipe);
+        frames.AppendPreface();
+        frames.Append(FrameKind.Call, new DownloadRequest { Blob = Header().Blob }, (long)StreamMethod.Download);
+        await frames.FlushAsync(default);
+        return pipe.Written.ToArray();
     }
 
     /// <summary>The bytes of an upload in two parts, as a client sends them.</summary>

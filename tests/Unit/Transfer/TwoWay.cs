@@ -8,6 +8,9 @@ internal sealed class TwoWay(byte[] received, long room = long.MaxValue) : Strea
 
     public MemoryStream Written { get; } = new();
 
+    /// <summary>What each write takes until it is done.</summary>
+    public Func<CancellationToken, Task> Taking { get; init; } = _ => Task.CompletedTask;
+
     public override bool CanRead => true;
     public override bool CanSeek => false;
     public override bool CanWrite => true;
@@ -25,6 +28,13 @@ internal sealed class TwoWay(byte[] received, long room = long.MaxValue) : Strea
     {
         if (Written.Length + count > room) throw new IOException("The other side is gone.");
         Written.Write(buffer, offset, count);
+    }
+
+    public override async ValueTask WriteAsync(
+        ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        await Taking(cancellationToken);
+        Write(buffer.ToArray(), 0, buffer.Length);
     }
 
     public override void Flush()

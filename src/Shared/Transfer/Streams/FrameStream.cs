@@ -7,6 +7,7 @@ namespace Quorate.Shared.Transfer.Streams;
 /// Reads and writes frames on one connection. One reader and one writer at a time. The bytes of a part come from the
 /// connection straight into the part, and with them the head behind it where that is there already: one call to the
 /// kernel a part. They go out straight from the part; what is small goes out together with what follows it.
+/// Invariant: nothing is written behind a frame of which only a piece may have gone out.
 /// </summary>
 internal sealed class FrameStream(Stream stream)
 {
@@ -14,6 +15,7 @@ internal sealed class FrameStream(Stream stream)
     private int _aheadCount;
     private byte[] _pending = [];
     private int _pendingCount;
+    private bool _cut;
 
     /// <summary>The next frame's head; null: the other side closed, between two frames.</summary>
     /// <exception cref="InvalidDataException">Not this protocol, or closed inside a frame.</exception>
@@ -105,7 +107,7 @@ internal sealed class FrameStream(Stream stream)
         var frame = part.ToFrame();
         if (_pendingCount == 0 && !part.Last)
         {
-            await stream.WriteAsync(frame, token);
+            await WriteAsync(frame, token);
             return;
         }
         frame.Span.CopyTo(Pend(frame.Length));
@@ -119,8 +121,16 @@ internal sealed class FrameStream(Stream stream)
         byte[] pending = _pending;
         int count = _pendingCount;
         (_pending, _pendingCount) = ([], 0);
-        if (count > 0) await stream.WriteAsync(pending.AsMemory(0, count), token);
+        if (count > 0) await WriteAsync(pending.AsMemory(0, count), token);
         if (pending.Length > 0) Part.PoolOf(pending.Length).Return(pending);
+    }
+
+    private async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken token)
+    {
+        if (_cut) throw new IOException("An earlier frame was cut.");
+        _cut = true;
+        await stream.WriteAsync(bytes, token);
+        _cut = false;
     }
 
     private Span<byte> Pend(int count)

@@ -20,6 +20,10 @@ public sealed class StreamServer(TransferBase transfer, PeersBase peers, TimePro
     /// <summary>A connection without a call for this long is closed; the client opens another for its next.</summary>
     private static readonly TimeSpan IdleMax = TimeSpan.FromMinutes(2);
 
+    /// <summary>How long the other side may take for an answer, or for a download's last part; as for any other part.
+    /// </summary>
+    private static readonly TimeSpan TakeMax = TimeSpan.FromSeconds(30);
+
     /// <summary>How long a sender that was answered early may go on sending before it is cut off.</summary>
     private static readonly TimeSpan DrainMax = TimeSpan.FromSeconds(5);
 
@@ -98,11 +102,11 @@ public sealed class StreamServer(TransferBase transfer, PeersBase peers, TimePro
             var unknown = new RpcException(new Status(StatusCode.Unknown, "The coordinator failed at this call."));
             frames.Append(FrameKind.Fault, unknown.ToFault());
         }
-        await frames.FlushAsync(closed);
+        using var guard = new StallGuard(TakeMax, time, closed);
+        await frames.FlushAsync(guard.Token);
         if (parts is null || parts.Ended) return;
-        using var drain = new CancellationTokenSource(DrainMax, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(closed, drain.Token);
-        await parts.DrainAsync(either.Token);
+        guard.Await(DrainMax);
+        await parts.DrainAsync(guard.Token);
     }
 
     private sealed class FrameWriter(FrameStream frames) : IServerStreamWriter<Part>
