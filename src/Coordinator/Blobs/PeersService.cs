@@ -41,7 +41,7 @@ public sealed class PeersService(
         {
             throw new RpcException(new Status(StatusCode.ResourceExhausted, e.Message));
         }
-        catch (Exception e) when (Reception.IsCut(e, context))
+        catch (Exception e) when (Reception.IsCut(e))
         {
             return Reception.Incomplete(writer?.Have ?? 0, e.Message);
         }

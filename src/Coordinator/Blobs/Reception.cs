@@ -52,17 +52,22 @@ internal static class Reception
     }
 
     /// <summary>The next part, or null at the end.</summary>
-    /// <exception cref="InvalidDataException">Not a part.</exception>
-    public static async Task<Part?> NextAsync(IAsyncStreamReader<Part> parts, StallGuard guard) =>
-        await parts.MoveNext(guard.Token) ? parts.Current : null;
+    /// <exception cref="InvalidDataException">Not a part, or the connection broke.</exception>
+    public static async Task<Part?> NextAsync(IAsyncStreamReader<Part> parts, StallGuard guard)
+    {
+        try
+        {
+            return await parts.MoveNext(guard.Token) ? parts.Current : null;
+        }
+        catch (IOException e)
+        {
+            // Here alone it is known not to be the disk's: the call's token may be cancelled only later.
+            throw new InvalidDataException($"The connection broke: {e.Message}", e);
+        }
+    }
 
     /// <summary>Whether the stream, not this node, is what failed: garbage, a silent or a vanished sender.</summary>
-    public static bool IsCut(Exception fault, ServerCallContext context) => fault switch
-    {
-        InvalidDataException or OperationCanceledException => true,
-        IOException => context.CancellationToken.IsCancellationRequested,
-        _ => false,
-    };
+    public static bool IsCut(Exception fault) => fault is InvalidDataException or OperationCanceledException;
 
     public static VerdictReply Incomplete(long have, string reason) =>
         new() { Verdict = Verdict.Incomplete, Have = have, Reason = reason };

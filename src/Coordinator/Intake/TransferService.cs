@@ -82,7 +82,7 @@ public sealed class TransferService(
         {
             throw new RpcException(new Status(StatusCode.ResourceExhausted, e.Message));
         }
-        catch (Exception e) when (Reception.IsCut(e, context))
+        catch (Exception e) when (Reception.IsCut(e))
         {
             throw new RpcException(new Status(StatusCode.Aborted,
                 $"The upload was cut ({e.Message}); go on where Offer says."));

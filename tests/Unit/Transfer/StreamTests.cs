@@ -146,6 +146,25 @@ public sealed class StreamTests
     }
 
     [Theory]
+    [InlineData(20, 600)] // All but the end.
+    [InlineData(20 + 50, 300)] // In the middle of the second part.
+    [InlineData(20 + 320, 300)]
+    [InlineData(20 + 320 + 50, 0)]
+    [InlineData(20 + 320 + 320 + 5, 0)] // In the middle of the header.
+    public async Task A_connection_that_breaks_in_the_middle_of_an_upload_is_no_failure_of_the_coordinators(
+        int missing, long kept)
+    {
+        await using var nodes = await TestNodes.StartAsync(2);
+        foreach (var (node, method) in nodes.All.Zip([StreamMethod.Upload, StreamMethod.PutBlob]))
+        {
+            byte[] sent = (await RecordAsync(method))[..^missing];
+            await node.StreamServer.ServeAsync(new TwoWay(sent) { Breaks = true }, default, default);
+            Assert.Empty(node.Failures);
+            Assert.Equal(kept, node.Store.PartLength(_hash));
+        }
+    }
+
+    [Theory]
     [InlineData("another kind", new byte[] { 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 })]
     [InlineData("a kind above a byte", new byte[] { 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 })]
     [InlineData("a part of 2 GiB", new byte[] { 2, 0, 0, 0, 255, 255, 255, 127, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 })]
@@ -191,12 +210,12 @@ public sealed class StreamTests
     }
 
     /// <summary>The bytes of an upload in two parts, as a client sends them.</summary>
-    private static async Task<byte[]> RecordAsync()
+    private static async Task<byte[]> RecordAsync(StreamMethod method = StreamMethod.Upload)
     {
         var pipe = new TwoWay([]);
         var frames = new FrameStream(pipe);
         frames.AppendPreface();
-        frames.Append(FrameKind.Call, Header(), (long)StreamMethod.Upload);
+        frames.Append(FrameKind.Call, Header(), (long)method);
         foreach (int offset in new[] { 0, 300 })
         {
             using var part = Part.Rent(300);

@@ -8,6 +8,9 @@ internal sealed class TwoWay(byte[] received, long room = long.MaxValue) : Strea
 
     public MemoryStream Written { get; } = new();
 
+    /// <summary>Whether the connection breaks, and not only ends, behind what was received.</summary>
+    public bool Breaks { get; init; }
+
     /// <summary>What each write takes until it is done.</summary>
     public Func<CancellationToken, Task> Taking { get; init; } = _ => Task.CompletedTask;
 
@@ -22,7 +25,10 @@ internal sealed class TwoWay(byte[] received, long room = long.MaxValue) : Strea
         set => throw new NotSupportedException();
     }
 
-    public override int Read(byte[] buffer, int offset, int count) => _received.Read(buffer, offset, count);
+    public override int Read(byte[] buffer, int offset, int count) =>
+        _received.Position == _received.Length && Breaks
+            ? throw new IOException("Connection reset by peer.")
+            : _received.Read(buffer, offset, count);
 
     public override void Write(byte[] buffer, int offset, int count)
     {

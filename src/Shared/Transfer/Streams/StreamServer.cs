@@ -71,22 +71,28 @@ public sealed class StreamServer(TransferBase transfer, PeersBase peers, TimePro
 
     private async Task ServeAsync(FrameStream frames, Frame call, CancellationToken closed)
     {
-        var context = new StreamContext((StreamMethod)call.Offset, closed);
-        FrameParts? parts = null;
+        var method = (StreamMethod)call.Offset;
+        var context = new StreamContext(method, closed);
+        // What fails before a service is asked is no failure of this node's: the connection ends.
+        var request = method is StreamMethod.Download
+            ? await frames.ReadMessageAsync(call, DownloadRequest.Parser, closed)
+            : null;
+        var parts = method is StreamMethod.Upload or StreamMethod.PutBlob
+            ? new FrameParts(frames, await frames.ReadMessageAsync(call, UploadHeader.Parser, closed))
+            : null;
         try
         {
-            switch ((StreamMethod)call.Offset)
+            switch (method)
             {
                 case StreamMethod.Download:
-                    var request = await frames.ReadMessageAsync(call, DownloadRequest.Parser, closed);
-                    await transfer.Download(request, new FrameWriter(frames), context);
+                    await transfer.Download(request!, new FrameWriter(frames), context);
                     frames.Append(FrameKind.End);
                     break;
-                case StreamMethod.Upload or StreamMethod.PutBlob:
-                    parts = new FrameParts(frames, await frames.ReadMessageAsync(call, UploadHeader.Parser, closed));
-                    frames.Append(FrameKind.Verdict, call.Offset == (long)StreamMethod.Upload
-                        ? await transfer.Upload(parts, context)
-                        : await peers.PutBlob(parts, context));
+                case StreamMethod.Upload:
+                    frames.Append(FrameKind.Verdict, await transfer.Upload(parts!, context));
+                    break;
+                case StreamMethod.PutBlob:
+                    frames.Append(FrameKind.Verdict, await peers.PutBlob(parts!, context));
                     break;
                 default:
                     throw new InvalidDataException($"No call has the number {call.Offset}.");
