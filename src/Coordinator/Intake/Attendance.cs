@@ -1,40 +1,75 @@
 using System.Collections.Concurrent;
+using Quorate.Coordinator.Settings;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
 
 namespace Quorate.Coordinator.Intake;
 
 /// <summary>
-/// Who was heard from, when, and what it was doing: this leader's own memory, never replicated. A new leader starts
+/// Who was heard from, when, and what it was doing: this leader's own memory, never replicated. A leadership starts
 /// with an empty one and gives everybody a fresh lease.
 /// </summary>
-internal sealed class Attendance(TimeProvider time)
+internal sealed class Attendance(CoordinatorOptions options, TimeProvider time)
 {
-    private readonly ConcurrentDictionary<TrainerId, Sighting> _sightings = new();
+    /// <summary>By process, not by id: a second process under a trainer's id says nothing of the first.</summary>
+    private readonly ConcurrentDictionary<(TrainerId Trainer, ulong Incarnation), Sighting> _sightings = new();
 
-    /// <param name="Incarnation">Which process.</param>
-    /// <param name="Timestamp">When, in <see cref="TimeProvider.GetTimestamp"/> units.</param>
-    /// <param name="Attending">True while its stream is open.</param>
-    internal sealed record Sighting(
-        ulong Incarnation, long Timestamp, bool Attending, Activity Activity, float Progress);
-
-    public void Heard(TrainerId trainer, Heartbeat heartbeat) => _sightings[trainer] = new Sighting(
-        heartbeat.Incarnation, time.GetTimestamp(), Attending: true, heartbeat.Activity,
-        float.IsFinite(heartbeat.Progress) ? Math.Clamp(heartbeat.Progress, 0, 1) : 0);
-
-    /// <summary>Its stream ended. Another incarnation may now take the id over; the lease itself runs on.</summary>
-    public void Ended(TrainerId trainer, ulong incarnation)
+    internal enum Contact
     {
-        if (_sightings.TryGetValue(trainer, out var last) && last.Incarnation == incarnation)
-            _sightings.TryUpdate(trainer, last with { Attending = false, Activity = Activity.Idle }, last);
+        /// <summary>A member that this leader has not heard from yet.</summary>
+        Awaited,
+        Attending,
+        Ended,
     }
 
-    public Sighting? Find(TrainerId trainer) => _sightings.GetValueOrDefault(trainer);
+    /// <param name="Timestamp">
+    /// When it was last heard, or since when it is awaited, in <see cref="TimeProvider.GetTimestamp"/> units.
+    /// </param>
+    /// <param name="Stream">What it was last heard on.</param>
+    internal sealed record Sighting(
+        Contact Contact, long Timestamp, object? Stream = null, Activity Activity = Activity.Idle, float Progress = 0);
 
-    /// <summary>How long the trainer has been silent; null when this leader never heard from it.</summary>
-    public TimeSpan? SilentFor(TrainerId trainer, ulong incarnation) =>
-        Find(trainer) is { } last && last.Incarnation == incarnation ? time.GetElapsedTime(last.Timestamp) : null;
+    public void Heard(TrainerId trainer, Heartbeat heartbeat, object stream) =>
+        _sightings[(trainer, heartbeat.Incarnation)] = new Sighting(
+            Contact.Attending, time.GetTimestamp(), stream, heartbeat.Activity,
+            float.IsFinite(heartbeat.Progress) ? Math.Clamp(heartbeat.Progress, 0, 1) : 0);
 
-    /// <summary>A node that stops leading forgets: what it knew grows old from here.</summary>
+    /// <summary>
+    /// Another process may now take the id over; the lease itself runs on. The late end of a stream says nothing once
+    /// its process was heard on a newer one.
+    /// </summary>
+    public void Ended(TrainerId trainer, ulong incarnation, object stream)
+    {
+        if (_sightings.TryGetValue((trainer, incarnation), out var last) && last.Stream == stream)
+            _sightings.TryUpdate(
+                (trainer, incarnation), last with { Contact = Contact.Ended, Activity = Activity.Idle }, last);
+    }
+
+    public Sighting? Find(Trainer member) => _sightings.GetValueOrDefault((member.Id, member.Incarnation));
+
+    /// <summary>
+    /// A member's process is gone when its stream here ended, or when it was not heard from for a whole lease. A leader
+    /// that never heard from it does not know yet, and says no until then.
+    /// </summary>
+    public bool IsGone(Trainer member) => Find(member) is { } last && IsGone(last);
+
+    /// <summary>How long the member has been silent: zero at the first look, where it was never heard.</summary>
+    public TimeSpan SilentFor(Trainer member) => time.GetElapsedTime(_sightings.GetOrAdd(
+        (member.Id, member.Incarnation), _ => new Sighting(Contact.Awaited, time.GetTimestamp())).Timestamp);
+
+    /// <summary>Forgets who is gone and no member: anyone may attend, under ever new ids.</summary>
+    public void ForgetStrangers(Run? run)
+    {
+        foreach (var sighting in _sightings)
+            if (IsGone(sighting.Value)
+                && !(run?.Trainers.GetValueOrDefault(sighting.Key.Trainer) is { Present: true } member
+                    && member.Incarnation == sighting.Key.Incarnation))
+                _sightings.TryRemove(sighting);
+    }
+
+    /// <summary>A leadership begins: what the one before knew is too old to judge anybody by.</summary>
     public void Clear() => _sightings.Clear();
+
+    private bool IsGone(Sighting last) =>
+        last.Contact == Contact.Ended || time.GetElapsedTime(last.Timestamp) > options.Lease;
 }

@@ -55,13 +55,17 @@ internal sealed partial class FederationService(
 
         return gate.LeadAsync(async () =>
         {
-            var known = log.State.Find(run)?.Trainers.GetValueOrDefault(trainer);
+            var state = log.State;
+            var known = state.Find(run)?.Trainers.GetValueOrDefault(trainer);
             // Replacing is allowed only where the old process is known to be gone: its stream ended, or its lease is
             // over.
-            ulong replaces = known is { Present: true } && IsGone(known) ? known.Incarnation : 0;
+            ulong replaces = known is { Present: true } && attendance.IsGone(known) ? known.Incarnation : 0;
             long now = time.GetUtcNow().ToUnixTimeMilliseconds();
             var join = new Command.Join(run, trainer, request.Incarnation, replaces, request.Examples, now);
-            var outcome = await log.ProposeAsync(join, context.CancellationToken);
+            // Who is refused asks again with every heartbeat: the log has no room for that.
+            var (_, outcome) = RoundMachine.Apply(state, state.Index + 1, join, []);
+            if (outcome.Verdict == Rounds.Verdict.Rejected) return outcome.ToReply();
+            outcome = await log.ProposeAsync(join, context.CancellationToken);
             if (outcome.Verdict == Rounds.Verdict.Accepted) LogJoined(trainer, request.Examples);
             return outcome.ToReply();
         });
@@ -72,8 +76,9 @@ internal sealed partial class FederationService(
         ServerCallContext context)
     {
         gate.Require();
+        var leadership = log.Leadership;
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(
-            context.CancellationToken, log.Leadership.Token, lifetime.ApplicationStopping);
+            context.CancellationToken, leadership.Token, lifetime.ApplicationStopping);
         var wake = signal.Listen();
         (TrainerId Trainer, ulong Incarnation)? who = null;
         try
@@ -85,7 +90,7 @@ internal sealed partial class FederationService(
                 : throw new RpcException(
                     new Status(StatusCode.InvalidArgument, "The heartbeat names no valid trainer id."));
             who = (trainer, requestStream.Current.Incarnation);
-            attendance.Heard(trainer, requestStream.Current);
+            attendance.Heard(trainer, requestStream.Current, requestStream);
 
             var listening = ListenAsync(requestStream, trainer, who.Value.Incarnation, wake.Writer, ends);
             // Every heartbeat is answered, changed or not: the answer tells the trainer that its leader is alive.
@@ -102,7 +107,9 @@ internal sealed partial class FederationService(
         finally
         {
             signal.Unlisten(wake);
-            if (who is { } gone) attendance.Ended(gone.Trainer, gone.Incarnation);
+            // A stream that ends because the leadership did says nothing of its trainer.
+            if (who is { } gone && leadership.IsLeader)
+                attendance.Ended(gone.Trainer, gone.Incarnation, requestStream);
         }
     }
 
@@ -147,7 +154,7 @@ internal sealed partial class FederationService(
                 // Invariant: one stream speaks for one trainer process; what names another is not taken down.
                 if (heartbeats.Current.Trainer != trainer.ToString() || heartbeats.Current.Incarnation != incarnation)
                     continue;
-                attendance.Heard(trainer, heartbeats.Current);
+                attendance.Heard(trainer, heartbeats.Current, heartbeats);
                 wake.TryWrite(true);
             }
         }
@@ -161,14 +168,6 @@ internal sealed partial class FederationService(
             await ends.CancelAsync();
         }
     }
-
-    /// <summary>
-    /// A member's process is gone when its stream here ended, or when it was not heard from for a whole lease. A leader
-    /// that never heard from it does not know yet, and says no until it does.
-    /// </summary>
-    private bool IsGone(Trainer member) => attendance.Find(member.Id) is { } last
-        && (last.Incarnation != member.Incarnation || !last.Attending
-            || time.GetElapsedTime(last.Timestamp) > options.Lease);
 
     private static Task<VerdictReply> Bad(Action parse)
     {

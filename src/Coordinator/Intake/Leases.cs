@@ -14,26 +14,41 @@ internal sealed partial class Leases(
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var tick = new PeriodicTimer(options.Lease / 10, time);
-        long leadingSince = 0;
-        while (await tick.WaitForNextTickAsync(stoppingToken))
+        while (!stoppingToken.IsCancellationRequested)
         {
-            if (!log.Leadership.IsLeader)
+            var leadership = await log.WaitToLeadAsync(stoppingToken);
+            using var leading = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, leadership);
+            try
             {
-                if (leadingSince != 0) attendance.Clear();
-                leadingSince = 0;
-                continue;
+                await LeadAsync(leading.Token);
             }
-            if (leadingSince == 0) leadingSince = time.GetTimestamp();
-            if (log.State.Active is { } run) await ExpireAsync(run, time.GetElapsedTime(leadingSince), stoppingToken);
+            catch (OperationCanceledException) when (leading.IsCancellationRequested)
+            {
+                // Deposed, or stopping. However short the time without leading: every lease starts anew.
+            }
         }
     }
 
-    private async Task ExpireAsync(Run run, TimeSpan leadingFor, CancellationToken token)
+    private async Task LeadAsync(CancellationToken token)
+    {
+        attendance.Clear();
+        using var tick = new PeriodicTimer(options.Lease / 10, time);
+        do await PassAsync(token);
+        while (await tick.WaitForNextTickAsync(token));
+    }
+
+    internal async Task PassAsync(CancellationToken token)
+    {
+        var run = log.State.Active;
+        attendance.ForgetStrangers(run);
+        if (run is not null) await ExpireAsync(run, token);
+    }
+
+    private async Task ExpireAsync(Run run, CancellationToken token)
     {
         foreach (var trainer in run.Trainers.Values.Where(t => t.Present))
         {
-            var silent = attendance.SilentFor(trainer.Id, trainer.Incarnation) ?? leadingFor;
+            var silent = attendance.SilentFor(trainer);
             if (silent <= options.Lease) continue;
             LogExpired(trainer.Id, silent.TotalSeconds);
             try

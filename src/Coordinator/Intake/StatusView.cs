@@ -74,8 +74,8 @@ internal sealed class StatusView(
 
     private TrainerStatus Of(Run run, Trainer trainer)
     {
-        var seen = log.Leadership.IsLeader && attendance.Find(trainer.Id) is { } last
-            && last.Incarnation == trainer.Incarnation
+        var seen = log.Leadership.IsLeader
+            && attendance.Find(trainer) is { Contact: not Attendance.Contact.Awaited } last
             ? last
             : null;
         return new TrainerStatus

@@ -213,17 +213,24 @@ public sealed class IntakeTests : IAsyncLifetime
     {
         await OpenRoundAsync();
         var second = new TestTrainer(_cluster[0], "anna", incarnation: 7);
-        using (var stream = _anna.Attend())
+        using var newer = second.Attend(); // As every trainer does before it joins.
+        using (var older = _anna.Attend())
         {
-            await stream.RequestStream.WriteAsync(_anna.Heartbeat());
-            Assert.True(await stream.ResponseStream.MoveNext(CancellationToken.None));
-            await RefusedAsync(() => second.JoinAsync(), Verdict.Rejected, "in use by a live trainer");
-            await stream.RequestStream.CompleteAsync();
-        }
+            for (int beat = 0; beat < 3; beat++)
+            {
+                Assert.True((await BeatAsync(_anna, older)).Member);
+                Assert.False((await BeatAsync(second, newer)).Member);
+                long index = (await StateAsync()).Index;
+                await RefusedAsync(() => second.JoinAsync(), Verdict.Rejected, "in use by a live trainer");
+                Assert.Equal(index, (await StateAsync()).Index); // It asks for ever: that must not fill the log.
+                Assert.Equal(Verdict.Duplicate, (await _anna.JoinAsync()).Verdict);
+            }
+        } // Killed: its stream breaks.
         await TestCluster.UntilAsync(
             async _ => (await second.JoinAsync()) is { Verdict: Verdict.Accepted } reply
                 ? reply
                 : null, "the id to be free");
+        await RefusedAsync(() => _anna.JoinAsync(), Verdict.Rejected, "in use by a live trainer");
     }
 
     [Fact]
@@ -231,9 +238,7 @@ public sealed class IntakeTests : IAsyncLifetime
     {
         await OpenRoundAsync();
         using var stream = _anna.Attend();
-        await stream.RequestStream.WriteAsync(_anna.Heartbeat());
-        Assert.True(await stream.ResponseStream.MoveNext(CancellationToken.None));
-        var announcement = stream.ResponseStream.Current;
+        var announcement = await BeatAsync(_anna, stream);
         Assert.Equal((RunPhase.TrainingRound, 1, true), (announcement.Phase, announcement.Round, announcement.Member));
         Assert.Equal(BlobHash.Of(TestTrainer.Weights(0)), BlobHash.FromBytes(announcement.Model.Span));
     }
@@ -276,6 +281,14 @@ public sealed class IntakeTests : IAsyncLifetime
         await _anna.JoinAsync();
         await _bert.JoinAsync();
         await _cluster.StatusAsync(run => run.Phase == RunPhase.TrainingRound, "round 1");
+    }
+
+    private static async Task<Announcement> BeatAsync(
+        TestTrainer trainer, AsyncDuplexStreamingCall<Heartbeat, Announcement> stream)
+    {
+        await stream.RequestStream.WriteAsync(trainer.Heartbeat());
+        Assert.True(await stream.ResponseStream.MoveNext(CancellationToken.None));
+        return stream.ResponseStream.Current;
     }
 
     private async Task RefusedAsync(Func<Task<VerdictReply>> say, Verdict verdict, string reason)
