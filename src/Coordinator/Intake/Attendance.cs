@@ -47,11 +47,18 @@ internal sealed class Attendance(CoordinatorOptions options, TimeProvider time)
 
     public Sighting? Find(Trainer member) => _sightings.GetValueOrDefault((member.Id, member.Incarnation));
 
-    /// <summary>
-    /// A member's process is gone when its stream here ended, or when it was not heard from for a whole lease. A leader
-    /// that never heard from it does not know yet, and says no until then.
-    /// </summary>
+    /// <summary>A member's process is gone when its stream here ended, or when it was silent for a lease.</summary>
     public bool IsGone(Trainer member) => Find(member) is { } last && IsGone(last);
+
+    /// <summary>
+    /// Whether a newcomer may take a member's place: where the member is gone, or where this leader has yet to hear
+    /// from it and the newcomer attends. After a failover a trainer that was started again so joins at once; where both
+    /// live, the one that came second hears that its id is in use, until the leader changes again at least.
+    /// </summary>
+    public bool YieldsTo(Trainer member, ulong newcomer) =>
+        IsGone(member)
+        || (Find(member) is null or { Contact: Contact.Awaited }
+            && Find(member with { Incarnation = newcomer }) is { Contact: Contact.Attending });
 
     /// <summary>How long the member has been silent: zero at the first look, where it was never heard.</summary>
     public TimeSpan SilentFor(Trainer member) => time.GetElapsedTime(_sightings.GetOrAdd(

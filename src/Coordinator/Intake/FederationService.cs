@@ -57,9 +57,9 @@ internal sealed partial class FederationService(
         {
             var state = log.State;
             var known = state.Find(run)?.Trainers.GetValueOrDefault(trainer);
-            // Replacing is allowed only where the old process is known to be gone: its stream ended, or its lease is
-            // over.
-            ulong replaces = known is { Present: true } && attendance.IsGone(known) ? known.Incarnation : 0;
+            ulong replaces = known is { Present: true } && attendance.YieldsTo(known, request.Incarnation)
+                ? known.Incarnation
+                : 0;
             long now = time.GetUtcNow().ToUnixTimeMilliseconds();
             var join = new Command.Join(run, trainer, request.Incarnation, replaces, request.Examples, now);
             // Who is refused asks again with every heartbeat: the log has no room for that.

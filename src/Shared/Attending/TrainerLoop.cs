@@ -16,6 +16,9 @@ public sealed class TrainerLoop(
     AttendSettings settings, ClusterConnections cluster, RoundWorker worker, Presence presence, Terminal terminal,
     TimeProvider time)
 {
+    /// <summary>Why it may not join, as it was last said; null where nothing stands against it.</summary>
+    private string? _refusal;
+
     public async Task RunAsync(CancellationToken token)
     {
         var pause = settings.RetryAfter;
@@ -114,9 +117,12 @@ public sealed class TrainerLoop(
         {
             return null; // Too many join at once: the answer to the next heartbeat comes back here.
         }
-        terminal.Say(reply.Verdict is Shared.Protocol.Verdict.Accepted or Shared.Protocol.Verdict.Duplicate
-            ? $"joined run {run} at node {leader.Id} with {examples} examples"
-            : $"may not join run {run} yet: {reply.Reason}");
+        bool joined = reply.Verdict is Shared.Protocol.Verdict.Accepted or Shared.Protocol.Verdict.Duplicate;
+        string? refusal = joined ? null : $"may not join run {run} yet: {reply.Reason}";
+        if (joined) terminal.Say($"joined run {run} at node {leader.Id} with {examples} examples");
+        // Who is refused asks with every heartbeat; that nothing has changed is no news.
+        else if (refusal != _refusal) terminal.Say(refusal!);
+        _refusal = refusal;
         return null;
     }
 

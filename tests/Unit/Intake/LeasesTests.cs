@@ -94,6 +94,21 @@ public sealed class LeasesTests : IDisposable
         Assert.Equal([Anna.Id], _log.Left);
     }
 
+    /// <summary>
+    /// With a lease to wait under each new leader, a trainer that was started again stayed out for many of them.
+    /// </summary>
+    [Fact]
+    public async Task A_member_that_this_leader_never_heard_yields_to_a_process_that_attends_and_to_no_other()
+    {
+        var again = Anna with { Incarnation = 7 };
+        await _leases.PassAsync(default);
+        Assert.False(_attendance.YieldsTo(Anna, again.Incarnation));
+        Hear(again);
+        Assert.True(_attendance.YieldsTo(Anna, again.Incarnation));
+        Hear(Anna);
+        Assert.False(_attendance.YieldsTo(Anna, again.Incarnation));
+    }
+
     [Fact]
     public async Task Who_came_and_went_under_ever_new_ids_is_forgotten_and_members_and_guests_are_not()
     {
