@@ -8,8 +8,9 @@ using Xunit.Abstractions;
 namespace Quorate.ChaosTests.Crashes;
 
 /// <summary>
-/// Every named crash point, on a leader and, where one comes there, on a follower: the process dies at it and is
-/// started again, the run ends, nothing acknowledged is lost, and the final model is that of an undisturbed run.
+/// Every named crash point that needs no real trainer (<see cref="RealTrainerTests"/> has those), on a leader and,
+/// where one comes there, on a follower: the process dies at it and is started again, the run ends, nothing
+/// acknowledged is lost, and the final model is that of an undisturbed run.
 /// QUORATE_CHAOS_CRASH_HITS (1 in CI) is how often each is struck.
 /// </summary>
 public sealed class CrashPointTests(ITestOutputHelper output)

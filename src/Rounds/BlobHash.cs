@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 namespace Quorate.Rounds;
 
 /// <summary>The SHA-256 of a blob: its only name. Written as 64 lower-case hexadecimal digits.</summary>
-public readonly record struct BlobHash : IComparable<BlobHash>
+public readonly record struct BlobHash
 {
     /// <summary>Bytes in a hash (SHA-256, FIPS 180-4).</summary>
     public const int Size = 32;
@@ -34,11 +34,6 @@ public readonly record struct BlobHash : IComparable<BlobHash>
     public static BlobHash FromBytes(ReadOnlySpan<byte> bytes) => bytes.Length == Size
         ? new BlobHash(bytes)
         : throw new FormatException($"A blob hash has {Size} bytes, this one has {bytes.Length}.");
-
-    /// <exception cref="FormatException">Not 64 lower-case hexadecimal digits.</exception>
-    public static BlobHash Parse(string text) => TryParse(text, out var hash)
-        ? hash
-        : throw new FormatException("A blob hash is written as 64 lower-case hexadecimal digits.");
 
     public static bool TryParse(string? text, out BlobHash hash)
     {
@@ -73,23 +68,10 @@ public readonly record struct BlobHash : IComparable<BlobHash>
         return bytes;
     }
 
-    public int CompareTo(BlobHash other)
-    {
-        int order = _a.CompareTo(other._a);
-        if (order == 0) order = _b.CompareTo(other._b);
-        if (order == 0) order = _c.CompareTo(other._c);
-        return order != 0 ? order : _d.CompareTo(other._d);
-    }
-
     public override string ToString()
     {
         Span<byte> bytes = stackalloc byte[Size];
         CopyTo(bytes);
         return Convert.ToHexStringLower(bytes);
     }
-
-    public static bool operator <(BlobHash left, BlobHash right) => left.CompareTo(right) < 0;
-    public static bool operator >(BlobHash left, BlobHash right) => left.CompareTo(right) > 0;
-    public static bool operator <=(BlobHash left, BlobHash right) => left.CompareTo(right) <= 0;
-    public static bool operator >=(BlobHash left, BlobHash right) => left.CompareTo(right) >= 0;
 }

@@ -228,7 +228,7 @@ public static class RoundMachine
 
     /// <summary>
     /// Only the newest rounds list their updates: <paramref name="keep"/> of them, and no more than
-    /// <see cref="Limits.ListedUpdates"/> updates in all. The newest round always does.
+    /// <see cref="Limits.ListedUpdates"/> updates in all. The newest, where any is kept, always does.
     /// </summary>
     private static Trail ForgetOldUpdates(Trail trail, int keep)
     {

@@ -34,7 +34,7 @@ public readonly record struct TrainerId : IComparable<TrainerId>
 }
 
 /// <summary>The name of a run: 1 to 63 characters of <c>a-z 0-9 . _ -</c>, the first a letter or a digit.</summary>
-public readonly record struct RunId : IComparable<RunId>
+public readonly record struct RunId
 {
     private readonly string? _text;
 
@@ -54,13 +54,7 @@ public readonly record struct RunId : IComparable<RunId>
         return valid;
     }
 
-    public int CompareTo(RunId other) => string.CompareOrdinal(_text, other._text);
     public override string ToString() => _text ?? "";
-
-    public static bool operator <(RunId left, RunId right) => left.CompareTo(right) < 0;
-    public static bool operator >(RunId left, RunId right) => left.CompareTo(right) > 0;
-    public static bool operator <=(RunId left, RunId right) => left.CompareTo(right) <= 0;
-    public static bool operator >=(RunId left, RunId right) => left.CompareTo(right) >= 0;
 }
 
 internal static class Slug

@@ -7,8 +7,4 @@ namespace Quorate.Coordinator.Aggregation;
 /// <param name="path">The update's file.</param>
 /// <param name="sentence">What is wrong with it.</param>
 public sealed class AveragingException(string path, string sentence)
-    : Exception($"The update {System.IO.Path.GetFileName(path)} cannot be averaged: {sentence}")
-{
-    /// <summary>The file of the update at fault.</summary>
-    public string Path { get; } = path;
-}
+    : Exception($"The update {Path.GetFileName(path)} cannot be averaged: {sentence}");

@@ -1,8 +1,9 @@
 namespace Quorate.Coordinator.Disk;
 
 /// <summary>
-/// A few threads for work that blocks: fsync, hashing a whole file. The pool has two threads on two cores, and Raft's
-/// heartbeats run on them; a thread for each piece of work would cost some 100 us to make, as much as a small fsync.
+/// A few threads for work that blocks: fsync, hashing a whole file. The pool's threads are few (sixteen at once, more
+/// only one by one), and Raft's heartbeats run on them; a thread for each piece of work would cost some 100 us to make,
+/// as much as a small fsync.
 /// They never end: there is one set of them a process.
 /// </summary>
 internal sealed class DiskThreads : TaskScheduler

@@ -139,7 +139,7 @@ public sealed class FederatedAverageTests : IDisposable
         using (PtFile file = PtFile.Open(bad)) bytes[file.Find("large")!.FileOffset + 150_000] ^= 4;
         File.WriteAllBytes(bad, bytes);
         AveragingException refused = await Assert.ThrowsAsync<AveragingException>(() => Average([(good, 1), (bad, 1)]));
-        Assert.Equal(bad, refused.Path);
+        Assert.Contains(Path.GetFileName(bad), refused.Message, StringComparison.Ordinal);
         Assert.Contains("'archive/data/8' has CRC-32", refused.Message, StringComparison.Ordinal);
     }
 

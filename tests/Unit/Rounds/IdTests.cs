@@ -62,7 +62,8 @@ public sealed class IdTests
         var hash = BlobHash.Of("abc"u8);
         Assert.Equal(abc, hash.ToString());
         Assert.Equal(abc[..12], hash.Short);
-        Assert.Equal(hash, BlobHash.Parse(abc));
+        Assert.True(BlobHash.TryParse(abc, out var read));
+        Assert.Equal(hash, read);
         Assert.Equal(hash, BlobHash.FromBytes(hash.ToArray()));
         Assert.Equal(abc, Convert.ToHexStringLower(hash.ToArray()));
     }
@@ -75,12 +76,4 @@ public sealed class IdTests
     [InlineData("ga7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")]
     [InlineData("../816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")]
     public void What_is_no_hash_is_refused(string? text) => Assert.False(BlobHash.TryParse(text, out _));
-
-    [Fact]
-    public void Hashes_are_ordered_as_they_are_written()
-    {
-        var hashes = Enumerable.Range(0, 200).Select(i => BlobHash.Of([(byte)i])).ToArray();
-        Assert.Equal(hashes.Select(h => h.ToString()).Order(StringComparer.Ordinal),
-            hashes.Order().Select(h => h.ToString()));
-    }
 }
