@@ -82,11 +82,14 @@ internal static class StatusText
         if (run.Reason.Length > 0) yield return $"reason: {run.Reason}";
         foreach (var trainer in run.Trainers)
         {
-            string progress = trainer is { Present: true, Accepted: false } ? $" {100 * trainer.Progress:0} %" : "";
+            string progress = trainer is { Present: true, Accepted: false, Activity: not Activity.Idle }
+                ? $" {100 * trainer.Progress:0} %"
+                : "";
             yield return $"  trainer {trainer.Trainer,-12} {trainer.Examples,9} examples  "
                 + $"{ClusterText.Activity(trainer)}{progress}";
         }
-        yield return $"{run.Updates.Count} updates of round {run.Round} accepted";
+        if (run.Phase is RunPhase.TrainingRound or RunPhase.Aggregating || run.Updates.Count > 0)
+            yield return $"{run.Updates.Count} updates of round {run.Round} accepted";
         foreach (var update in run.Updates)
             yield return $"  {update.Trainer,-12} {Convert.ToHexStringLower(update.Blob.Span)[..12]}  "
                 + $"{update.Examples} examples";

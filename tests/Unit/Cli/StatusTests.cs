@@ -70,6 +70,20 @@ public class StatusTests
     }
 
     [Fact]
+    public void What_an_ended_run_no_longer_does_is_not_shown()
+    {
+        var run = Run();
+        run.Phase = RunPhase.Finished;
+        run.Updates.Clear();
+        run.Trainers.Add(new TrainerStatus { Trainer = "anna", Present = true });
+        var leader = new StatusReply { Node = 0, Leader = true, Run = run };
+        var lines = StatusText.Lines(Nodes(leader, null, null)).ToList();
+        Assert.DoesNotContain(lines, line => line.Contains("updates of round", StringComparison.Ordinal));
+        Assert.EndsWith("idle", lines.Single(line => line.Contains("anna", StringComparison.Ordinal)),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_JSON_names_the_leader_and_lists_every_node()
     {
         using var json = JsonDocument.Parse(
