@@ -38,7 +38,7 @@ public sealed class SoakTests(ITestOutputHelper output)
             output.WriteLine($"node {node.Key}: {node.Last().Megabytes:F0} MB, "
                 + $"{Slope(node, s => s.Megabytes):F2} MB in 10 min; log {node.Last().Log / 1e6:F1} MB, "
                 + $"{Slope(node, s => s.Log / 1e6):F2} MB in 10 min; blobs {node.Last().Blobs / 1e6:F1} MB, "
-                + $"{Slope(node, s => s.Blobs / 1e6):F2} MB in 10 min");
+                + $"{Slope(node, s => s.Blobs / 1e6):F2} MB in 10 min; memory by twelfths {Course(node)} MB");
         output.WriteLine($"{_length.TotalSeconds} s, {cluster.Trainers.Sum(t => t.Record.Safe.Count)} updates; "
             + $"load average {Flow.Load}");
         Assert.Empty(cluster.Observer.Violations);
@@ -84,6 +84,12 @@ public sealed class SoakTests(ITestOutputHelper output)
         double spread = all.Sum(s => (s.At - meanAt) * (s.At - meanAt));
         return spread > 0 ? all.Sum(s => (s.At - meanAt) * (value(s) - mean)) / spread * 600 : 0;
     }
+
+    /// <summary>Whether it climbs, steps or swings, where its slope is too steep: medians, in MB.</summary>
+    private static string Course(IEnumerable<Sample> samples) => string.Join(' ', samples
+        .GroupBy(sample => (int)(12 * sample.At / _length.TotalSeconds))
+        .Select(part => part.Select(sample => sample.Megabytes).Order().ElementAt(part.Count() / 2))
+        .Select(megabytes => $"{megabytes:F0}"));
 
     /// <param name="At">Seconds since the start.</param>
     /// <param name="Megabytes">Resident memory.</param>
