@@ -160,7 +160,7 @@ public sealed class RoundWorker(
     private async Task<string> DownloadAsync(RoundWork work, CancellationToken token)
     {
         string folder = Path.Combine(settings.WorkDirectory, "models"), path = Path.Combine(folder, $"{work.Model}.pt");
-        if (File.Exists(path)) return path;
+        if (IsHere(path, work.Model)) return path;
         Directory.CreateDirectory(folder);
         foreach (string old in Directory.EnumerateFiles(folder))
             if (!Path.GetFileName(old).StartsWith($"{work.Model}", StringComparison.Ordinal)) File.Delete(old);
@@ -176,6 +176,14 @@ public sealed class RoundWorker(
             },
             token);
         return path;
+    }
+
+    /// <summary>From an earlier start perhaps, and never flushed: its name alone may have outlived a power loss.</summary>
+    private static bool IsHere(string path, BlobHash model)
+    {
+        if (!File.Exists(path)) return false;
+        using var file = File.OpenHandle(path);
+        return FileHash.Of(file) == model;
     }
 
     private async Task UploadAsync(TrainedUpdate update, CancellationToken token)
