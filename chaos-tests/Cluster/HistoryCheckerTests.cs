@@ -16,7 +16,12 @@ public sealed class HistoryCheckerTests
         Assert.Empty(HistoryChecker.Lost(safe, [Good, Good with { Node = 1 }]));
         Assert.Empty(HistoryChecker.CountedTwice([Good]));
         Assert.Empty(HistoryChecker.Differing([Good, Good]));
+        Assert.Empty(HistoryChecker.Unfinished([Good, Good], rounds: 1));
     }
+
+    [Fact]
+    public void A_run_that_ended_before_its_last_round_is_seen() =>
+        Assert.Equal(2, HistoryChecker.Unfinished([Good, Good with { Node = 1 }], rounds: 2).Count);
 
     [Fact]
     public void A_safe_update_that_one_node_lacks_or_has_with_other_bytes_is_lost()

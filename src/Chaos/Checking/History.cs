@@ -55,6 +55,17 @@ public static class HistoryChecker
                + string.Join(", ", round.Updates.Select(update => update.Trainer)),
     ];
 
+    /// <summary>
+    /// A run that ended before its last round, as a failed one does, has no model that was lost; but it should have.
+    /// </summary>
+    public static List<string> Unfinished(IReadOnlyList<History> histories, int rounds) =>
+    [
+        .. from history in histories
+           where history.Rounds.Count != rounds + 1
+           select $"Node {history.Node} has the models of {history.Rounds.Count - 1} rounds, and the run ended; it "
+               + $"should have had {rounds}.",
+    ];
+
     /// <summary>Every round once, in order, with the same model on every node.</summary>
     public static List<string> Differing(IReadOnlyList<History> histories)
     {

@@ -47,6 +47,7 @@ public sealed record Outcome(string Summary, IReadOnlyList<string> Violations, b
         [
             .. lost, .. twice, .. diverged, .. other,
             .. unordered is null ? (string[])[] : [unordered],
+            .. HistoryChecker.Unfinished(histories, cluster.Run.Rounds),
             .. HistoryChecker.Differing(histories),
             .. HistoryChecker.Retrained(records.Where(record => !mayRetrain.Contains(record.Trainer))),
             .. cluster.Observer.Violations,
@@ -56,7 +57,8 @@ public sealed record Outcome(string Summary, IReadOnlyList<string> Violations, b
             + $"{cluster.Observer.Answers} linearizable reads, {operations.Count} operations in one order, "
             + $"{violations.Count} violations";
         return new Outcome($"{summary}; files in {cluster.Root}", violations,
-            safe.Count > 0 && cluster.Observer.Answers > 0 && chains.All(chain => chain.Count > 0))
+            safe.Count > 0 && operations.Count > 0 && cluster.Observer.Answers > 0
+                && chains.All(chain => chain.Count > 0))
         {
             Safe = safe.Count, Lost = lost.Count, CountedTwice = twice.Count, Models = histories[0].Rounds.Count - 1,
             ChainsEqual = diverged.Count == 0, BitIdentical = other.Count == 0, Linearizable = unordered is null,

@@ -31,7 +31,18 @@ public sealed class Observer(ChaosCluster cluster) : IAsyncDisposable
     /// <summary>Linearizable answers so far: with none, nothing was proved.</summary>
     public int Answers { get; private set; }
 
-    public void Start() => _looking = Task.Run(LookAsync);
+    public void Start() => _looking = Task.Run(async () =>
+    {
+        try
+        {
+            await LookAsync();
+        }
+        catch (Exception e) when (!_stop.IsCancellationRequested)
+        {
+            // Whoever has stopped looking sees no violation, and that is none of its answers.
+            Violations.Enqueue($"The observer ended: {e}");
+        }
+    });
 
     public async ValueTask DisposeAsync()
     {

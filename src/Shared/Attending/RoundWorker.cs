@@ -178,7 +178,7 @@ public sealed class RoundWorker(
         return path;
     }
 
-    /// <summary>From an earlier start perhaps, and never flushed: its name alone may have outlived a power loss.</summary>
+    /// <summary>From an earlier start perhaps, and never flushed: a power loss may have left its name alone.</summary>
     private static bool IsHere(string path, BlobHash model)
     {
         if (!File.Exists(path)) return false;
