@@ -17,7 +17,9 @@ internal enum ExitCode
     /// <summary>Nobody leads, or what was waited for did not come in time.</summary>
     TimedOut = 3,
 
-    /// <summary>The demo: one of its processes ended by itself.</summary>
+    /// <summary>
+    /// The demo: one of its processes ended by itself. Chaos: so, before anything was done to it (later: a promise).
+    /// </summary>
     ProcessDied = 4,
 
     /// <summary>Ended by Ctrl-C or SIGTERM.</summary>

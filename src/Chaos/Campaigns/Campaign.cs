@@ -1,6 +1,7 @@
 using Quorate.Chaos.Checking;
 using Quorate.Chaos.Processes;
 using Quorate.Chaos.Training;
+using Quorate.Shared.Transfer;
 
 namespace Quorate.Chaos.Campaigns;
 
@@ -24,6 +25,9 @@ public sealed class Campaign(CampaignOptions options, Action<string> say)
     public Tally Tally => _tally;
 
     /// <exception cref="OperationCanceledException">Cancelled; nothing is left running or lying about.</exception>
+    /// <exception cref="ProgramEndedException">A node ended as the cluster started: there is no campaign.</exception>
+    /// <exception cref="TimeoutException">The cluster did not get up.</exception>
+    /// <exception cref="TransferException">It took no seed model.</exception>
     public async Task<CampaignReport> RunAsync(CancellationToken token)
     {
         await using var cluster = await ChaosCluster.StartAsync(RunOf(0), options.Pace, options.Seed);
@@ -37,7 +41,7 @@ public sealed class Campaign(CampaignOptions options, Action<string> say)
                 if (_violations.Count > 0 || _tally.Elapsed >= options.Length) break;
             }
         }
-        catch (Exception e) when (e is TimeoutException or ProgramEndedException)
+        catch (Exception e) when (e is TimeoutException or ProgramEndedException or TransferException)
         {
             _violations.Add(e.Message);
         }

@@ -286,7 +286,7 @@ public sealed class ChaosCluster : IAsyncDisposable
         using var bound = new CancellationTokenSource(Patience);
         var reply = await upload.SendAsync(header, path, null, bound.Token);
         if (reply.Verdict is not (Verdict.Accepted or Verdict.Duplicate))
-            throw new InvalidOperationException($"The seed model was not accepted: {reply.Reason}");
+            throw new TransferException($"The seed model was not accepted: {reply.Reason}");
     }
 }
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Quorate.Chaos.Processes;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Runs;
@@ -11,7 +12,8 @@ internal static class QuorateCommand
 {
     private const string Codes =
         "Exit codes: 0 ok; 1 the final hashes differ, something accepted was lost or a promise broken; 2 bad input; "
-        + "3 no leader, or time ran out; 4 a process of the demo died; 130 interrupted.";
+        + "3 no leader, or time ran out; 4 a process of the demo, or one that chaos had only just started, died; "
+        + "130 interrupted.";
 
     public static RootCommand Build() => new($"Federated learning that outlives its servers.\n\n{Codes}")
     {
@@ -60,9 +62,13 @@ internal static class QuorateCommand
         {
             return await Refuse(ExitCode.BadInput, e.Message);
         }
-        catch (TransferException e)
+        catch (Exception e) when (e is TransferException or TimeoutException)
         {
             return await Refuse(ExitCode.TimedOut, e.Message);
+        }
+        catch (ProgramEndedException e)
+        {
+            return await Refuse(ExitCode.ProcessDied, e.Message);
         }
         catch (OperationCanceledException) when (token.IsCancellationRequested)
         {
