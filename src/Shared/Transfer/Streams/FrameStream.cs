@@ -122,7 +122,7 @@ internal sealed class FrameStream(Stream stream)
         int count = _pendingCount;
         (_pending, _pendingCount) = ([], 0);
         if (count > 0) await WriteAsync(pending.AsMemory(0, count), token);
-        if (pending.Length > 0) Part.PoolOf(pending.Length).Return(pending);
+        if (pending.Length > 0) PartBuffers.Return(pending);
     }
 
     private async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken token)
@@ -137,9 +137,9 @@ internal sealed class FrameStream(Stream stream)
     {
         if (_pendingCount + count > _pending.Length)
         {
-            byte[] wider = Part.PoolOf(_pendingCount + count).Rent(_pendingCount + count);
+            byte[] wider = PartBuffers.Rent(_pendingCount + count);
             _pending.AsSpan(0, _pendingCount).CopyTo(wider);
-            if (_pending.Length > 0) Part.PoolOf(_pending.Length).Return(_pending);
+            if (_pending.Length > 0) PartBuffers.Return(_pending);
             _pending = wider;
         }
         _pendingCount += count;
