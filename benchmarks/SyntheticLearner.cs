@@ -4,6 +4,7 @@ using Quorate.Rounds;
 using Quorate.Shared.Attending;
 using Quorate.Shared.Pt;
 using Quorate.Shared.Runs;
+using Quorate.Shared.Transfer;
 
 namespace Quorate.Benchmarks;
 
@@ -31,17 +32,15 @@ internal sealed class SyntheticLearner(int trainer, TimeProvider time) : ILearne
         return Task.CompletedTask;
     }
 
-    public LearnedFile Train(
-        RoundWork work, string model, string folder, Action<double> progress, CancellationToken token)
+    public Learned Train(
+        RoundWork work, string model, HashedFileStream update, Action<double> progress, CancellationToken token)
     {
         long downloaded = time.GetTimestamp();
-        string path = Path.Combine(folder, $"{work.Round}.pt");
         byte[] block = ArrayPool<byte>.Shared.Rent(BlockBytes);
         try
         {
             using var file = PtFile.Open(model);
-            using var output = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
-            using var writer = new PtWriter(output, file.Schema);
+            using var writer = new PtWriter(update, file.Schema);
             foreach (var tensor in file.Tensors)
             {
                 for (long at = 0; at < tensor.Info.Bytes; at += BlockBytes)
@@ -60,7 +59,7 @@ internal sealed class SyntheticLearner(int trainer, TimeProvider time) : ILearne
             ArrayPool<byte>.Shared.Return(block);
         }
         Last = (work.Round, downloaded, time.GetTimestamp());
-        return new LearnedFile(path, ExamplesEach, double.NaN);
+        return new Learned(ExamplesEach, double.NaN);
     }
 
     public void Dispose()

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Quorate.Coordinator.Aggregation;
+using Quorate.Shared.Transfer;
 
 namespace Quorate.Benchmarks.Micro;
 
@@ -58,9 +59,11 @@ internal static class MeanCommand
                 string mean = Path.Combine(folder, "mean.pt");
                 for (int run = -WarmUp; run < runs; run++)
                 {
+                    File.Delete(mean);
                     var before = Environment.CpuUsage.TotalTime;
                     double plain = await TimeAsync(() => AverageAsync(files, mean, hashed: false, token));
                     double processor = (Environment.CpuUsage.TotalTime - before).TotalMilliseconds;
+                    File.Delete(mean);
                     double hashed = await TimeAsync(() => AverageAsync(files, mean, hashed: true, token));
                     double arithmetic = Time(sums.Average), copy = Time(sums.Copy);
                     if (run < 0) continue;
@@ -120,9 +123,8 @@ internal static class MeanCommand
         private static async Task AverageAsync(
             IReadOnlyList<(string, long)> files, string mean, bool hashed, CancellationToken token)
         {
-            File.Delete(mean);
             await using Stream file = hashed
-                ? new HashedFile(mean)
+                ? HashedFileStream.Create(mean)
                 : new FileStream(mean, FileMode.CreateNew, FileAccess.Write, FileShare.None);
             await FederatedAverage.WriteAsync(files, file, token);
         }

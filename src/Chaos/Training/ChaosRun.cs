@@ -97,11 +97,17 @@ public sealed record ChaosRun
     /// </summary>
     public void WriteUpdate(string model, int round, string trainer, string path, CancellationToken token)
     {
+        using var file = File.Create(path);
+        WriteUpdate(model, round, trainer, file, token);
+    }
+
+    /// <inheritdoc cref="WriteUpdate(string, int, string, string, CancellationToken)"/>
+    public void WriteUpdate(string model, int round, string trainer, Stream update, CancellationToken token)
+    {
         ulong name = trainer.Aggregate(0UL, (hash, c) => hash * 31 + c);
         var draws = new Draws(Draws.Mix(Seed, (ulong)round, name));
         using var from = PtFile.Open(model);
-        using var file = File.Create(path);
-        using var writer = new PtWriter(file, from.Schema);
+        using var writer = new PtWriter(update, from.Schema);
         byte[] block = new byte[64 * 1024];
         foreach (var tensor in from.Tensors)
             for (long at = 0; at < tensor.Info.Bytes;)

@@ -1,15 +1,15 @@
 using System.Collections.Concurrent;
-using System.Security.Cryptography;
 using Quorate.Chaos.Checking;
 using Quorate.Rounds;
 using Quorate.Shared.Attending;
 using Quorate.Shared.Runs;
+using Quorate.Shared.Transfer;
 using Verdict = Quorate.Shared.Protocol.Verdict;
 
 namespace Quorate.Chaos.Training;
 
 /// <summary>
-/// Learning that is arithmetic: see <see cref="ChaosRun.WriteUpdate"/>. Everything around it is real.
+/// Learning that is arithmetic: see <see cref="ChaosRun"/>. Everything around it is real.
 /// </summary>
 public sealed class SyntheticLearner(ChaosRun run, string trainer, TimeSpan pace, TrainerRecord record) : ILearner
 {
@@ -23,24 +23,22 @@ public sealed class SyntheticLearner(ChaosRun run, string trainer, TimeSpan pace
         return Task.CompletedTask;
     }
 
-    /// <summary>Called with every update, while a twin of it is wanted.</summary>
+    /// <summary>Called with the round and its model for every update, while a twin of it is wanted.</summary>
     public Action<int, string>? Trained { get; init; }
 
-    public LearnedFile Train(
-        RoundWork work, string model, string folder, Action<double> progress, CancellationToken token)
+    public Learned Train(
+        RoundWork work, string model, HashedFileStream update, Action<double> progress, CancellationToken token)
     {
-        string path = Path.Combine(folder, $"round-{work.Round}.pt");
         // A round takes half to one and a half times the pace, by the same draw in every run of the seed.
         var draw = new Draws(Draws.Mix(run.Seed, (ulong)work.Round, (ulong)Examples, 7));
         token.WaitHandle.WaitOne(pace * (0.5 + draw.Below(1000) / 1000.0));
         token.ThrowIfCancellationRequested();
-        run.WriteUpdate(model, work.Round, trainer, path, token);
-        using (var file = File.OpenRead(path))
-            record.Trained(work.Round, Convert.ToHexStringLower(SHA256.HashData(file)));
-        if (record.TakeTwin()) Trained?.Invoke(work.Round, path);
+        run.WriteUpdate(model, work.Round, trainer, update, token);
+        record.Trained(work.Round, update.Hash.ToString());
+        if (record.TakeTwin()) Trained?.Invoke(work.Round, model);
         record.Offering(run.Name, work.Round);
         progress(1);
-        return new LearnedFile(path, Examples, Loss: 1.0 / work.Round);
+        return new Learned(Examples, Loss: 1.0 / work.Round);
     }
 
     public void Dispose()

@@ -65,7 +65,7 @@ public sealed class SyntheticTrainer(ChaosRun run, HostsFile hosts, string id, s
         var presence = new Presence(settings.Trainer, Interlocked.Increment(ref _incarnations));
         using var learner = new SyntheticLearner(run, id, pace, Record)
         {
-            Trained = (round, path) => SendTwin(round, path, presence.Incarnation),
+            Trained = (round, model) => SendTwin(round, model, presence.Incarnation),
         };
         using var cluster = new ClusterConnections(hosts, time);
         await using var log = new StreamWriter(_work + ".log", append: true) { AutoFlush = true };
@@ -76,10 +76,10 @@ public sealed class SyntheticTrainer(ChaosRun run, HostsFile hosts, string id, s
         await new TrainerLoop(settings, cluster, worker, presence, terminal, time).RunAsync(token);
     }
 
-    private void SendTwin(int round, string path, ulong incarnation)
+    private void SendTwin(int round, string model, ulong incarnation)
     {
         string copy = Path.Combine(root, $"twin-{id}-{round}-{Interlocked.Increment(ref _incarnations)}.pt");
-        File.Copy(path, copy);
+        run.WriteUpdate(model, round, id, copy, CancellationToken.None);
         var facts = new UpdateFacts
         {
             Run = run.Name, Round = round, Trainer = id, Incarnation = incarnation,

@@ -1,5 +1,6 @@
 using Quorate.Coordinator.Blobs;
 using Quorate.Rounds;
+using Quorate.Shared.Transfer;
 
 namespace Quorate.Coordinator.Aggregation;
 
@@ -40,8 +41,8 @@ internal static class ModelBuilder
         BlobStore blobs, IReadOnlyList<Update> updates, string draft, CancellationToken token)
     {
         var files = updates.Select(update => (blobs.PathOf(update.Blob), update.Examples)).ToList();
-        await using var file = new HashedFile(draft);
+        await using var file = HashedFileStream.Create(draft);
         await FederatedAverage.WriteAsync(files, file, token);
-        return (file.Hash(), file.Length);
+        return (file.Hash, file.Length);
     }
 }

@@ -1,5 +1,6 @@
 using Quorate.Rounds;
 using Quorate.Shared.Runs;
+using Quorate.Shared.Transfer;
 
 namespace Quorate.Shared.Attending;
 
@@ -18,13 +19,14 @@ public interface ILearner : IDisposable
     /// <summary>Loads what the run needs and then sets <see cref="Run"/>.</summary>
     Task PrepareAsync(RunId run, RunFile file, CancellationToken token);
 
-    /// <summary>Trains from the model file; the update is whole on disk when this returns.</summary>
+    /// <summary>Trains from the model file, and writes the update, whole, before it returns.</summary>
+    /// <param name="update">Takes the .pt file, once. What was written is forgotten if this throws.</param>
     /// <param name="progress">Told how far it is, 0 to 1.</param>
-    /// <exception cref="OperationCanceledException">Nothing was written.</exception>
-    LearnedFile Train(RoundWork work, string model, string folder, Action<double> progress, CancellationToken token);
+    Learned Train(
+        RoundWork work, string model, HashedFileStream update, Action<double> progress, CancellationToken token);
 }
 
-/// <summary>An update as a file.</summary>
+/// <summary>What is to be said of an update.</summary>
 /// <param name="Examples">Its weight in the average.</param>
 /// <param name="Loss">Mean training loss; NaN where there is none.</param>
-public sealed record LearnedFile(string Path, long Examples, double Loss);
+public sealed record Learned(long Examples, double Loss);

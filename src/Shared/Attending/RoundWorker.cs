@@ -143,18 +143,21 @@ public sealed class RoundWorker(
 
     private TrainedUpdate Train(RoundWork work, string model, CancellationToken token)
     {
-        string folder = Path.Combine(settings.WorkDirectory, "updates");
+        string folder = Path.Combine(settings.WorkDirectory, "updates"), draft = Path.Combine(folder, "draft");
+        string path = Path.Combine(folder, $"round-{work.Round}.pt");
         Directory.CreateDirectory(folder);
-        foreach (string old in Directory.EnumerateFiles(folder)) File.Delete(old);
+        // The update before is not sent any more: this one takes its place on the disk.
+        foreach (string old in Directory.GetFiles(folder)) File.Move(old, draft, overwrite: true);
         long started = time.GetTimestamp();
+        using var file = HashedFileStream.Over(draft);
         var learned = learner.Train(
-            work, model, folder, progress => presence.Set(Activity.Training, work.Round, progress), token);
+            work, model, file, progress => presence.Set(Activity.Training, work.Round, progress), token);
+        file.Complete();
+        File.Move(draft, path);
         terminal.Say(
             $"trained round {work.Round}: {learned.Examples} examples, loss {learned.Loss:F4}, "
             + $"{time.GetElapsedTime(started).TotalSeconds:F1} s");
-        using var file = File.OpenHandle(learned.Path);
-        return new TrainedUpdate(
-            work, learned.Path, FileHash.Of(file), RandomAccess.GetLength(file), learned.Examples, learned.Loss);
+        return new TrainedUpdate(work, path, file.Hash, file.Length, learned.Examples, learned.Loss);
     }
 
     private async Task<string> DownloadAsync(RoundWork work, CancellationToken token)
@@ -162,8 +165,10 @@ public sealed class RoundWorker(
         string folder = Path.Combine(settings.WorkDirectory, "models"), path = Path.Combine(folder, $"{work.Model}.pt");
         if (IsHere(path, work.Model)) return path;
         Directory.CreateDirectory(folder);
-        foreach (string old in Directory.EnumerateFiles(folder))
-            if (!Path.GetFileName(old).StartsWith($"{work.Model}", StringComparison.Ordinal)) File.Delete(old);
+        // The model before is not trained from any more: this one takes its place on the disk.
+        foreach (string old in Directory.GetFiles(folder))
+            if (!Path.GetFileName(old).StartsWith($"{work.Model}", StringComparison.Ordinal))
+                File.Move(old, path + ".over", overwrite: true);
         await PersistAsync(
             async () =>
             {

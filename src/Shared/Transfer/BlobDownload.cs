@@ -12,6 +12,11 @@ namespace Quorate.Shared.Transfer;
 /// and a change of replica; a damaged part is asked for again by itself; the file gets its name only when the whole has
 /// the right SHA-256. It is not fsynced: whoever needs that (a coordinator) has a store of its own. The
 /// <paramref name="replicas"/> (at least one) are asked in turn, starting with the first.
+/// <para>
+/// A file that lies at PATH.over is written over: see <see cref="HashedFileStream.Over"/>. If this process is killed
+/// then, what had come cannot be told from what was there, and the blob is fetched from its start; so none above
+/// <see cref="OverBytesMax"/> is brought that way.
+/// </para>
 /// </summary>
 public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRules rules, TimeProvider time)
 {
@@ -23,6 +28,9 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
     /// </summary>
     private const int WrongWholesMax = 2;
 
+    /// <summary>Half a second of a line of a gigabit a second: no loss if it has to come again.</summary>
+    internal const long OverBytesMax = 64 << 20;
+
     /// <summary>
     /// Fetches the blob of <paramref name="length"/> bytes to <paramref name="path"/>. <paramref name="progress"/> is
     /// called with the bytes in place so far, from any thread.
@@ -31,8 +39,7 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
     public async Task FetchAsync(BlobHash hash, long length, string path, Action<long>? progress,
         CancellationToken token)
     {
-        string partial = path + ".part";
-        using var fetch = new State(hash, length, partial, progress);
+        using var fetch = new State(hash, length, path, progress);
         var pipeline = rules.Pipeline(time);
         try
         {
@@ -43,8 +50,7 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
                     await pipeline.ExecuteAsync((state, t) => new ValueTask(TryAsync(state, t)), fetch, token);
                 if (fetch.IsRight())
                 {
-                    fetch.Dispose();
-                    File.Move(partial, path, overwrite: true);
+                    fetch.Keep(path);
                     return;
                 }
                 fetch.StartAnew();
@@ -129,14 +135,19 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
     private sealed class State : IDisposable
     {
         private readonly BlobHash _hash;
+        private readonly string _part, _name;
         private readonly SafeFileHandle _file;
         private readonly IncrementalHash _sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         private readonly Action<long>? _progress;
 
-        public State(BlobHash hash, long length, string partial, Action<long>? progress)
+        public State(BlobHash hash, long length, string path, Action<long>? progress)
         {
             (_hash, Length, _progress) = (hash, length, progress);
-            _file = File.OpenHandle(partial, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+            (_part, string over) = (path + ".part", path + ".over");
+            bool isOver = length <= OverBytesMax && !File.Exists(_part) && File.Exists(over);
+            _name = isOver ? over : _part;
+            _file = File.OpenHandle(_name, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+            if (isOver) return;
             long there = RandomAccess.GetLength(_file);
             if (there > length) RandomAccess.SetLength(_file, there = 0);
             using var buffer = Part.Rent(Part.BytesUsual);
@@ -177,10 +188,22 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
             Offset = 0;
         }
 
+        /// <summary>The whole is here, and right.</summary>
+        public void Keep(string path) => Close(path);
+
+        /// <summary>Without <see cref="Keep"/> before, what came goes on growing under its name for that.</summary>
         public void Dispose()
         {
-            _file.Dispose();
+            if (!_file.IsClosed) Close(_part);
             _sha.Dispose();
+        }
+
+        private void Close(string name)
+        {
+            // Behind it lies what was written over, at the most.
+            if (RandomAccess.GetLength(_file) > Offset) RandomAccess.SetLength(_file, Offset);
+            _file.Dispose();
+            if (_name != name) File.Move(_name, name, overwrite: true);
         }
     }
 }

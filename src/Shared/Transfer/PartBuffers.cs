@@ -8,11 +8,11 @@ namespace Quorate.Shared.Transfer;
 /// The framework's shared pool keeps 32 a core. With a hundred uploads, their relays and the downloads under way the
 /// others came from the heap of large objects, which grew by megabytes a second, as it is collected seldom; and the
 /// shared pool keeps one for each thread that gave one back. All its pools give powers of two, so that a part of 128
-/// KiB with its heads would take 256.
+/// KiB with its heads would take 256 KiB.
 /// </summary>
 internal static class PartBuffers
 {
-    /// <summary>Besides its data, what a buffer has room for: heads, and the messages that go out with a part.</summary>
+    /// <summary>What a buffer has room for besides data: heads, and the messages that go out with a part.</summary>
     private const int Beside = 4 << 10;
 
     /// <summary>Parts of small blobs are small.</summary>

@@ -65,7 +65,8 @@ internal static class BenchCommand
         var time = TimeProvider.System;
         long started = 0;
         TimeSpan spent = default, took = default;
-        training.Run(initial, 1, "bench", Path.Combine(folder, "update.pt"), progress =>
+        string update = Path.Combine(folder, "update.pt");
+        training.Run(initial, 1, "bench", network => ModelFile.Save(network, update), progress =>
         {
             if (progress.Step == WarmUp) (started, spent) = (time.GetTimestamp(), Environment.CpuUsage.TotalTime);
             if (progress.Step != progress.Steps) return;

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Quorate.Shared.Runs;
 using Quorate.Trainer.Data;
 using Quorate.Trainer.Learning;
+using Quorate.Trainer.Models;
 
 namespace Quorate.Trainer.Commands;
 
@@ -34,7 +35,7 @@ internal static class TrainCommand
                 line.GetRequiredValue(modelPath),
                 line.GetValue(round),
                 line.GetValue(trainer) ?? $"{number}",
-                line.GetRequiredValue(output),
+                network => ModelFile.Save(network, line.GetRequiredValue(output)),
                 progress: null,
                 cancellation);
             Console.WriteLine(JsonSerializer.Serialize(result, JsonSerializerOptions.Web));

@@ -30,17 +30,17 @@ internal sealed class LocalTraining(TrainingPlan plan, ulong runSeed, ImageSet s
     /// <param name="modelPath">The round's model.</param>
     /// <param name="round">Counts from 1.</param>
     /// <param name="trainer">The trainer's id.</param>
-    /// <param name="updatePath">Where the update goes.</param>
+    /// <param name="save">Called with the network, trained, at the end: what it writes of it is the update.</param>
     /// <param name="progress">Called on this thread after each step; null where nobody looks.</param>
     /// <param name="cancellation">Heard between two steps.</param>
-    /// <exception cref="TrainerException">The model is of another shape, a file cannot be read or written, or training
+    /// <exception cref="TrainerException">The model is of another shape or cannot be read, or training
     /// diverged.</exception>
-    /// <exception cref="OperationCanceledException">Nothing was written.</exception>
+    /// <exception cref="OperationCanceledException">Nothing was saved.</exception>
     public LocalResult Run(
         string modelPath,
         int round,
         string trainer,
-        string updatePath,
+        Action<Module<Tensor, Tensor>> save,
         Action<TrainingProgress>? progress,
         CancellationToken cancellation)
     {
@@ -54,8 +54,7 @@ internal sealed class LocalTraining(TrainingPlan plan, ulong runSeed, ImageSet s
                 "training diverged (the loss is no number): lower training.optimiser.learningRate in the run file.");
         }
 
-
-        ModelFile.Save(model, updatePath);
+        save(model);
         return new LocalResult(shard.Count, meanLoss);
     }
 

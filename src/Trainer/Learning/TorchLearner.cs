@@ -1,7 +1,9 @@
 using Quorate.Rounds;
 using Quorate.Shared.Attending;
 using Quorate.Shared.Runs;
+using Quorate.Shared.Transfer;
 using Quorate.Trainer.Data;
+using Quorate.Trainer.Models;
 using static TorchSharp.torch;
 
 namespace Quorate.Trainer.Learning;
@@ -32,14 +34,14 @@ internal sealed class TorchLearner(TrainerId trainer, int? shard, string? dataFo
         return Task.CompletedTask;
     }
 
-    public LearnedFile Train(RoundWork work, string model, string folder, Action<double> progress,
-        CancellationToken token)
+    public Learned Train(
+        RoundWork work, string model, HashedFileStream update, Action<double> progress, CancellationToken token)
     {
         var training = _training ?? throw new InvalidOperationException("Nothing is prepared.");
-        string path = Path.Combine(folder, $"round-{work.Round}.pt");
         var result = training.Run(
-            model, work.Round, trainer.ToString(), path, step => progress((double)step.Step / step.Steps), token);
-        return new LearnedFile(path, result.Examples, result.MeanLoss);
+            model, work.Round, trainer.ToString(), network => ModelFile.Write(network, update),
+            step => progress((double)step.Step / step.Steps), token);
+        return new Learned(result.Examples, result.MeanLoss);
     }
 
     public void Dispose() => _training?.Dispose();

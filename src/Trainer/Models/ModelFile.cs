@@ -54,23 +54,33 @@ internal static class ModelFile
         string draft = path + ".tmp";
         try
         {
-            using (FileStream stream = File.Create(draft))
-            using (var writer = new PtWriter(stream, Schema(model)))
-            {
-                foreach (Tensor tensor in model.state_dict().Values)
-                {
-                    using Tensor here = tensor.cpu();
-                    writer.Write(here.bytes);
-                }
-
-                writer.Complete();
-            }
-
+            using (FileStream stream = File.Create(draft)) Write(model, stream);
             File.Move(draft, path, overwrite: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new TrainerException($"{path} cannot be written: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Writes the model to a stream, as a .pt file.</summary>
+    /// <exception cref="TrainerException">The stream takes no more.</exception>
+    public static void Write(Module<Tensor, Tensor> model, Stream output)
+    {
+        try
+        {
+            using var writer = new PtWriter(output, Schema(model));
+            foreach (Tensor tensor in model.state_dict().Values)
+            {
+                using Tensor here = tensor.cpu();
+                writer.Write(here.bytes);
+            }
+
+            writer.Complete();
+        }
+        catch (IOException e)
+        {
+            throw new TrainerException($"the model cannot be written: {e.Message}", e);
         }
     }
 

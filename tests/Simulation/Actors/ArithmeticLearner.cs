@@ -1,6 +1,7 @@
 using Quorate.Rounds;
 using Quorate.Shared.Attending;
 using Quorate.Shared.Runs;
+using Quorate.Shared.Transfer;
 
 namespace Quorate.Simulation.Actors;
 
@@ -17,12 +18,11 @@ internal sealed class ArithmeticLearner(SimulatedRun run, int trainer) : ILearne
         return Task.CompletedTask;
     }
 
-    public LearnedFile Train(
-        RoundWork work, string model, string folder, Action<double> progress, CancellationToken token)
+    public Learned Train(
+        RoundWork work, string model, HashedFileStream update, Action<double> progress, CancellationToken token)
     {
-        string path = Path.Combine(folder, $"round-{work.Round}.pt");
-        run.WriteUpdate(model, work.Round, trainer, path);
-        return new LearnedFile(path, Examples, Loss: 1.0 / work.Round);
+        run.WriteUpdate(model, work.Round, trainer, update);
+        return new Learned(Examples, Loss: 1.0 / work.Round);
     }
 
     public void Dispose()

@@ -44,10 +44,16 @@ internal sealed record SimulatedRun(
     /// <summary>Half the model plus what the round and the trainer draw.</summary>
     public void WriteUpdate(string model, int round, int trainer, string path)
     {
+        using var file = File.Create(path);
+        WriteUpdate(model, round, trainer, file);
+    }
+
+    /// <inheritdoc cref="WriteUpdate(string, int, int, string)"/>
+    public void WriteUpdate(string model, int round, int trainer, Stream update)
+    {
         var draws = Draws.Stream(Seed, $"update {round} {trainer}");
         using var from = PtFile.Open(model);
-        using var file = File.Create(path);
-        using var writer = new PtWriter(file, from.Schema);
+        using var writer = new PtWriter(update, from.Schema);
         foreach (var tensor in from.Tensors)
         {
             byte[] bytes = new byte[tensor.Info.Bytes];

@@ -30,7 +30,11 @@ public sealed class FederationTests : IDisposable
         for (int round = 1; round <= run.Rules.Rounds; round++)
         {
             for (int id = 0; id < trainers.Length; id++)
-                trainers[id].Run(folder["model.pt"], round, $"{id}", folder[$"{id}.pt"], null, default);
+            {
+                string update = folder[$"{id}.pt"];
+                trainers[id].Run(
+                    folder["model.pt"], round, $"{id}", network => ModelFile.Save(network, update), null, default);
+            }
             Average([.. trainers.Select((_, id) => folder[$"{id}.pt"])], folder["model.pt"]);
         }
 

@@ -21,10 +21,10 @@ public sealed class LocalTrainingTests : IDisposable
     {
         TrainingPlan plan = Plans.Of(model) with { Optimiser = new OptimiserPlan(optimiser, 0.001, 0, 0.01) };
         using LocalTraining training = Start(plan);
-        training.Run(folder["model.pt"], 3, "anna", folder["a.pt"], null, default);
-        training.Run(folder["model.pt"], 4, "anna", folder["other-round.pt"], null, default);
-        training.Run(folder["model.pt"], 3, "bert", folder["other-trainer.pt"], null, default);
-        training.Run(folder["model.pt"], 3, "anna", folder["b.pt"], null, default);
+        training.Run(folder["model.pt"], 3, "anna", To("a.pt"), null, default);
+        training.Run(folder["model.pt"], 4, "anna", To("other-round.pt"), null, default);
+        training.Run(folder["model.pt"], 3, "bert", To("other-trainer.pt"), null, default);
+        training.Run(folder["model.pt"], 3, "anna", To("b.pt"), null, default);
 
         byte[] update = File.ReadAllBytes(folder["a.pt"]);
         Assert.Equal(update, File.ReadAllBytes(folder["b.pt"]));
@@ -64,8 +64,8 @@ public sealed class LocalTrainingTests : IDisposable
         plan = plan with { Data = plan.Data with { ShardExamples = 1000 }, Local = new LocalWork.Epochs(2) };
         using LocalTraining training = Start(plan);
         var steps = new List<TrainingProgress>();
-        LocalResult first = training.Run(folder["model.pt"], 1, "anna", folder["a.pt"], steps.Add, default);
-        LocalResult second = training.Run(folder["a.pt"], 2, "anna", folder["b.pt"], null, default);
+        LocalResult first = training.Run(folder["model.pt"], 1, "anna", To("a.pt"), steps.Add, default);
+        LocalResult second = training.Run(folder["a.pt"], 2, "anna", To("b.pt"), null, default);
 
         Assert.Equal(1000, first.Examples);
         // Two passes, each of 31 batches of 32 and one of 8.
@@ -85,7 +85,7 @@ public sealed class LocalTrainingTests : IDisposable
             newerRound.Cancel();
         };
         Assert.Throws<OperationCanceledException>(
-            () => training.Run(folder["model.pt"], 1, "anna", folder["a.pt"], cancel, newerRound.Token));
+            () => training.Run(folder["model.pt"], 1, "anna", To("a.pt"), cancel, newerRound.Token));
         Assert.Equal([new TrainingProgress(1, 4)], steps);
         Assert.False(File.Exists(folder["a.pt"]));
     }
@@ -99,10 +99,12 @@ public sealed class LocalTrainingTests : IDisposable
             Optimiser = new OptimiserPlan(OptimiserKind.Sgd, 100, 0.9, 0),
         });
         string message = Assert.Throws<TrainerException>(
-            () => training.Run(folder["model.pt"], 1, "anna", folder["a.pt"], null, default)).Message;
+            () => training.Run(folder["model.pt"], 1, "anna", To("a.pt"), null, default)).Message;
         Assert.StartsWith("training diverged ", message);
         Assert.False(File.Exists(folder["a.pt"]));
     }
+
+    private Action<nn.Module<Tensor, Tensor>> To(string file) => network => ModelFile.Save(network, folder[file]);
 
     private LocalTraining Start(TrainingPlan plan)
     {

@@ -2,6 +2,7 @@ using Quorate.Rounds;
 using Quorate.Shared.Attending;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Runs;
+using Quorate.Shared.Transfer;
 using Quorate.Unit.Cluster;
 
 namespace Quorate.Unit.Attending;
@@ -67,13 +68,12 @@ public sealed class RoundWorkerTests : IAsyncLifetime
             return Task.CompletedTask;
         }
 
-        public LearnedFile Train(
-            RoundWork work, string model, string folder, Action<double> progress, CancellationToken token)
+        public Learned Train(
+            RoundWork work, string model, HashedFileStream update, Action<double> progress, CancellationToken token)
         {
             Models.Add(File.ReadAllBytes(model));
-            string update = Path.Combine(folder, "update.pt");
-            File.Copy(model, update);
-            return new LearnedFile(update, Examples, Loss: 0);
+            update.Write(Models[^1]);
+            return new Learned(Examples, Loss: 0);
         }
 
         public void Dispose()

@@ -118,6 +118,38 @@ public sealed class DownloadTests
         Assert.True(File.Exists(path + ".part"));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(300_000)]
+    [InlineData(3_000_000)]
+    public async Task A_download_over_an_older_file_leaves_nothing_of_it(int old)
+    {
+        await using var nodes = await StartAsync(1);
+        string path = nodes.NewPath();
+        File.WriteAllBytes(path + ".over", Bytes(old, seed: 9));
+        await Download(nodes).FetchAsync(_hash, _content.Length, path, null, default);
+        Assert.Equal((0L, 0L), Assert.Single(nodes[0].Downloads));
+        Assert.Equal(_content, File.ReadAllBytes(path));
+        Assert.Equal([path], Directory.GetFiles(Path.GetDirectoryName(path)!, Path.GetFileName(path) + "*"));
+    }
+
+    [Fact]
+    public async Task A_download_over_an_older_file_that_is_cut_goes_on_where_it_was()
+    {
+        await using var nodes = await StartAsync(1);
+        using var stop = new CancellationTokenSource();
+        string path = nodes.NewPath();
+        File.WriteAllBytes(path + ".over", Bytes(3_000_000, seed: 9));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => Download(nodes).FetchAsync(_hash, _content.Length, path, _ => stop.Cancel(), stop.Token));
+        byte[] came = File.ReadAllBytes(path + ".part");
+        Assert.Equal(_content[..came.Length], came);
+        Assert.InRange(came.Length, 1, _content.Length - 1);
+        await Download(nodes).FetchAsync(_hash, _content.Length, path, null, default);
+        Assert.Equal((came.Length, 0L), nodes[0].Downloads[^1]);
+        Assert.Equal(_content, File.ReadAllBytes(path));
+    }
+
     private static async Task<TestNodes> StartAsync(int count)
     {
         var nodes = await TestNodes.StartAsync(count);

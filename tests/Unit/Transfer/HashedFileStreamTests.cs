@@ -1,17 +1,17 @@
 using System.Security.Cryptography;
-using Quorate.Coordinator.Aggregation;
 using Quorate.Rounds;
 using Quorate.Shared.Pt;
+using Quorate.Shared.Transfer;
 using Quorate.Unit.Pt;
 
-namespace Quorate.Unit.Aggregation;
+namespace Quorate.Unit.Transfer;
 
-public sealed class HashedFileTests : IDisposable
+public sealed class HashedFileStreamTests : IDisposable
 {
     private readonly TestFolder _folder = new();
     private readonly string _path;
 
-    public HashedFileTests() => _path = _folder.File("draft");
+    public HashedFileStreamTests() => _path = _folder.File("draft");
 
     public void Dispose() => _folder.Dispose();
 
@@ -20,13 +20,13 @@ public sealed class HashedFileTests : IDisposable
     {
         byte[] bytes = new byte[300_001];
         new Random(7).NextBytes(bytes);
-        using (var file = new HashedFile(_path))
+        using (var file = HashedFileStream.Create(_path))
         {
             file.Write(bytes.AsSpan(0, 1));
             file.Write(bytes, 1, 262_144);
             file.Write(bytes.AsSpan(262_145));
             Assert.Equal(bytes.Length, file.Length);
-            Assert.Equal(BlobHash.FromBytes(SHA256.HashData(bytes)), file.Hash());
+            Assert.Equal(BlobHash.FromBytes(SHA256.HashData(bytes)), file.Hash);
         }
         Assert.Equal(bytes, File.ReadAllBytes(_path));
     }
@@ -35,8 +35,28 @@ public sealed class HashedFileTests : IDisposable
     public void A_file_that_is_there_already_stays_as_it_is()
     {
         File.WriteAllText(_path, "another draft");
-        Assert.Throws<IOException>(() => new HashedFile(_path));
+        Assert.Throws<IOException>(() => HashedFileStream.Create(_path));
         Assert.Equal("another draft", File.ReadAllText(_path));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2_999)]
+    [InlineData(3_000)]
+    [InlineData(100_000)]
+    public void A_file_that_is_written_over_has_the_new_bytes_and_no_others(int old)
+    {
+        byte[] bytes = new byte[3_000];
+        new Random(8).NextBytes(bytes);
+        File.WriteAllBytes(_path, new byte[old]);
+        using (var file = HashedFileStream.Over(_path))
+        {
+            file.Write(bytes);
+            file.Complete();
+            Assert.Equal(BlobHash.Of(bytes), file.Hash);
+            Assert.Equal(bytes.Length, file.Length);
+        }
+        Assert.Equal(bytes, File.ReadAllBytes(_path));
     }
 
     [Fact]
@@ -50,7 +70,7 @@ public sealed class HashedFileTests : IDisposable
         {
             var thread = new Thread(() =>
             {
-                using (var file = new HashedFile(_path))
+                using (var file = HashedFileStream.Create(_path))
                 using (var writer = new PtWriter(file, schema))
                 {
                     writer.Write(block);
