@@ -10,8 +10,8 @@ namespace Quorate.Coordinator.Aggregation;
 /// </summary>
 /// <remarks>
 /// Invariant: the bytes written depend on the updates, their examples and their order alone; not on block size, vector
-/// width, threads or machine. While one block is handed to the output, which often hashes, the next one is averaged:
-/// two threads at most, and no element's sum is ever shared between them.
+/// width, threads or machine. While one block is handed to the output, which often hashes, the next one is averaged and
+/// the one after it is read; no element's sum is ever shared between threads.
 /// </remarks>
 public static class FederatedAverage
 {
@@ -41,14 +41,14 @@ public static class FederatedAverage
     internal static async Task WriteAsync(
         IReadOnlyList<(string Path, long Examples)> updates, Stream output, int blockBytes, CancellationToken token)
     {
-        using var mean = new WeightedMean(updates);
+        await using var mean = new WeightedMean(updates);
         using var writer = new PtWriter(output, mean.Schema);
         byte[] block = _blocks.Rent(blockBytes);
         byte[] written = _blocks.Rent(blockBytes);
         Task writing = Task.CompletedTask;
         try
         {
-            while (mean.Next(block.AsSpan(0, blockBytes)) is var count and > 0)
+            while (await mean.NextAsync(block.AsMemory(0, blockBytes)) is var count and > 0)
             {
                 token.ThrowIfCancellationRequested();
                 await writing;

@@ -4,11 +4,11 @@ using Quorate.Shared.Pt;
 namespace Quorate.Coordinator.Aggregation;
 
 /// <summary>
-/// The updates' bytes, tensor after tensor, read and checked a window ahead of whoever sums them, on one other thread:
-/// reading and its check sums take longer than the arithmetic. A window holds the same bytes of every update and ends
-/// with its tensor at the latest.
+/// The updates' bytes, tensor after tensor, read and checked a window ahead of whoever sums them, on other threads:
+/// reading and its check sums take three times as long as the arithmetic, so that two read, each its share of the
+/// updates. A window holds the same bytes of every update and ends with its tensor at the latest.
 /// </summary>
-internal sealed class ReadAhead : IDisposable
+internal sealed class ReadAhead : IAsyncDisposable
 {
     /// <summary>
     /// Of each update: 32 to 128 KiB, and 1 MiB of all together where that is more. Smaller windows would hand over too
@@ -27,7 +27,7 @@ internal sealed class ReadAhead : IDisposable
     private int _count, _at;
     private Task<int> _reading;
 
-    // Of the thread that reads, while it does.
+    // Of whoever reads, meanwhile.
     private PtTensorReader[] _readers = [];
     private int _index = -1;
     private long _left;
@@ -38,7 +38,7 @@ internal sealed class ReadAhead : IDisposable
         Stride = StrideOf(updates.Count);
         _current = _windows.Rent(Stride * updates.Count);
         _next = _windows.Rent(Stride * updates.Count);
-        _reading = Task.Run(Fill);
+        _reading = Task.Run(FillAsync);
     }
 
     /// <summary>Bytes from one update's place in the window to the next one's.</summary>
@@ -49,21 +49,21 @@ internal sealed class ReadAhead : IDisposable
 
     /// <summary>Waits until there are bytes, and returns how many of each update; 0: that was all.</summary>
     /// <exception cref="AveragingException">An update is damaged.</exception>
-    public int Wait()
+    public async ValueTask<int> WaitAsync()
     {
         if (_at < _count) return _count - _at;
-        (_count, _at) = (_reading.GetAwaiter().GetResult(), 0);
+        (_count, _at) = (await _reading, 0);
         (_current, _next) = (_next, _current);
-        if (_count > 0) _reading = Task.Run(Fill);
+        if (_count > 0) _reading = Task.Run(FillAsync);
         return _count;
     }
 
     /// <summary>So many bytes of each update were taken.</summary>
     public void Advance(int count) => _at += count;
 
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
-        ((Task)_reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing).GetAwaiter().GetResult();
+        await ((Task)_reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _windows.Return(_current);
         _windows.Return(_next);
     }
@@ -74,7 +74,7 @@ internal sealed class ReadAhead : IDisposable
         return Math.Clamp(Together / updates, least, most) / Aligned * Aligned;
     }
 
-    private int Fill()
+    private async Task<int> FillAsync()
     {
         while (_left == 0)
         {
@@ -86,9 +86,24 @@ internal sealed class ReadAhead : IDisposable
         }
 
         int count = (int)Math.Min(Stride, _left);
-        for (int i = 0; i < _readers.Length; i++) Read(i, _next.AsSpan(i * Stride, count));
         _left -= count;
+        int half = _readers.Length / 2;
+        var rest = half > 0 ? Task.Run(() => Read(0, half, count)) : Task.CompletedTask;
+        try
+        {
+            Read(half, _readers.Length, count);
+        }
+        finally
+        {
+            // Both are done, whatever came of it, before the window is anybody else's.
+            await rest;
+        }
         return count;
+    }
+
+    private void Read(int first, int end, int count)
+    {
+        for (int i = first; i < end; i++) Read(i, _next.AsSpan(i * Stride, count));
     }
 
     private void Read(int update, Span<byte> bytes)

@@ -10,7 +10,7 @@ namespace Quorate.Coordinator.Aggregation;
 /// be equal. Each update is read once, front to back, a window ahead of the sums (<see cref="ReadAhead"/>), and its
 /// checksums are verified on the way.
 /// </summary>
-internal sealed class WeightedMean : IDisposable
+internal sealed class WeightedMean : IAsyncDisposable
 {
     private const int ChunkElements = WeightedSum.ElementsMax;
 
@@ -38,7 +38,7 @@ internal sealed class WeightedMean : IDisposable
         }
         catch
         {
-            Dispose();
+            Close();
             throw;
         }
 
@@ -54,7 +54,7 @@ internal sealed class WeightedMean : IDisposable
     /// <returns>Bytes filled; 0 at the end.</returns>
     /// <exception cref="AveragingException">An update is damaged, or its booleans differ from the first
     /// one's.</exception>
-    public int Next(Span<byte> block)
+    public async ValueTask<int> NextAsync(Memory<byte> block)
     {
         int filled = 0;
         while (_left > 0 || _index + 1 < Schema.Count)
@@ -69,8 +69,8 @@ internal sealed class WeightedMean : IDisposable
             int size = tensor.Type.Size();
             int fits = Math.Min(ChunkElements, (block.Length - filled) / size);
             if (fits == 0) break;
-            int count = (int)Math.Min(Math.Min(fits, _left), _ahead.Wait() / size);
-            Combine(tensor, block.Slice(filled, count * size));
+            int count = (int)Math.Min(Math.Min(fits, _left), await _ahead.WaitAsync() / size);
+            Combine(tensor, block.Span.Slice(filled, count * size));
             _ahead.Advance(count * size);
             filled += count * size;
             _left -= count;
@@ -79,9 +79,14 @@ internal sealed class WeightedMean : IDisposable
         return filled;
     }
 
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
-        _ahead?.Dispose();
+        await _ahead.DisposeAsync();
+        Close();
+    }
+
+    private void Close()
+    {
         foreach ((PtFile file, _, _) in _updates) file.Dispose();
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using Quorate.Coordinator.Aggregation;
@@ -211,18 +212,43 @@ public sealed class FederatedAverageTests : IDisposable
         string path = _folder.Write($"{elements}.pt", Write((schema[0], new byte[schema[0].Bytes])));
         (string, long)[] inputs = [.. Enumerable.Repeat((path, 1L), updates)];
         byte[] block = new byte[64 << 10];
-        AverageOnce();
+        OneThread.Run(AverageOnceAsync);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        AverageOnce();
+        OneThread.Run(AverageOnceAsync);
         return GC.GetAllocatedBytesForCurrentThread() - before;
 
-        void AverageOnce()
+        async Task AverageOnceAsync()
         {
-            using var mean = new WeightedMean(inputs);
-            while (mean.Next(block) > 0)
+            await using var mean = new WeightedMean(inputs);
+            while (await mean.NextAsync(block) > 0)
             {
             }
         }
+    }
+
+    /// <summary>Keeps what goes on after an await on the thread that it began on.</summary>
+    private sealed class OneThread : SynchronizationContext
+    {
+        private readonly BlockingCollection<(SendOrPostCallback Call, object? State)> _calls = [];
+
+        public static void Run(Func<Task> work)
+        {
+            var (context, before) = (new OneThread(), Current);
+            SetSynchronizationContext(context);
+            try
+            {
+                var done = work();
+                done.ContinueWith(_ => context._calls.CompleteAdding(), TaskScheduler.Default);
+                foreach (var (call, state) in context._calls.GetConsumingEnumerable()) call(state);
+                done.GetAwaiter().GetResult();
+            }
+            finally
+            {
+                SetSynchronizationContext(before);
+            }
+        }
+
+        public override void Post(SendOrPostCallback d, object? state) => _calls.Add((d, state));
     }
 
     private Task<PtFile> Average(IEnumerable<(byte[] Content, long Examples)> updates) =>
