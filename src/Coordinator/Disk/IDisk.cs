@@ -55,8 +55,11 @@ public sealed class RealDisk : IDisk
 
     public void CreateDirectory(string path) => DurableDirectory.Create(path);
 
-    public void Write(SafeFileHandle file, string path, ReadOnlySpan<byte> data, long offset) =>
+    public void Write(SafeFileHandle file, string path, ReadOnlySpan<byte> data, long offset)
+    {
         RandomAccess.Write(file, data, offset);
+        EarlyWriting.Passed(file, offset, data.Length);
+    }
 
     public void Flush(SafeFileHandle file, string path) => RandomAccess.FlushToDisk(file);
 
