@@ -10,7 +10,7 @@ namespace Quorate.Coordinator.Disk;
 internal static partial class EarlyWriting
 {
     /// <summary>
-    /// A span that is full is handed to the disk: some 10 ms of its time. Blobs of fewer bytes are not begun: with 2 MiB,
+    /// A span that is full is handed to the disk: some 10 ms of its time. Smaller blobs are not begun: with 2 MiB,
     /// twenty updates of 4.8 MB took 6 % more processor time, and no less of any other.
     /// </summary>
     private const long SpanBytes = 8 << 20;
