@@ -39,16 +39,17 @@ public sealed class HashedFileStream : Stream
     }
 
     /// <exception cref="IOException">There is a file already, or it cannot be made.</exception>
-    public static HashedFileStream Create(string path) => Open(path, FileMode.CreateNew);
+    public static HashedFileStream Create(string path) => Open(path, FileMode.CreateNew, FileShare.None);
 
     /// <summary>
     /// Writes over a file that nobody needs any more, where there is one: to put bytes into pages and an inode that the
     /// kernel has at hand takes it half of the time. <see cref="Complete"/> cuts off what is left of the old content.
+    /// Whoever still has the file open, to read what nobody needs any more, does not keep it from being written.
     /// </summary>
-    public static HashedFileStream Over(string path) => Open(path, FileMode.OpenOrCreate);
+    public static HashedFileStream Over(string path) => Open(path, FileMode.OpenOrCreate, FileShare.Read);
 
-    private static HashedFileStream Open(string path, FileMode mode) =>
-        new(File.OpenHandle(path, mode, FileAccess.Write, FileShare.None));
+    private static HashedFileStream Open(string path, FileMode mode, FileShare share) =>
+        new(File.OpenHandle(path, mode, FileAccess.Write, share));
 
     /// <summary>The file ends here.</summary>
     public void Complete()

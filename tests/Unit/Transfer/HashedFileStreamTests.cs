@@ -59,6 +59,19 @@ public sealed class HashedFileStreamTests : IDisposable
         Assert.Equal(bytes, File.ReadAllBytes(_path));
     }
 
+    /// <summary>In the simulation, what a killed trainer had open stays open, and the next one never got an update out.
+    /// </summary>
+    [Fact]
+    public void A_file_that_somebody_still_reads_is_written_over()
+    {
+        File.WriteAllText(_path, "an old update");
+        using var reader = File.OpenHandle(_path);
+        using var file = HashedFileStream.Over(_path);
+        file.Write("new"u8);
+        file.Complete();
+        Assert.Equal("new", File.ReadAllText(_path));
+    }
+
     [Fact]
     public void Threads_that_write_a_model_take_no_buffers_of_their_own()
     {
