@@ -145,6 +145,7 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
             (_hash, Length, _progress) = (hash, length, progress);
             (_part, string over) = (path + ".part", path + ".over");
             bool isOver = length <= OverBytesMax && !File.Exists(_part) && File.Exists(over);
+            if (!isOver) File.Delete(over); // Of no use, and as large as a model.
             _name = isOver ? over : _part;
             _file = File.OpenHandle(_name, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
             if (isOver) return;

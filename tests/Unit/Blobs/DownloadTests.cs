@@ -134,6 +134,18 @@ public sealed class DownloadTests
     }
 
     [Fact]
+    public async Task An_older_file_that_is_not_written_over_does_not_stay()
+    {
+        await using var nodes = await StartAsync(1);
+        string path = nodes.NewPath();
+        File.WriteAllBytes(path + ".part", _content[..300_000]);
+        File.WriteAllBytes(path + ".over", Bytes(3_000_000, seed: 9));
+        await Download(nodes).FetchAsync(_hash, _content.Length, path, null, default);
+        Assert.Equal(_content, File.ReadAllBytes(path));
+        Assert.False(File.Exists(path + ".over"));
+    }
+
+    [Fact]
     public async Task A_download_over_an_older_file_that_is_cut_goes_on_where_it_was()
     {
         await using var nodes = await StartAsync(1);
