@@ -33,8 +33,7 @@ public sealed partial class BlobStore
         lock (_gate)
         {
             if (_writing.ContainsKey(hash) || _step - _touched.GetValueOrDefault(hash) <= KeptSteps) return false;
-            _touched.Remove(hash);
-            _verified.Remove(hash);
+            Disown(hash);
             _disk.Delete(PartOf(hash));
             if (Directory.Exists(Path.GetDirectoryName(PathOf(hash)))) _disk.Delete(PathOf(hash));
             return true;

@@ -39,7 +39,7 @@ public sealed partial class BlobStore
             throw;
         }
 
-        BlobWriter Open() => BlobWriter.Open(this, _disk, hash, length, PartOf(hash));
+        BlobWriter Open() => BlobWriter.Open(this, _disk, hash, length, PartOf(hash), SpareFor(hash, length));
     }
 
     internal void Release(BlobHash hash)
@@ -72,10 +72,18 @@ public sealed partial class BlobStore
         }
     }
 
+    private string? SpareFor(BlobHash hash, long length) =>
+        length <= SpareBytesMax && PartLength(hash) == 0 ? TakeSpare() : null;
+
+    private bool HasRoom(long length) => _disk.FreeBytes(_parts) - length >= _options.FreeBytesKept;
+
     private void MakeRoom(BlobHash hash, long length)
     {
-        if (_disk.FreeBytes(_parts) - length < _options.FreeBytesKept) throw Full(
-            hash, length, PartOf(hash));
+        if (!HasRoom(length))
+        {
+            DeleteSpares();
+            if (!HasRoom(length)) throw Full(hash, length, PartOf(hash));
+        }
         lock (_gate)
         {
             long claimed = _writing.Values.Sum(w => w.Length);

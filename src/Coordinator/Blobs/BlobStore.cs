@@ -12,6 +12,7 @@ namespace Quorate.Coordinator.Blobs;
 /// blobs/ab/abcdef...   whole, verified, durable
 /// parts/abcdef...      unfinished; survives a restart and is resumed
 /// parts/draft-N        written here (a new model), not yet named
+/// parts/spare-N        an old update, to be written over
 /// quarantine/          what was not what its name said, the newest few
 /// </code>
 /// A blob is written to parts/, fsynced, renamed into blobs/, the directory fsynced, and only then told to anyone.
@@ -22,6 +23,8 @@ namespace Quorate.Coordinator.Blobs;
 /// </summary>
 public sealed partial class BlobStore : IDisposable
 {
+    private const string DraftName = "draft-", SpareName = "spare-";
+
     private readonly Lock _gate = new();
     private readonly Dictionary<BlobHash, Writing> _writing = [];
     private readonly Dictionary<BlobHash, FileStamp> _verified = [];
@@ -38,7 +41,8 @@ public sealed partial class BlobStore : IDisposable
     {
         (_options, _disk, _time, _log) = (options, disk, time, log);
         (_blobs, _parts, _quarantine) = (In("blobs"), In("parts"), In("quarantine"));
-        foreach (string old in Directory.EnumerateFiles(_parts, "draft-*")) disk.Delete(old);
+        foreach (string name in (string[])[DraftName, SpareName])
+            foreach (string old in Directory.EnumerateFiles(_parts, name + "*")) disk.Delete(old);
         foreach (string bad in Directory.EnumerateFiles(_quarantine))
             if (BlobHash.TryParse(Path.GetFileName(bad).Split('-')[^1], out var hash) && !Exists(hash)) _lost.Add(hash);
 
@@ -132,7 +136,7 @@ public sealed partial class BlobStore : IDisposable
         token);
 
     /// <summary>A path for a file to be written here and then adopted. It does not outlive a restart.</summary>
-    public string NewDraft() => Path.Combine(_parts, $"draft-{Interlocked.Increment(ref _drafts)}");
+    public string NewDraft() => Path.Combine(_parts, $"{DraftName}{Interlocked.Increment(ref _drafts)}");
 
     /// <summary>The draft at a path, whose writer did not hash it.</summary>
     public Task<ModelDraft> DraftAsync(string path, CancellationToken token) => _disk.RunAsync(
@@ -147,6 +151,7 @@ public sealed partial class BlobStore : IDisposable
     public Task AdoptAsync(ModelDraft draft, CancellationToken token) => _disk.RunAsync(
         () =>
         {
+            Bring(draft.Hash, null);
             using var file = File.OpenHandle(draft.Path, FileMode.Open, FileAccess.ReadWrite);
             Publish(draft.Hash, file, draft.Path);
             return true;

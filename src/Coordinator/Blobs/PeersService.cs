@@ -29,6 +29,7 @@ public sealed class PeersService(
             using var first = await Reception.NextAsync(parts, guard);
             if (Reception.Check(first?.Header) is { } flaw) return Reception.Rejected(flaw);
             var hash = BlobHash.FromBytes(first!.Header!.Blob.Span);
+            store.Bring(hash, Reception.RoundOf(first.Header));
             if (await store.HasAsync(hash, guard.Token)) return Held(first.Header.Length);
             writer = await store.BeginAsync(hash, first.Header.Length, guard.Token);
             if (await store.HasAsync(hash, guard.Token)) return Held(first.Header.Length);

@@ -22,6 +22,12 @@ internal static class Reception
         _ => null,
     };
 
+    /// <summary>The round that an update is brought for; null: the blob is something else.</summary>
+    public static UpdateRound? RoundOf(UploadHeader header) =>
+        header.Update is { } update && RunId.TryParse(update.Run, out var run)
+            ? new UpdateRound(run, update.Round)
+            : null;
+
     /// <summary>
     /// Appends parts to the writer, beginning with <paramref name="first"/>. Null: all bytes are here, not yet checked
     /// as a whole. Otherwise the answer: INCOMPLETE, go on at `have`; or REJECTED, the bytes do not fit the header.

@@ -26,20 +26,26 @@ public sealed class Replication(
     /// Starts to bring a blob to <paramref name="copies"/> - 1 peers while it grows here. Which peers rotates with the
     /// hash, so that all share the work; peers that failed a moment ago come last.
     /// </summary>
-    public Spread Relay(BlobSource source, int copies, CancellationToken token) =>
-        new(source, Order(source.Hash), copies - 1, copies - 1, options, time, log, token);
+    /// <param name="source">The blob.</param>
+    /// <param name="update">What it is, so that a peer knows when it is over; null: no update.</param>
+    /// <param name="copies">Nodes that are to have it, this one included.</param>
+    /// <param name="token">Stops it; what is there stays there.</param>
+    public Spread Relay(BlobSource source, UpdateFacts? update, int copies, CancellationToken token) =>
+        new(source, update, Order(source.Hash), copies - 1, copies - 1, options, time, log, token);
 
     /// <summary>
     /// Makes sure that <paramref name="copies"/> nodes have the blob on their disks, this one included, and returns how
     /// many have. Fewer: no more could be reached. A blob that lacks here is pulled first; 0: it could not be had, or
     /// was found damaged here.
     /// </summary>
-    public async Task<int> EnsureAsync(BlobHash hash, long length, int copies, CancellationToken token)
+    public async Task<int> EnsureAsync(UploadHeader header, int copies, CancellationToken token)
     {
-        if (!await PullAsync(hash, length, token) || await store.OpenAsync(hash, token) is not { } file) return 0;
+        var hash = BlobHash.FromBytes(header.Blob.Span);
+        if (!await PullAsync(hash, header.Length, token)
+            || await store.OpenAsync(hash, token) is not { } file) return 0;
         using var source = BlobSource.Complete(hash, file);
         if (copies <= 1) return 1;
-        await using var spread = Relay(source, copies, token);
+        await using var spread = Relay(source, header.Update, copies, token);
         int there = 1 + await spread.FinishAsync();
         // A disk forgets without saying so. Before a peer is doubted for good, what it was sent is hashed anew.
         return spread.Refused && !await store.RehashAsync(hash, token) ? 0 : there;
@@ -54,7 +60,7 @@ public sealed class Replication(
     {
         using var source = BlobSource.Complete(draft.Hash, File.OpenHandle(draft.Path));
         await using var spread = new Spread(
-            source, Order(draft.Hash), Nodes - 1, Majority - 1, options, time, log, token);
+            source, update: null, Order(draft.Hash), Nodes - 1, Majority - 1, options, time, log, token);
         await store.AdoptAsync(draft, token);
         return 1 + await spread.FinishAsync();
     }

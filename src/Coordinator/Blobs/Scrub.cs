@@ -19,8 +19,9 @@ public sealed class Scrub(BlobStore store, Replication replication, TimeProvider
         int repaired = 0;
         foreach (var blob in store.List())
         {
-            if (!await store.RehashAsync(blob.Hash, token) && await replication.PullAsync(
-                blob.Hash, blob.Length, token))
+            // Otherwise it is gone because nothing needs it any more.
+            if (!await store.RehashAsync(blob.Hash, token) && store.HasLost(blob.Hash)
+                && await replication.PullAsync(blob.Hash, blob.Length, token))
             {
                 repaired++;
                 BlobMeter.Repaired.Add(1);

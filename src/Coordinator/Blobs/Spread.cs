@@ -22,6 +22,7 @@ public sealed class Spread : IAsyncDisposable
 
     private readonly ConcurrentQueue<Turn> _queue;
     private readonly BlobSource _source;
+    private readonly UpdateFacts? _update;
     private readonly ReplicationOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
@@ -38,11 +39,10 @@ public sealed class Spread : IAsyncDisposable
     /// a moment.
     /// </summary>
     internal Spread(
-        BlobSource source, IEnumerable<Peer> order, int lanes, int required, ReplicationOptions options,
-            TimeProvider time, ILogger log,
-        CancellationToken token)
+        BlobSource source, UpdateFacts? update, IEnumerable<Peer> order, int lanes, int required,
+        ReplicationOptions options, TimeProvider time, ILogger log, CancellationToken token)
     {
-        (_source, _required, _options, _time, _log) = (source, required, options, time, log);
+        (_source, _update, _required, _options, _time, _log) = (source, update, required, options, time, log);
         _peers = [.. order];
         _queue = new ConcurrentQueue<Turn>(_peers.Select(peer => new Turn(peer, IsSecond: false)));
         _wanted = Math.Min(lanes, _queue.Count);
@@ -154,7 +154,7 @@ public sealed class Spread : IAsyncDisposable
     private async Task<string?> PushAsync(Peer peer, TaskCompletionSource sent)
     {
         var header = new UploadHeader { Blob = UnsafeByteOperations.UnsafeWrap(_source.Hash.ToArray()),
-            Length = _source.Length };
+            Length = _source.Length, Update = _update };
         string reason = "";
         long offset = 0;
         for (int idle = 0; idle < IdleTurnsMax;)

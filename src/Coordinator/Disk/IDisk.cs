@@ -27,6 +27,12 @@ public interface IDisk
     /// <summary>Renames a file, over another where there is one. Durable after <see cref="FlushDirectory"/>.</summary>
     void Move(string from, string to);
 
+    /// <summary>
+    /// Renames a file that nobody reads. False: somebody does, or there is none. Who holds it open now would read what
+    /// is written to it from here on.
+    /// </summary>
+    bool TryTake(string from, string to);
+
     /// <summary>Returns once every creation, renaming and removal inside the directory has reached the disk.</summary>
     /// <exception cref="IOException">The directory cannot be opened, or the disk reports a failure.</exception>
     void FlushDirectory(string path);
@@ -64,6 +70,21 @@ public sealed class RealDisk : IDisk
     public void Flush(SafeFileHandle file, string path) => RandomAccess.FlushToDisk(file);
 
     public void Move(string from, string to) => File.Move(from, to, overwrite: true);
+
+    public bool TryTake(string from, string to)
+    {
+        try
+        {
+            // Every handle of .NET's that reads holds a lock on the file; this one is given only where there is none.
+            using var alone = File.OpenHandle(from, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+            File.Move(from, to);
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
 
     public void FlushDirectory(string path) => DurableDirectory.Flush(path);
 

@@ -30,7 +30,12 @@ internal sealed class BlobReferences(
     /// </summary>
     public async ValueTask<IReadOnlySet<BlobHash>?> KeptAsync(CancellationToken token)
     {
-        if (await fresh.ReadAsync(token) is not { } state) return null;
+        return await fresh.ReadAsync(token) is { } state ? KeptIn(state) : null;
+    }
+
+    /// <summary>Everything that a state names.</summary>
+    public static IReadOnlySet<BlobHash> KeptIn(ClusterState state)
+    {
         var kept = new HashSet<BlobHash>();
         foreach (var run in state.Runs)
         {

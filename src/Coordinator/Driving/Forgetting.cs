@@ -5,11 +5,11 @@ using Quorate.Rounds;
 namespace Quorate.Coordinator.Driving;
 
 /// <summary>
-/// Gives memory back as rounds end: once a model is published, the updates that it was made from and the model before
-/// it are not read again, but for a new follower or a check. On their way in they went through the kernel's cache of
-/// files, which would keep them until something else needs the room. Without this, every round's bytes take pages that
-/// were free, instead of those of the round before: slower (a tenth to a fifth of the processor time of a large round,
-/// in a virtual machine that gives free memory back to its host), and at the cost of what other programs have there.
+/// As rounds end, lets go of what they needed. Once a model is published, the updates that it was made from are of no
+/// more use where the run keeps none: their files are written over by the next round's. What is kept, and the model
+/// before, is not read again but for a new follower or a check, so the kernel need not hold it in its cache of files
+/// until something else needs the room: every round's bytes would take pages that were free, which are slower to get
+/// (in a virtual machine that gives free memory back to its host), at the cost of what other programs have there.
 /// </summary>
 internal sealed class Forgetting(IReplicatedLog log, BlobStore store) : BackgroundService
 {
@@ -24,13 +24,22 @@ internal sealed class Forgetting(IReplicatedLog log, BlobStore store) : Backgrou
         return open.Updates.Values.Select(update => update.Blob).Append(run.Trail[^2].Blob);
     }
 
+    /// <summary>Whether no fact of the round can be committed any more: the run has its model.</summary>
+    public static bool IsOver(UpdateRound round, ClusterState state) =>
+        state.Find(round.Run) is { } run && run.Trail.Count > round.Round;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         for (var before = log.State; ;)
         {
             var after = await log.ChangedAsync(before.Index, stoppingToken);
-            foreach (var blob in Over(before, after)) await store.ForgetAsync(blob, stoppingToken);
+            var over = Over(before, after).ToList();
             before = after;
+            if (over.Count == 0) continue;
+            await store.ReuseAsync(
+                round => IsOver(round, after), () => BlobReferences.KeptIn(after), stoppingToken);
+            if (after.Active is null) store.DeleteSpares();
+            foreach (var blob in over) await store.ForgetAsync(blob, stoppingToken);
         }
     }
 

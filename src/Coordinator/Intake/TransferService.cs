@@ -95,18 +95,19 @@ public sealed class TransferService(
     {
         var hash = BlobHash.FromBytes(header.Blob.Span);
         int copies = header.Update is null ? replication.Majority : replication.UpdateCopies, there;
+        store.Bring(hash, Reception.RoundOf(header));
         using var writer = await store.HasAsync(hash, guard.Token) ? null : await store.BeginAsync(
             hash, header.Length, guard.Token);
         if (await store.HasAsync(hash, guard.Token))
         {
             guard.Pause();
-            there = await replication.EnsureAsync(hash, header.Length, copies, guard.Token);
+            there = await replication.EnsureAsync(header, copies, guard.Token);
         }
         else
         {
             if (writer is null) return Reception.Busy(store, hash);
             long found = writer.Have;
-            await using var relay = replication.Relay(writer.Source, copies, guard.Token);
+            await using var relay = replication.Relay(writer.Source, header.Update, copies, guard.Token);
             if (await Reception.ReceiveAsync(writer, first, parts, guard) is { } refusal) return refusal;
             guard.Pause();
             // A part that a crash left here may be torn: only who sent every byte just now is to blame for the whole.

@@ -10,15 +10,24 @@ namespace Quorate.Simulation.Actors;
 /// What is trained: a small model, and updates that are a function of (model, seed, round, trainer). A trainer that
 /// starts again makes the same update again, so whoever knows the seed can make every file again too.
 /// </summary>
+/// <param name="Seed">Of all numbers.</param>
+/// <param name="Rounds">To train.</param>
+/// <param name="Trainers">In the client set when all are there.</param>
+/// <param name="MinResults">Enough updates to close a round with.</param>
+/// <param name="GraceSeconds">For the others, then.</param>
+/// <param name="Elements">Numbers in a model.</param>
+/// <param name="KeepUpdateRounds">Rounds whose updates are kept; the files of the others are written over.</param>
+/// <param name="Idle">The first two trainers learn nothing: they give the same bytes, in every round.</param>
 internal sealed record SimulatedRun(
-    ulong Seed, int Rounds, int Trainers, int MinResults, int GraceSeconds, int Elements)
+    ulong Seed, int Rounds, int Trainers, int MinResults, int GraceSeconds, int Elements, int KeepUpdateRounds,
+    bool Idle)
 {
     public static readonly RunId Name = RunId.Parse("simulated");
 
     public string Json => $$"""
         {
           "name": "{{Name}}", "rounds": {{Rounds}}, "minTrainers": {{MinResults}}, "minResults": {{MinResults}},
-          "deadlineSeconds": 15, "graceSeconds": {{GraceSeconds}}, "keepUpdateRounds": {{Rounds}},
+          "deadlineSeconds": 15, "graceSeconds": {{GraceSeconds}}, "keepUpdateRounds": {{KeepUpdateRounds}},
           "keepModels": {{Rounds + 1}}, "seed": 1
         }
         """;
@@ -51,7 +60,8 @@ internal sealed record SimulatedRun(
     /// <inheritdoc cref="WriteUpdate(string, int, int, string)"/>
     public void WriteUpdate(string model, int round, int trainer, Stream update)
     {
-        var draws = Draws.Stream(Seed, $"update {round} {trainer}");
+        bool idle = Idle && trainer < 2;
+        var draws = Draws.Stream(Seed, idle ? "idle" : $"update {round} {trainer}");
         using var from = PtFile.Open(model);
         using var writer = new PtWriter(update, from.Schema);
         foreach (var tensor in from.Tensors)
@@ -59,7 +69,7 @@ internal sealed record SimulatedRun(
             byte[] bytes = new byte[tensor.Info.Bytes];
             from.Read(tensor, 0, bytes);
             foreach (ref float value in MemoryMarshal.Cast<byte, float>(bytes.AsSpan()))
-                value = value * 0.5f + Drawn(draws.Next());
+                value = (idle ? 0 : value * 0.5f) + Drawn(draws.Next());
             writer.Write(bytes);
         }
         writer.Complete();

@@ -39,9 +39,11 @@ internal sealed class Story
         var draws = _world.Stream("story");
         int trainers = 3 + draws.Below(4), rounds = 8 + draws.Below(9);
         bool patient = draws.Chance(0.5);
+        var reuse = _world.Stream("reuse");
         _run = new SimulatedRun(
             seed, rounds, trainers, MinResults: patient ? trainers : Math.Max(2, trainers - 2),
-            GraceSeconds: patient ? 0 : 1, Elements: draws.Chance(0.1) ? 40_000 : 24);
+            GraceSeconds: patient ? 0 : 1, Elements: draws.Chance(0.1) ? 40_000 : 24,
+            KeepUpdateRounds: reuse.Chance(0.5) ? rounds : reuse.Below(3), Idle: reuse.Chance(0.2));
         _calmRounds = 2 + draws.Below(3);
     }
 

@@ -43,12 +43,14 @@ internal sealed class Examination(SimulatedCluster cluster, int weak)
 
     private void CheckRun(Run run)
     {
+        var counted = Counted();
+        var kept = run.KeptUpdates.Select(update => update.Blob).ToHashSet();
         string model = Path.Combine(cluster.Folder, "seed.pt");
         CheckModel(run.Trail[0], model);
         for (int round = 1; round < run.Trail.Count; round++)
         {
             var published = run.Trail[round];
-            var files = published.Updates.Select(update => Made(update, round, model)).ToList();
+            var files = counted[round].Values.Select(update => Made(update, round, model, kept)).ToList();
             string next = Path.Combine(_folder, $"model-{round}.pt");
             using (var output = File.Create(next))
                 FederatedAverage.WriteAsync(files, output, CancellationToken.None).GetAwaiter().GetResult();
@@ -56,12 +58,31 @@ internal sealed class Examination(SimulatedCluster cluster, int weak)
             model = next;
         }
         foreach (var (round, trainer) in cluster.Answers.Safe)
-            if (!IsCounted(run, round, TrainerId.Parse(SimulatedRun.TrainerName(trainer))))
+            if (!counted[round].ContainsKey(TrainerId.Parse(SimulatedRun.TrainerName(trainer))))
                 _findings.Add($"The update of trainer {trainer} in round {round} was called safe and is not there.");
     }
 
+    /// <summary>
+    /// What counts in each round, by the log: once more from its beginning, since a run forgets what it does not keep.
+    /// </summary>
+    private Dictionary<int, SortedDictionary<TrainerId, Update>> Counted()
+    {
+        var counted = Enumerable.Range(0, cluster.Run.Rounds + 2).ToDictionary(
+            round => round, _ => new SortedDictionary<TrainerId, Update>());
+        var state = ClusterState.Empty;
+        foreach (var entry in cluster.Consensus.Committed)
+        {
+            var command = CommandCodec.Decode(entry.Command);
+            (state, var outcome) = RoundMachine.Apply(state, entry.Index, command, entry.Command);
+            if (command is Command.AcceptUpdate update && outcome.Verdict == Rounds.Verdict.Accepted)
+                counted[update.Round].Add(update.Trainer, new Update(
+                    update.Trainer, update.Blob, update.Length, update.Examples, update.Loss, update.At));
+        }
+        return counted;
+    }
+
     /// <summary>P2: what counts in a round is what its trainer made for this very round.</summary>
-    private (string Path, long Examples) Made(Update update, int round, string model)
+    private (string Path, long Examples) Made(Update update, int round, string model, HashSet<BlobHash> kept)
     {
         int trainer = int.Parse(update.Trainer.ToString()[1..], System.Globalization.CultureInfo.InvariantCulture);
         string path = Path.Combine(_folder, $"update-{trainer}.pt");
@@ -69,7 +90,8 @@ internal sealed class Examination(SimulatedCluster cluster, int weak)
         var hash = BlobHash.Of(File.ReadAllBytes(path));
         if (hash != update.Blob)
             _findings.Add($"Round {round} counts {update.Blob.Short} for trainer {trainer}, who made {hash.Short}.");
-        CheckCopies(update.Blob, $"trainer {trainer}'s update of round {round}", everywhere: false);
+        if (kept.Contains(update.Blob))
+            CheckCopies(update.Blob, $"trainer {trainer}'s update of round {round}", everywhere: false);
         return (path, SimulatedRun.ExamplesOf(trainer));
     }
 
@@ -96,8 +118,4 @@ internal sealed class Examination(SimulatedCluster cluster, int weak)
         if (enough) return;
         _findings.Add($"Of {what} ({blob.Short}) there are {holders.Count} copies, {sound} on sound disks.");
     }
-
-    private static bool IsCounted(Run run, int round, TrainerId trainer) => round < run.Trail.Count
-        ? run.Trail[round].Updates.Any(update => update.Trainer == trainer)
-        : run.Updates.ContainsKey(trainer);
 }

@@ -52,8 +52,9 @@ internal sealed class NodeDisk(SimulatedWorld world, string root)
 
     public DateTimeOffset WrittenAt(string path) => _written.GetValueOrDefault(path, DateTimeOffset.UnixEpoch);
 
-    public void Wrote(string path, DateTimeOffset at)
+    public void Wrote(string path, long offset, DateTimeOffset at)
     {
+        if (_flushed.GetValueOrDefault(path) > offset) _flushed[path] = offset;
         _versions[path] = VersionOf(path) + 1;
         _written[path] = at;
     }
@@ -93,7 +94,9 @@ internal sealed class NodeDisk(SimulatedWorld world, string root)
     {
         string blobs = Path.Combine(root, "blobs");
         if (!Directory.Exists(blobs)) return false;
-        var files = Directory.GetFiles(blobs, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).ToList();
+        // One whose bytes went with the power may be left with none.
+        var files = Directory.GetFiles(blobs, "*", SearchOption.AllDirectories)
+            .Where(file => new FileInfo(file).Length > 0).Order(StringComparer.Ordinal).ToList();
         if (files.Count == 0) return false;
         string file = _draws.Of(files);
         byte[] bytes = File.ReadAllBytes(file);

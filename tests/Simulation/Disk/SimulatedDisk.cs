@@ -38,7 +38,7 @@ internal sealed class SimulatedDisk(NodeDisk disk, Machine machine) : IDisk
             throw new IOException("No space left on the simulated device.", NoSpace);
         }
         RandomAccess.Write(file, data, offset);
-        disk.Wrote(path, machine.Time.GetUtcNow());
+        disk.Wrote(path, offset, machine.Time.GetUtcNow());
     }
 
     public void Flush(SafeFileHandle file, string path)
@@ -51,6 +51,17 @@ internal sealed class SimulatedDisk(NodeDisk disk, Machine machine) : IDisk
         if (!Lives()) return;
         disk.Move(from, to);
         machine.Note("renamed a file");
+    }
+
+    /// <summary>
+    /// Whether somebody reads is not asked: a dead process's files stay open here, and a live one has to cope.
+    /// </summary>
+    public bool TryTake(string from, string to)
+    {
+        if (!Lives()) return false;
+        disk.Move(from, to);
+        machine.Note("took a file");
+        return true;
     }
 
     public void FlushDirectory(string path)

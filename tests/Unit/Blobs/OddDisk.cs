@@ -8,6 +8,9 @@ internal sealed class OddDisk(Func<FileStamp, FileStamp> shown) : IDisk
 {
     private readonly RealDisk _disk = new();
 
+    /// <summary>Bytes free under a path; null: those of the disk.</summary>
+    public Func<string, long>? Free { get; init; }
+
     public FileStamp StampOf(SafeFileHandle file, string path) => shown(_disk.StampOf(file, path));
 
     public Task<T> RunAsync<T>(Func<T> work, CancellationToken token) => _disk.RunAsync(work, token);
@@ -21,13 +24,15 @@ internal sealed class OddDisk(Func<FileStamp, FileStamp> shown) : IDisk
 
     public void Move(string from, string to) => _disk.Move(from, to);
 
+    public bool TryTake(string from, string to) => _disk.TryTake(from, to);
+
     public void FlushDirectory(string path) => _disk.FlushDirectory(path);
 
     public void Delete(string path) => _disk.Delete(path);
 
     public void Forget(SafeFileHandle file) => _disk.Forget(file);
 
-    public long FreeBytes(string path) => _disk.FreeBytes(path);
+    public long FreeBytes(string path) => Free?.Invoke(path) ?? _disk.FreeBytes(path);
 
     public DateTimeOffset WrittenAt(FileInfo file) => _disk.WrittenAt(file);
 }

@@ -234,7 +234,7 @@ public sealed class ReplicationTests
             store, nodes[0].Peers, TestNode.Options, TimeProvider.System, NullLogger<Replication>.Instance);
         Flip(store.PathOf(hash), 7);
         Assert.True(await store.HasAsync(hash, default)); // Nothing shows it.
-        Assert.Equal(0, await replication.EnsureAsync(hash, _content.Length, 2, default));
+        Assert.Equal(0, await replication.EnsureAsync(Header(hash, _content.Length), copies: 2, default));
         Assert.False(store.Exists(hash));
     }
 
@@ -294,7 +294,7 @@ public sealed class ReplicationTests
         var replication = new Replication(
             store, [peer], TestNode.Options, TimeProvider.System, NullLogger<Replication>.Instance);
         var hash = await store.PutAsync(_content);
-        Assert.Equal(1, await replication.EnsureAsync(hash, _content.Length, copies: 2, default));
+        Assert.Equal(1, await replication.EnsureAsync(Header(hash, _content.Length), copies: 2, default));
     }
 
     /// <summary>A hundred parts without a byte, and before each something happens.</summary>
