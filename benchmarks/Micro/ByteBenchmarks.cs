@@ -1,6 +1,7 @@
 using System.IO.Hashing;
 using System.Security.Cryptography;
 using BenchmarkDotNet.Attributes;
+using Quorate.Shared.Checksums;
 using Quorate.Shared.Transfer;
 
 namespace Quorate.Benchmarks.Micro;
@@ -12,7 +13,10 @@ public class ByteBenchmarks
     private readonly byte[] _part = RandomNumberGenerator.GetBytes(Part.BytesUsual);
 
     [Benchmark]
-    public uint PartCrc32() => Crc32.HashToUInt32(_part);
+    public uint PartCrc32() => WideCrc32.Of(_part);
+
+    [Benchmark]
+    public uint PartCrc32OfTheLibrary() => Crc32.HashToUInt32(_part);
 
     [Benchmark]
     public byte[] PartSha256() => SHA256.HashData(_part);

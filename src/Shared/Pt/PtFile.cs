@@ -1,8 +1,8 @@
 using System.Buffers;
 using System.Collections.Immutable;
-using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using Quorate.Shared.Checksums;
 
 namespace Quorate.Shared.Pt;
 
@@ -118,9 +118,9 @@ public sealed class PtFile : IDisposable
             // To the end, whatever is found: what looks like NaN may be damage, and that says more.
             foreach (PtTensor tensor in Tensors.Where(tensor => tensor.Info.Type.IsFloating()))
             {
-                var crc = tensor.CoversStorage && unread.Remove(tensor.Storage) ? new Crc32() : null;
+                var crc = tensor.CoversStorage && unread.Remove(tensor.Storage) ? new WideCrc32() : null;
                 if (!IsFinite(tensor, buffer, crc, token)) found ??= tensor.Info.Name;
-                if (crc is not null) CheckCrc(tensor.Storage, crc.GetCurrentHashAsUInt32());
+                if (crc is not null) CheckCrc(tensor.Storage, crc.Current);
             }
 
             foreach (ZipEntry entry in unread) Verify(entry, token);
@@ -153,7 +153,7 @@ public sealed class PtFile : IDisposable
         byte[] buffer = _blocks.Rent(BlockBytes);
         try
         {
-            var crc = new Crc32();
+            var crc = new WideCrc32();
             for (long done = 0; done < entry.Length;)
             {
                 token.ThrowIfCancellationRequested();
@@ -163,7 +163,7 @@ public sealed class PtFile : IDisposable
                 done += block.Length;
             }
 
-            CheckCrc(entry, crc.GetCurrentHashAsUInt32());
+            CheckCrc(entry, crc.Current);
         }
         finally
         {
@@ -180,7 +180,7 @@ public sealed class PtFile : IDisposable
                 + "its content is damaged; send the file again.");
     }
 
-    private bool IsFinite(PtTensor tensor, byte[] buffer, Crc32? crc, CancellationToken token)
+    private bool IsFinite(PtTensor tensor, byte[] buffer, WideCrc32? crc, CancellationToken token)
     {
         bool finite = true;
         for (long done = 0; done < tensor.Info.Bytes;)
@@ -243,7 +243,7 @@ public sealed class PtFile : IDisposable
                 $"The entry {PtText.Quote(entry.Name)} has {entry.Length} bytes; at most {limit} are allowed.");
         byte[] bytes = new byte[entry.Length];
         FileBytes.Read(_file, entry.DataStart, bytes);
-        CheckCrc(entry, Crc32.HashToUInt32(bytes));
+        CheckCrc(entry, WideCrc32.Of(bytes));
         return bytes;
     }
 }

@@ -1,4 +1,4 @@
-using System.IO.Hashing;
+using Quorate.Shared.Checksums;
 
 namespace Quorate.Shared.Pt;
 
@@ -10,7 +10,7 @@ public sealed class PtTensorReader
 {
     private readonly PtFile _file;
     private readonly PtTensor _tensor;
-    private readonly Crc32? _crc;
+    private readonly WideCrc32? _crc;
     private long _position;
 
     /// <exception cref="PtFormatException">The tensor is a view into a larger storage, which is checked the first time,
@@ -18,7 +18,7 @@ public sealed class PtTensorReader
     public PtTensorReader(PtFile file, PtTensor tensor)
     {
         (_file, _tensor) = (file, tensor);
-        if (tensor.CoversStorage) _crc = new Crc32();
+        if (tensor.CoversStorage) _crc = new WideCrc32();
         else file.VerifyShown(tensor.Storage);
     }
 
@@ -32,6 +32,6 @@ public sealed class PtTensorReader
         _position += destination.Length;
         if (_crc is null) return;
         _crc.Append(destination);
-        if (_position == _tensor.Info.Bytes) PtFile.CheckCrc(_tensor.Storage, _crc.GetCurrentHashAsUInt32());
+        if (_position == _tensor.Info.Bytes) PtFile.CheckCrc(_tensor.Storage, _crc.Current);
     }
 }

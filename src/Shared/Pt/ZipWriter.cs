@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
-using System.IO.Hashing;
 using System.Text;
+using Quorate.Shared.Checksums;
 
 namespace Quorate.Shared.Pt;
 
@@ -28,7 +28,7 @@ internal sealed class ZipWriter(Stream output) : IDisposable
     private static readonly ArrayPool<byte> _gathers = ArrayPool<byte>.Create(GatherBytes, maxArraysPerBucket: 4);
 
     private readonly List<(byte[] Name, long Start, long Length, uint Crc)> _entries = [];
-    private readonly Crc32 _crc = new();
+    private readonly WideCrc32 _crc = new();
     private byte[]? _gather = _gathers.Rent(GatherBytes);
     private int _gathered;
     private long _position;
@@ -87,7 +87,7 @@ internal sealed class ZipWriter(Stream output) : IDisposable
     public void End()
     {
         (byte[] name, long start, long length) = _open;
-        uint crc = _crc.GetCurrentHashAsUInt32();
+        uint crc = _crc.Current;
         _crc.Reset();
         var descriptor = new Fields(stackalloc byte[24]);
         descriptor.UInt32(0x08074b50);

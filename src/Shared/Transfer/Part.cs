@@ -1,6 +1,6 @@
+using Quorate.Shared.Checksums;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer.Streams;
-using Crc = System.IO.Hashing.Crc32;
 
 namespace Quorate.Shared.Transfer;
 
@@ -56,7 +56,7 @@ public sealed class Part : IDisposable
     public Memory<byte> Room => Buffer.AsMemory(Frame.HeadBytes);
 
     /// <summary>Whether the data is what the sender checksummed.</summary>
-    public bool Intact => Crc.HashToUInt32(Data.Span) == Checksum;
+    public bool Intact => WideCrc32.Of(Data.Span) == Checksum;
 
     private byte[] Buffer => _buffer ?? throw new ObjectDisposedException(nameof(Part));
 
@@ -79,7 +79,7 @@ public sealed class Part : IDisposable
     /// </summary>
     public void Fill(long offset, int length)
     {
-        Describe(offset, length, Crc.HashToUInt32(Room.Span[..length]));
+        Describe(offset, length, WideCrc32.Of(Room.Span[..length]));
     }
 
     /// <summary>The part as a frame of a weight stream: the head stands in the buffer, right before the data.</summary>
