@@ -1,3 +1,4 @@
+using Quorate.Chaos.Checking;
 using Quorate.Chaos.Processes;
 using Quorate.Chaos.Training;
 using Quorate.Chaos;
@@ -53,6 +54,32 @@ public sealed class KillTests(ITestOutputHelper output)
             cluster.Start(leader);
         }
         output.WriteLine($"seed {Seed}, {kills} leaders: {await cluster.AssertIntactAsync(undisturbed)}");
+    }
+
+    /// <summary>
+    /// The others keep every update to look at. Here none is kept: each round's files are written over by the next's.
+    /// </summary>
+    [Fact]
+    public async Task Killing_coordinators_while_old_updates_are_written_over_changes_nothing()
+    {
+        int kills = Settings.Number("KILL_OVER", 5);
+        var run = new ChaosRun { Rounds = kills * 2 + 2, Seed = Seed };
+        string undisturbed = await Undisturbed.FinalModelAsync(run);
+        await using var cluster = await ChaosCluster.StartAsync(run with { KeepUpdateRounds = 0 }, Pace);
+        var draws = new Draws(Draws.Mix(Seed, 4));
+        for (int kill = 0; kill < kills; kill++)
+        {
+            await InRoundAsync(cluster, 1 + kill * 2, draws);
+            int leader = await cluster.LeaderAsync();
+            int[] killed = kill % 3 == 2 ? [0, 1, 2] : [leader];
+            await cluster.KillAsync(killed);
+            foreach (int node in killed) cluster.Start(node);
+        }
+        var ended = await cluster.WhenFinishedAsync();
+        Assert.All(ended, status => Assert.Equal(undisturbed, History.Of(status).FinalModel));
+        Assert.Empty(HistoryChecker.Retrained(cluster.Trainers.Select(trainer => trainer.Record)));
+        Assert.Empty(cluster.Observer.Violations);
+        cluster.Passed();
     }
 
     [Fact]
