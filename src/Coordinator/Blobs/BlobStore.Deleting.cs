@@ -21,7 +21,11 @@ public sealed partial class BlobStore
     /// </summary>
     public void Step()
     {
-        lock (_gate) _step++;
+        lock (_gate)
+        {
+            _step++;
+            ForgetWhatNeverCame();
+        }
     }
 
     /// <summary>

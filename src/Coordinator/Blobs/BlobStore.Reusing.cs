@@ -26,6 +26,15 @@ public sealed partial class BlobStore
     private readonly Stack<string> _spares = [];
     private int _spareNames;
 
+    /// <summary>Blobs of which this is remembered. It must not grow for ever.</summary>
+    internal int BroughtCount
+    {
+        get
+        {
+            lock (_gate) return _broughtFor.Count;
+        }
+    }
+
     /// <summary>
     /// Somebody brings a blob, or is about to be told that it is here: say so before asking whether it is. Null: it is
     /// no update.
@@ -84,6 +93,13 @@ public sealed partial class BlobStore
     private string? TakeSpare()
     {
         lock (_gate) return _spares.TryPop(out string? spare) ? spare : null;
+    }
+
+    /// <summary>Under the gate. An upload that was announced and never sent leaves nothing to collect.</summary>
+    private void ForgetWhatNeverCame()
+    {
+        foreach (var hash in _broughtFor.Keys.Where(hash => !_writing.ContainsKey(hash) && !Exists(hash)).ToList())
+            _broughtFor.Remove(hash);
     }
 
     /// <summary>The blob is not here any more, and nobody will be told that it is. Under the gate.</summary>

@@ -8,9 +8,9 @@ namespace Quorate.Coordinator.Blobs;
 
 /// <summary>
 /// One blob on its way into the store. Bytes are hashed and written as they come, in one pass; Dispose before the end
-/// leaves them in parts/ for the next writer, whose start is <see cref="Have"/>. A spare file of the
-/// store's is written over, where there is one: what lies behind <see cref="Have"/> in it is old, and is cut off before
-/// anybody could take it for the blob's.
+/// leaves them in parts/ for the next writer, whose start is <see cref="Have"/>. A spare file of the store's is
+/// written over, where there is one: what lies behind <see cref="Have"/> in it is old, and is cut off before anybody
+/// could take it for the blob's.
 /// Invariant: the hash has seen exactly the first <see cref="Have"/> bytes of the file.
 /// </summary>
 public sealed class BlobWriter : IDisposable

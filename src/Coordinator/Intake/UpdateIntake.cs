@@ -53,7 +53,16 @@ internal sealed partial class UpdateIntake(
         if (Admit(header) is { } settled) return settled;
         var model = ModelOf(header);
         if (model is not null && !await blobs.HasAsync(model.Blob, token)) throw Damaged(model.Blob);
-        if (CheckFile(path, model, token) is { } refusal)
+        string? refusal;
+        try
+        {
+            refusal = CheckFile(path, model, token);
+        }
+        catch (IOException) when (Admit(header) is { } over)
+        {
+            return over; // Its round ended meanwhile, and its file is another update's.
+        }
+        if (refusal is not null)
         {
             // A disk forgets without saying so. Before a trainer is blamed, what was read is hashed anew.
             foreach (var read in (BlobHash?[])[BlobHash.FromBytes(header.Blob.Span), model?.Blob])

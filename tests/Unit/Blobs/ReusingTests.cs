@@ -143,6 +143,19 @@ public sealed class ReusingTests : IDisposable
     }
 
     [Fact]
+    public async Task An_announced_update_that_never_comes_leaves_nothing_behind()
+    {
+        for (int update = 0; update < 100; update++) _store.Bring(BlobHash.Of(Bytes(10, update)), _first);
+        var came = await BringAsync(Bytes(Length), _first);
+        Assert.Equal(101, _store.BroughtCount);
+        _store.Step();
+        Assert.Equal(1, _store.BroughtCount);
+        await OverAsync(_first);
+        Assert.False(await _store.HasAsync(came, default));
+        Assert.Equal(0, _store.BroughtCount);
+    }
+
+    [Fact]
     public async Task A_disk_that_is_short_of_room_gets_it_from_the_files_that_wait()
     {
         using var store = _directory.Store("short", o => o with { FreeBytesKept = 1000 }, disk: new OddDisk(s => s)
