@@ -60,6 +60,9 @@ internal sealed class SimulatedCluster
 
     public Consensus Consensus { get; }
 
+    /// <summary>The state machine that every coordinator runs.</summary>
+    public Applying Apply => _breakage.Apply;
+
     public IReadOnlyList<NodeDisk> Disks { get; }
 
     public Answers Answers { get; } = new();

@@ -58,25 +58,27 @@ internal sealed class Examination(SimulatedCluster cluster, int weak)
             model = next;
         }
         foreach (var (round, trainer) in cluster.Answers.Safe)
-            if (!counted[round].ContainsKey(TrainerId.Parse(SimulatedRun.TrainerName(trainer))))
+        {
+            var id = TrainerId.Parse(SimulatedRun.TrainerName(trainer));
+            if (counted.GetValueOrDefault(round)?.ContainsKey(id) != true)
                 _findings.Add($"The update of trainer {trainer} in round {round} was called safe and is not there.");
+        }
     }
 
     /// <summary>
-    /// What counts in each round, by the log: once more from its beginning, since a run forgets what it does not keep.
+    /// What the coordinators counted in each round: their log once more from its beginning, since a run forgets the
+    /// updates that it does not keep.
     /// </summary>
-    private Dictionary<int, SortedDictionary<TrainerId, Update>> Counted()
+    private Dictionary<int, IReadOnlyDictionary<TrainerId, Update>> Counted()
     {
-        var counted = Enumerable.Range(0, cluster.Run.Rounds + 2).ToDictionary(
-            round => round, _ => new SortedDictionary<TrainerId, Update>());
+        var counted = new Dictionary<int, IReadOnlyDictionary<TrainerId, Update>>();
         var state = ClusterState.Empty;
         foreach (var entry in cluster.Consensus.Committed)
         {
-            var command = CommandCodec.Decode(entry.Command);
-            (state, var outcome) = RoundMachine.Apply(state, entry.Index, command, entry.Command);
-            if (command is Command.AcceptUpdate update && outcome.Verdict == Rounds.Verdict.Accepted)
-                counted[update.Round].Add(update.Trainer, new Update(
-                    update.Trainer, update.Blob, update.Length, update.Examples, update.Loss, update.At));
+            state = cluster.Apply(state, entry.Index, CommandCodec.Decode(entry.Command), entry.Command).State;
+            // With its model a round is over, and what it counted is not in the state any more.
+            if (state.Find(SimulatedRun.Name) is { } run && run.Trail.Count <= run.Round)
+                counted[run.Round] = run.Updates;
         }
         return counted;
     }
