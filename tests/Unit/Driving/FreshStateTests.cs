@@ -5,6 +5,7 @@ using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Driving;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
+using Quorate.Unit.Consensus;
 
 namespace Quorate.Unit.Driving;
 
@@ -29,7 +30,7 @@ public sealed class FreshStateTests
     public async Task Without_a_leader_or_its_answer_nothing_is_known()
     {
         Assert.Null(await Fresh(new Answering(null)).ReadAsync(default));
-        _log.Leadership = new Leadership(null, 3, _over);
+        _log.Known = new Leadership(null, 3, _over);
         Assert.Null(await Fresh(new Answering(0)).ReadAsync(default));
     }
 
@@ -47,28 +48,18 @@ public sealed class FreshStateTests
 
     private FreshState Fresh(CallInvoker leader) => new(_log, [new Peer(2, leader)], _time);
 
-    private sealed class Follower : IReplicatedLog
+    private sealed class Follower : StubLog
     {
         private readonly Latest<ClusterState> _state = new(ClusterState.Empty);
 
-        public ClusterState State => _state.Value;
-        public Leadership Leadership { get; set; } = new(2, 3, _over);
-        public bool QuorumReachable => true;
+        public override ClusterState State => _state.Value;
+        public override Leadership Leadership => Known;
+        public Leadership Known { get; set; } = new(2, 3, _over);
 
         public void Apply(long index) => _state.Set(ClusterState.Empty with { Index = index });
 
-        public Task<ClusterState> ChangedAsync(long after, CancellationToken token) =>
+        public override Task<ClusterState> ChangedAsync(long after, CancellationToken token) =>
             _state.WhenAsync(state => state.Index > after, token);
-
-        public Task<Leadership> LeadershipChangedAsync(Leadership seen, CancellationToken token) =>
-            throw new NotSupportedException();
-
-        public Task<Outcome> ProposeAsync(Command command, CancellationToken token) =>
-            throw new NotSupportedException();
-
-        public Task<ClusterState> ReadAsync(CancellationToken token) => throw new NotSupportedException();
-
-        public IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(long from) => [];
     }
 
     /// <summary>A leader that is so far; null: it has none that follow it.</summary>

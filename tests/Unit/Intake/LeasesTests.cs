@@ -7,6 +7,7 @@ using Quorate.Rounds;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 using Quorate.Unit.Cluster;
+using Quorate.Unit.Consensus;
 using Quorate.Unit.Rounds;
 
 namespace Quorate.Unit.Intake;
@@ -149,16 +150,15 @@ public sealed class LeasesTests : IDisposable
         "a lease that starts anew");
 
     /// <summary>A log that always leads, takes every proposal and applies none.</summary>
-    private sealed class LeadingLog(ClusterState state) : IReplicatedLog, IDisposable
+    private sealed class LeadingLog(ClusterState state) : StubLog, IDisposable
     {
         private CancellationTokenSource _leading = new();
 
         /// <summary>Whom it was told to let go.</summary>
         public List<TrainerId> Left { get; } = [];
 
-        public ClusterState State => state;
-        public Leadership Leadership => new(0, 1, _leading.Token);
-        public bool QuorumReachable => true;
+        public override ClusterState State => state;
+        public override Leadership Leadership => new(0, 1, _leading.Token);
 
         public void LeadAnew()
         {
@@ -170,20 +170,10 @@ public sealed class LeasesTests : IDisposable
 
         public void Dispose() => _leading.Dispose();
 
-        public Task<Outcome> ProposeAsync(Command command, CancellationToken token)
+        public override Task<Outcome> ProposeAsync(Command command, CancellationToken token)
         {
             Left.Add(((Command.Leave)command).Trainer);
             return Task.FromResult(Outcome.Accepted);
         }
-
-        public Task<Leadership> LeadershipChangedAsync(Leadership seen, CancellationToken token) =>
-            throw new NotSupportedException();
-
-        public Task<ClusterState> ChangedAsync(long after, CancellationToken token) =>
-            throw new NotSupportedException();
-
-        public Task<ClusterState> ReadAsync(CancellationToken token) => throw new NotSupportedException();
-
-        public IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(long from) => [];
     }
 }

@@ -7,6 +7,7 @@ using Quorate.Rounds;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 using Quorate.Unit.Blobs;
+using Quorate.Unit.Consensus;
 using Quorate.Unit.Rounds;
 using Verdict = Quorate.Shared.Protocol.Verdict;
 
@@ -19,13 +20,13 @@ public sealed class UpdateIntakeTests
     public async Task An_update_whose_round_ends_while_it_is_checked_is_stale_though_its_file_is_gone()
     {
         var scene = Scene.Training("anna", "bert");
-        bool ended = false;
+        bool ends = false;
         using var directory = new TestDirectory();
         using var store = directory.Store(disk: new OddDisk(stamp =>
         {
             // The model is looked for just before the update's file is opened.
-            if (ended) EndRound(scene);
-            ended = false;
+            if (ends) EndRound(scene);
+            ends = false;
             return stamp;
         }));
         await store.PutAsync("model 0"u8.ToArray());
@@ -41,7 +42,7 @@ public sealed class UpdateIntakeTests
             },
         };
         Assert.Null(intake.Admit(header));
-        ended = true;
+        ends = true;
 
         var reply = await intake.CommitAsync(header, store.PathOf(Scene.Blob("anna in 1")), member, default);
 
@@ -71,23 +72,12 @@ public sealed class UpdateIntakeTests
     }
 
     /// <summary>Leads, and has applied what the scene has.</summary>
-    private sealed class LeadingLog(Scene scene) : IReplicatedLog
+    private sealed class LeadingLog(Scene scene) : StubLog
     {
-        public ClusterState State => scene.State;
-        public Leadership Leadership => new(0, 1, CancellationToken.None);
-        public bool QuorumReachable => true;
+        public override ClusterState State => scene.State;
+        public override Leadership Leadership => new(0, 1, CancellationToken.None);
 
-        public Task<Outcome> ProposeAsync(Command command, CancellationToken token) =>
+        public override Task<Outcome> ProposeAsync(Command command, CancellationToken token) =>
             Task.FromResult(scene.Do(command));
-
-        public Task<Leadership> LeadershipChangedAsync(Leadership seen, CancellationToken token) =>
-            throw new NotSupportedException();
-
-        public Task<ClusterState> ChangedAsync(long after, CancellationToken token) =>
-            throw new NotSupportedException();
-
-        public Task<ClusterState> ReadAsync(CancellationToken token) => throw new NotSupportedException();
-
-        public IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(long from) => [];
     }
 }
