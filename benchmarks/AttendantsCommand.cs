@@ -134,7 +134,7 @@ internal static class AttendantsCommand
                 {
                     long now = time.GetTimestamp();
                     var announced = call.ResponseStream.Current;
-                    if (announced.Phase == RunPhase.TrainingRound && announced.Round > trainer.Heard)
+                    if (announced.Phase == RunPhase.Training && announced.Round > trainer.Heard)
                         _events.Writer.TryWrite($"heard {trainer.Heard = announced.Round} {now}");
                     if (member && !announced.Member) _events.Writer.TryWrite("lost");
                     member = announced.Member;

@@ -125,7 +125,7 @@ internal sealed class BenchCluster : IDisposable
                     : throw new TimeoutException("No node leads."),
                 new RetryRules { Attempts = 30 }, _time);
             var reply = await upload.SendAsync(header, path, null, token);
-            if (reply.Verdict is not (Verdict.Accepted or Verdict.Duplicate))
+            if (reply.Verdict is not (VerdictCode.Accepted or VerdictCode.Duplicate))
                 throw new InvalidOperationException($"The seed model was refused: {reply.Reason}");
         }
         File.Delete(path);

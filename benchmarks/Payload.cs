@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
-using Quorate.Shared.Pt;
+using Quorate.Pt;
 
 namespace Quorate.Benchmarks;
 

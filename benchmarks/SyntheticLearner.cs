@@ -1,8 +1,8 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using Quorate.Client.Attending;
+using Quorate.Pt;
 using Quorate.Rounds;
-using Quorate.Shared.Attending;
-using Quorate.Shared.Pt;
 using Quorate.Shared.Runs;
 using Quorate.Shared.Transfer;
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Security.Cryptography;
 using System.Text;
+using Quorate.Client.Attending;
 using Quorate.Rounds;
-using Quorate.Shared.Attending;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Processes;

@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using BenchmarkDotNet.Attributes;
-using Quorate.Coordinator.Aggregation;
-using Quorate.Shared.Pt;
+using Quorate.Aggregation;
+using Quorate.Pt;
 
 namespace Quorate.Benchmarks.Micro;
 

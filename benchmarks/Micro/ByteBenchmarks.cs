@@ -1,7 +1,7 @@
 using System.IO.Hashing;
 using System.Security.Cryptography;
 using BenchmarkDotNet.Attributes;
-using Quorate.Shared.Checksums;
+using Quorate.Pt;
 using Quorate.Shared.Transfer;
 
 namespace Quorate.Benchmarks.Micro;

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
-using Quorate.Coordinator.Aggregation;
-using Quorate.Shared.Pt;
+using Quorate.Aggregation;
+using Quorate.Pt;
 
 namespace Quorate.Benchmarks.Micro;
 

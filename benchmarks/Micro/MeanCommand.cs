@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
-using Quorate.Coordinator.Aggregation;
+using Quorate.Aggregation;
 using Quorate.Shared.Transfer;
 
 namespace Quorate.Benchmarks.Micro;

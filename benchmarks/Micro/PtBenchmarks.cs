@@ -1,5 +1,5 @@
 using BenchmarkDotNet.Attributes;
-using Quorate.Shared.Pt;
+using Quorate.Pt;
 
 namespace Quorate.Benchmarks.Micro;
 

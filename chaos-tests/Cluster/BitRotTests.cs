@@ -15,7 +15,7 @@ public sealed class BitRotTests(ITestOutputHelper output)
         var run = new ChaosRun();
         string undisturbed = await Undisturbed.FinalModelAsync(run);
         await using var cluster = await ChaosCluster.StartAsync(run, TimeSpan.FromMilliseconds(150));
-        await cluster.WhenAsync(r => r.Phase == RunPhase.TrainingRound && r.Round >= 4, "round 4");
+        await cluster.WhenAsync(r => r.Phase == RunPhase.Training && r.Round >= 4, "round 4");
         int rotten = (await cluster.LeaderAsync() + 1) % ChaosCluster.Nodes;
         await cluster.KillAsync(rotten);
         var blobs = Directory.GetFiles(Path.Combine(cluster.DirectoryOf(rotten), "blobs"), "*",

@@ -51,7 +51,7 @@ internal sealed class Insistent(ChaosCluster cluster, string trainer, ulong seed
         {
             var replies = await cluster.Connections.StatusAsync(new StatusRequest { Trail = 1 }, default);
             var status = replies.FirstOrDefault(
-                reply => reply is { Leader: true, Run.Phase: RunPhase.TrainingRound });
+                reply => reply is { Leader: true, Run.Phase: RunPhase.Training });
             if (status is null)
             {
                 await ChaosCluster.PauseAsync(TimeSpan.FromMilliseconds(20));
@@ -106,10 +106,10 @@ internal sealed class Insistent(ChaosCluster cluster, string trainer, ulong seed
             var reply = await PartSending.SendAsync(upload, header, source, 0, guard, CallMax);
             answer = reply.Verdict switch
             {
-                Verdict.Accepted => Answer.Accepted,
-                Verdict.Duplicate => Answer.Duplicate,
-                Verdict.Stale => Answer.Stale,
-                Verdict.Rejected => Answer.Rejected,
+                VerdictCode.Accepted => Answer.Accepted,
+                VerdictCode.Duplicate => Answer.Duplicate,
+                VerdictCode.Stale => Answer.Stale,
+                VerdictCode.Rejected => Answer.Rejected,
                 _ => answer,
             };
         }
@@ -151,7 +151,7 @@ internal sealed class Insistent(ChaosCluster cluster, string trainer, ulong seed
     private void See(string client, RunStatus run, long call)
     {
         long now = TimeProvider.System.GetTimestamp();
-        if (run.Phase is RunPhase.TrainingRound or RunPhase.Aggregating) Seen(run.Round, run.Updates);
+        if (run.Phase is RunPhase.Training or RunPhase.Aggregating) Seen(run.Round, run.Updates);
         foreach (var model in run.Trail.Where(m => m.Round > 0)) Seen(model.Round, model.Updates);
 
         void Seen(int round, IEnumerable<UpdateStatus> updates)

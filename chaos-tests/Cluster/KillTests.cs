@@ -106,7 +106,7 @@ public sealed class KillTests(ITestOutputHelper output)
         var run = new ChaosRun();
         string undisturbed = await Undisturbed.FinalModelAsync(run);
         await using var cluster = await ChaosCluster.StartAsync(run, Pace);
-        await cluster.WhenAsync(r => r.Phase == RunPhase.TrainingRound && r.Round >= 2, "round 2");
+        await cluster.WhenAsync(r => r.Phase == RunPhase.Training && r.Round >= 2, "round 2");
         int away = (await cluster.LeaderAsync() + 1) % ChaosCluster.Nodes;
         await cluster.KillAsync(away);
         int left = (await cluster.WhenAsync(_ => true, "the round")).Round;

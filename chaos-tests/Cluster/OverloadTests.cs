@@ -29,7 +29,7 @@ public sealed class OverloadTests(ITestOutputHelper output)
         bool quiet = Flow.IsQuiet;
         await using var cluster = await ChaosCluster.StartAsync(
             _run, TimeSpan.FromMilliseconds(20), "--collect-after-seconds", "5", "--lease-seconds", "3");
-        await cluster.WhenAsync(run => run.Phase == RunPhase.TrainingRound, "all trainers");
+        await cluster.WhenAsync(run => run.Phase == RunPhase.Training, "all trainers");
         int leader = await cluster.LeaderAsync();
         long term = await cluster.TermAsync(), started = Flow.Now;
         var answers = new List<(StatusCode Code, double Seconds)>();

@@ -17,7 +17,7 @@ public sealed class StoppedLeaderTests(ITestOutputHelper output)
         var run = new ChaosRun();
         string undisturbed = await Undisturbed.FinalModelAsync(run);
         await using var cluster = await ChaosCluster.StartAsync(run, TimeSpan.FromMilliseconds(150), "--verify");
-        await cluster.WhenAsync(r => r.Phase == RunPhase.TrainingRound && r.Round >= 2, "round 2");
+        await cluster.WhenAsync(r => r.Phase == RunPhase.Training && r.Round >= 2, "round 2");
         int old = await cluster.LeaderAsync();
 
         await cluster[old].StopAsync();

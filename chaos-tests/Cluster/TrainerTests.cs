@@ -49,7 +49,7 @@ public sealed class TrainerTests(ITestOutputHelper output)
     }
 
     private static Task<RunStatus> InRoundTwoAsync(ChaosCluster cluster, SyntheticTrainer victim) => cluster.WhenAsync(
-        r => r is { Phase: RunPhase.TrainingRound, Round: >= 2 }
+        r => r is { Phase: RunPhase.Training, Round: >= 2 }
             && r.Trainers.Any(t => t.Trainer == victim.Record.Trainer && !t.Accepted),
         "round 2 before the trainer's update");
 }

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Quorate.Chaos.Training;
-using Quorate.Shared.Pt;
+using Quorate.Pt;
 
 namespace Quorate.Chaos.Checking;
 

@@ -285,7 +285,7 @@ public sealed class ChaosCluster : IAsyncDisposable
             new RetryRules { Attempts = 30 }, TimeProvider.System);
         using var bound = new CancellationTokenSource(Patience);
         var reply = await upload.SendAsync(header, path, null, bound.Token);
-        if (reply.Verdict is not (Verdict.Accepted or Verdict.Duplicate))
+        if (reply.Verdict is not (VerdictCode.Accepted or VerdictCode.Duplicate))
             throw new TransferException($"The seed model was not accepted: {reply.Reason}");
     }
 }

@@ -99,7 +99,7 @@ public sealed class Observer(ChaosCluster cluster) : IAsyncDisposable
     /// </summary>
     private void Look(ChaosRun asked, RunStatus run, long at)
     {
-        if (run.Phase is not RunPhase.TrainingRound) return;
+        if (run.Phase is not RunPhase.Training) return;
         string round = $"{run.Run}/{run.Round}";
         _looks = round == _looked ? _looks + 1 : 0;
         _looked = round;

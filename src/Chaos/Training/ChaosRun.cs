@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Quorate.Shared.Pt;
+using Quorate.Pt;
 
 namespace Quorate.Chaos.Training;
 

@@ -1,10 +1,10 @@
 using System.Collections.Concurrent;
 using Quorate.Chaos.Checking;
+using Quorate.Client.Attending;
 using Quorate.Rounds;
-using Quorate.Shared.Attending;
+using Quorate.Shared.Protocol;
 using Quorate.Shared.Runs;
 using Quorate.Shared.Transfer;
-using Verdict = Quorate.Shared.Protocol.Verdict;
 
 namespace Quorate.Chaos.Training;
 
@@ -87,11 +87,11 @@ public sealed class TrainerRecord(string trainer)
     }
 
     /// <param name="verdict">Null: none came.</param>
-    public void Answered(int round, Verdict? verdict)
+    public void Answered(int round, VerdictCode? verdict)
     {
         if (!_offered.TryRemove(round, out var asked)) return;
         long now = TimeProvider.System.GetTimestamp();
-        foreach (var operation in Training.Offers.Answered(asked, verdict ?? Verdict.Unspecified, now))
+        foreach (var operation in Training.Offers.Answered(asked, verdict ?? VerdictCode.Unspecified, now))
             Offers.Enqueue(operation);
     }
 

@@ -1,14 +1,13 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
-using System.Text.RegularExpressions;
 using System.Text;
+using System.Text.RegularExpressions;
+using Quorate.Client.Attending;
 using Quorate.Rounds;
-using Quorate.Shared.Attending;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
-using Verdict = Quorate.Shared.Protocol.Verdict;
 
 namespace Quorate.Chaos.Training;
 
@@ -94,7 +93,7 @@ public sealed class SyntheticTrainer(ChaosRun run, HostsFile hosts, string id, s
     private void Heed(string line, int node)
     {
         var update = Regex.Match(line, @"update of round (\d+) (\w+)", RegexOptions.CultureInvariant);
-        if (update.Success && Enum.TryParse<Verdict>(update.Groups[2].Value, ignoreCase: true, out var verdict))
+        if (update.Success && Enum.TryParse<VerdictCode>(update.Groups[2].Value, ignoreCase: true, out var verdict))
             Record.Answered(int.Parse(update.Groups[1].Value, CultureInfo.InvariantCulture), verdict);
         if (update.Success && update.Groups[2].Value is "accepted" or "duplicate")
         {

@@ -57,15 +57,15 @@ public static class Offers
     /// An answer to an offer that the client may have made several times underneath. DUPLICATE can then speak of an
     /// earlier try of the same offer, whose answer was lost: that try is an operation of its own without an answer.
     /// </summary>
-    public static IEnumerable<Operation> Answered(Operation asked, Verdict verdict, long at)
+    public static IEnumerable<Operation> Answered(Operation asked, VerdictCode verdict, long at)
     {
-        if (verdict == Verdict.Duplicate) yield return asked;
+        if (verdict == VerdictCode.Duplicate) yield return asked;
         yield return verdict switch
         {
-            Verdict.Accepted => asked with { Return = at, Answer = Answer.Accepted },
-            Verdict.Duplicate => asked with { Return = at, Answer = Answer.Duplicate },
-            Verdict.Stale => asked with { Return = at, Answer = Answer.Stale },
-            Verdict.Rejected => asked with { Return = at, Answer = Answer.Rejected },
+            VerdictCode.Accepted => asked with { Return = at, Answer = Answer.Accepted },
+            VerdictCode.Duplicate => asked with { Return = at, Answer = Answer.Duplicate },
+            VerdictCode.Stale => asked with { Return = at, Answer = Answer.Stale },
+            VerdictCode.Rejected => asked with { Return = at, Answer = Answer.Rejected },
             _ => asked,
         };
     }

@@ -62,9 +62,9 @@ internal static class RunCommands
             if (attempt > 0) await Task.Delay(_pause, TimeProvider.System, token);
             if (await cluster.FindLeaderAsync(token) is not { } leader
                 || await AskAsync(leader, call, token) is not { } reply) continue;
-            if (reply.Verdict is not (Verdict.Accepted or Verdict.Duplicate))
+            if (reply.Verdict is not (VerdictCode.Accepted or VerdictCode.Duplicate))
                 throw new CommandException(ExitCode.BadInput, $"Refused: {reply.Reason}");
-            Console.WriteLine(reply.Verdict == Verdict.Duplicate ? reply.Reason : done);
+            Console.WriteLine(reply.Verdict == VerdictCode.Duplicate ? reply.Reason : done);
             return ExitCode.Ok;
         }
         throw new CommandException(ExitCode.TimedOut,

@@ -11,7 +11,7 @@ internal sealed record Kill(int Round, int Accepted)
     /// <param name="leader">What the leader says of itself and of the run.</param>
     /// <param name="trainers">Updates a full round has.</param>
     public bool IsNow(StatusReply leader, int trainers) =>
-        leader.Run is { Phase: RunPhase.TrainingRound } run
+        leader.Run is { Phase: RunPhase.Training } run
         && run.Round >= Round && run.Updates.Count >= Accepted && run.Updates.Count < trainers;
 }
 

@@ -25,7 +25,7 @@ internal static class ClusterText
 
     public static string Phase(RunPhase phase) => phase switch
     {
-        RunPhase.TrainingRound => "training",
+        RunPhase.Training => "training",
         _ => phase.ToString().ToLowerInvariant(),
     };
 

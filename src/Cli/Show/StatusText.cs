@@ -88,7 +88,7 @@ internal static class StatusText
             yield return $"  trainer {trainer.Trainer,-12} {trainer.Examples,9} examples  "
                 + $"{ClusterText.Activity(trainer)}{progress}";
         }
-        if (run.Phase is RunPhase.TrainingRound or RunPhase.Aggregating || run.Updates.Count > 0)
+        if (run.Phase is RunPhase.Training or RunPhase.Aggregating || run.Updates.Count > 0)
             yield return $"{run.Updates.Count} updates of round {run.Round} accepted";
         foreach (var update in run.Updates)
             yield return $"  {update.Trainer,-12} {Convert.ToHexStringLower(update.Blob.Span)[..12]}  "

@@ -3,7 +3,6 @@ using Microsoft.Win32.SafeHandles;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
-using Part = Quorate.Shared.Transfer.Part;
 
 namespace Quorate.Coordinator.Blobs;
 

@@ -2,8 +2,6 @@ using Grpc.Core;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
-using Part = Quorate.Shared.Transfer.Part;
-using Verdict = Quorate.Shared.Protocol.Verdict;
 
 namespace Quorate.Coordinator.Blobs;
 
@@ -70,5 +68,5 @@ public sealed class PeersService(
     public override async Task<BarrierReply> Barrier(BarrierRequest request, ServerCallContext context) =>
         new() { Index = await barrier(context.CancellationToken) };
 
-    private static VerdictReply Held(long length) => new() { Verdict = Verdict.Accepted, Have = length };
+    private static VerdictReply Held(long length) => new() { Verdict = VerdictCode.Accepted, Have = length };
 }

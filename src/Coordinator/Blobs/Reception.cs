@@ -3,8 +3,6 @@ using Quorate.Rounds;
 using Quorate.Shared.Processes;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
-using Part = Quorate.Shared.Transfer.Part;
-using Verdict = Quorate.Shared.Protocol.Verdict;
 
 namespace Quorate.Coordinator.Blobs;
 
@@ -76,9 +74,9 @@ internal static class Reception
     public static bool IsCut(Exception fault) => fault is InvalidDataException or OperationCanceledException;
 
     public static VerdictReply Incomplete(long have, string reason) =>
-        new() { Verdict = Verdict.Incomplete, Have = have, Reason = reason };
+        new() { Verdict = VerdictCode.Incomplete, Have = have, Reason = reason };
 
-    public static VerdictReply Rejected(string reason) => new() { Verdict = Verdict.Rejected, Reason = reason };
+    public static VerdictReply Rejected(string reason) => new() { Verdict = VerdictCode.Rejected, Reason = reason };
 
     public static VerdictReply Busy(BlobStore store, BlobHash hash) =>
         Incomplete(store.PartLength(hash), "Another sender is bringing the same blob; ask again in a moment.");

@@ -3,7 +3,6 @@ using Google.Protobuf;
 using Grpc.Core;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
-using Verdict = Quorate.Shared.Protocol.Verdict;
 
 namespace Quorate.Coordinator.Blobs;
 
@@ -163,14 +162,14 @@ public sealed class Spread : IAsyncDisposable
             using var call = peer.Peers.PutBlob(guard.Token);
             var reply = await PartSending.SendAsync(
                 call, header, _source, offset, guard, _options.AnswerTimeout, Sent);
-            if (reply.Verdict is Verdict.Accepted or Verdict.Duplicate)
+            if (reply.Verdict is VerdictCode.Accepted or VerdictCode.Duplicate)
             {
                 BlobMeter.Sent.Add(_source.Length - offset);
                 return null;
             }
             // REJECTED: what lay there was bad and is gone now; from the start, then.
-            _refused |= reply.Verdict == Verdict.Rejected;
-            long next = reply.Verdict == Verdict.Incomplete ? Math.Clamp(reply.Have, 0, _source.Length) : 0;
+            _refused |= reply.Verdict == VerdictCode.Rejected;
+            long next = reply.Verdict == VerdictCode.Incomplete ? Math.Clamp(reply.Have, 0, _source.Length) : 0;
             if (next <= offset) idle++;
             (offset, reason) = (next, reply.Reason);
         }

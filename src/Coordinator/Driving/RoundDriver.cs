@@ -1,12 +1,11 @@
-using Quorate.Coordinator.Aggregation;
 using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Evaluation;
 using Quorate.Coordinator.Intake;
 using Quorate.Coordinator.Settings;
+using Quorate.Pt;
 using Quorate.Rounds;
 using Quorate.Shared.Processes;
-using Quorate.Shared.Pt;
 
 namespace Quorate.Coordinator.Driving;
 

@@ -1,4 +1,3 @@
-using Quorate.Coordinator.Aggregation;
 using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Driving;

@@ -4,7 +4,6 @@ using Quorate.Rounds;
 using Quorate.Shared.Processes;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
-using Part = Quorate.Shared.Transfer.Part;
 
 namespace Quorate.Coordinator.Intake;
 

@@ -1,9 +1,9 @@
 using Grpc.Core;
 using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
+using Quorate.Pt;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
-using Quorate.Shared.Pt;
 
 namespace Quorate.Coordinator.Intake;
 

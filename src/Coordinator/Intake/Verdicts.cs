@@ -1,7 +1,5 @@
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
-using Verdict = Quorate.Rounds.Verdict;
-using WireVerdict = Quorate.Shared.Protocol.Verdict;
 
 namespace Quorate.Coordinator.Intake;
 
@@ -12,10 +10,10 @@ internal static class Verdicts
     {
         Verdict = outcome.Verdict switch
         {
-            Verdict.Accepted => WireVerdict.Accepted,
-            Verdict.Duplicate => WireVerdict.Duplicate,
-            Verdict.Stale => WireVerdict.Stale,
-            Verdict.Rejected => WireVerdict.Rejected,
+            Verdict.Accepted => VerdictCode.Accepted,
+            Verdict.Duplicate => VerdictCode.Duplicate,
+            Verdict.Stale => VerdictCode.Stale,
+            Verdict.Rejected => VerdictCode.Rejected,
             _ => throw new System.Diagnostics.UnreachableException($"Unknown verdict {outcome.Verdict}."),
         },
         Reason = outcome.Reason,

@@ -3,7 +3,6 @@ using Grpc.Core;
 using Quorate.Coordinator.Consensus;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
-using Part = Quorate.Shared.Transfer.Part;
 
 namespace Quorate.Coordinator.Peering;
 

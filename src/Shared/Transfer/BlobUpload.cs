@@ -36,7 +36,7 @@ public sealed class BlobUpload(
                 // TryAsync).
                 var reply = await pipeline.ExecuteAsync(
                     (state, t) => new ValueTask<VerdictReply>(TryAsync(state, t)), upload, token);
-                if (reply.Verdict != Verdict.Incomplete) return reply;
+                if (reply.Verdict != VerdictCode.Incomplete) return reply;
             }
         }
         catch (Exception e) when (RetryRules.IsPassing(e) || e is RpcException)
@@ -59,7 +59,7 @@ public sealed class BlobUpload(
             var client = await leader(upload.Refusal, token);
             var reply = await OnceAsync(client, upload, token);
             upload.Refusal = null;
-            if (reply.Verdict != Verdict.Incomplete) return reply;
+            if (reply.Verdict != VerdictCode.Incomplete) return reply;
             upload.Told = reply.Have;
             if (!upload.Advance(reply.Have)) throw new InvalidDataException(reply.Reason);
             return reply;
@@ -68,7 +68,7 @@ public sealed class BlobUpload(
         {
             upload.Refusal = e as RpcException;
             // The offer that opened this attempt showed what the one before it had brought.
-            if (upload.Advance(upload.Offered)) return new VerdictReply { Verdict = Verdict.Incomplete,
+            if (upload.Advance(upload.Offered)) return new VerdictReply { Verdict = VerdictCode.Incomplete,
                 Have = upload.Offered };
             throw;
         }
@@ -84,7 +84,7 @@ public sealed class BlobUpload(
             {
                 using var offer = client.Offer(upload.Header, guard.Token);
                 var offered = await offer.ResponseAsync;
-                if (offered.Verdict != Verdict.Incomplete) return offered;
+                if (offered.Verdict != VerdictCode.Incomplete) return offered;
                 upload.Offered = offset = Math.Clamp(offered.Have, 0, upload.Header.Length);
             }
             guard.Moved();

@@ -1,4 +1,4 @@
-using Quorate.Shared.Checksums;
+using Quorate.Pt;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer.Streams;
 
@@ -6,7 +6,7 @@ namespace Quorate.Shared.Transfer;
 
 /// <summary>
 /// A piece of a blob on its way, with its bytes in a pooled buffer. Dispose gives the buffer back; the data must not be
-/// touched after. The same message as <see cref="Protocol.Part"/>, without its allocations.
+/// touched after. The same message as <see cref="BlobPart"/>, without its allocations.
 /// </summary>
 public sealed class Part : IDisposable
 {

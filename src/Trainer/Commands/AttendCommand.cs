@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Security.Cryptography;
+using Quorate.Client.Attending;
 using Quorate.Rounds;
-using Quorate.Shared.Attending;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Trainer.Learning;

@@ -1,5 +1,5 @@
+using Quorate.Client.Attending;
 using Quorate.Rounds;
-using Quorate.Shared.Attending;
 using Quorate.Shared.Runs;
 using Quorate.Shared.Transfer;
 using Quorate.Trainer.Data;

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Quorate.Shared.Pt;
+using Quorate.Pt;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;

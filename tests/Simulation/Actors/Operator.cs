@@ -55,7 +55,7 @@ internal sealed class Operator
                         (await _connections.FindLeaderAsync(token) ?? _draws.Of(_connections.Nodes)).Transfer,
                     _rules, _machine.Time);
                 var reply = await upload.SendAsync(header, path, null, CancellationToken.None);
-                if (reply.Verdict is Shared.Protocol.Verdict.Accepted or Shared.Protocol.Verdict.Duplicate) return;
+                if (reply.Verdict is VerdictCode.Accepted or VerdictCode.Duplicate) return;
             }
             catch (TransferException)
             {
@@ -130,7 +130,7 @@ internal sealed class Operator
             var upload = new BlobUpload((_, _) => new(node.Transfer), _rules with { Attempts = 1 }, _machine.Time);
             var reply = await upload.SendAsync(header, path, null, CancellationToken.None);
             _cluster.World.Trace.Mark($"sent again: {reply.Verdict}");
-            if (reply.Verdict is Shared.Protocol.Verdict.Accepted or Shared.Protocol.Verdict.Duplicate)
+            if (reply.Verdict is VerdictCode.Accepted or VerdictCode.Duplicate)
                 _cluster.Answers.Safe.Add((round, trainer));
         }
         catch (TransferException)

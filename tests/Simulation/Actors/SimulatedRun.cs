@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
+using Quorate.Pt;
 using Quorate.Rounds;
-using Quorate.Shared.Pt;
 using Quorate.Simulation.World;
 
 namespace Quorate.Simulation.Actors;

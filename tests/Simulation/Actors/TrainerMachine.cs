@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
+using Quorate.Client.Attending;
 using Quorate.Rounds;
-using Quorate.Shared.Attending;
 using Quorate.Shared.Cluster;
 using Quorate.Simulation.Network;
 using Quorate.Simulation.World;

@@ -1,4 +1,4 @@
-using Quorate.Coordinator.Aggregation;
+using Quorate.Aggregation;
 using Quorate.Rounds;
 using Quorate.Simulation.Actors;
 

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using Quorate.Shared.Pt;
+using Quorate.Pt;
 using Quorate.Shared.Runs;
 using Quorate.Trainer.Data;
 using Quorate.Trainer.Learning;

@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using Quorate.Shared.Pt;
+using Quorate.Pt;
 using Quorate.Shared.Runs;
 using Quorate.Trainer;
 using Quorate.Trainer.Models;

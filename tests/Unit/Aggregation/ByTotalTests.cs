@@ -1,5 +1,5 @@
 using System.Numerics;
-using Quorate.Coordinator.Aggregation;
+using Quorate.Aggregation;
 
 namespace Quorate.Unit.Aggregation;
 

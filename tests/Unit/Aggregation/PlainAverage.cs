@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using Quorate.Shared.Pt;
+using Quorate.Pt;
 
 namespace Quorate.Unit.Aggregation;
 

@@ -3,7 +3,6 @@ using Quorate.Rounds;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
 using static Quorate.Unit.Blobs.TestBlobs;
-using Part = Quorate.Shared.Transfer.Part;
 
 namespace Quorate.Unit.Blobs;
 

@@ -1,10 +1,9 @@
 using Grpc.Core;
 using Quorate.Coordinator.Blobs;
 using Quorate.Rounds;
+using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
 using static Quorate.Unit.Blobs.TestBlobs;
-using Part = Quorate.Shared.Transfer.Part;
-using Verdict = Quorate.Shared.Protocol.Verdict;
 
 namespace Quorate.Unit.Blobs;
 
@@ -26,7 +25,7 @@ public sealed class ReceptionTests : IDisposable
         part.Fill(0, content.Length);
         part.Describe(0, 200, part.Checksum);
         var answer = await Reception.ReceiveAsync(writer!, part, new NoMore(), guard);
-        Assert.Equal((Verdict.Incomplete, 0), (answer!.Verdict, answer.Have));
+        Assert.Equal((VerdictCode.Incomplete, 0), (answer!.Verdict, answer.Have));
     }
 
     private sealed class NoMore : IAsyncStreamReader<Part>

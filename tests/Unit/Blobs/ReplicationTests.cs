@@ -9,8 +9,6 @@ using Quorate.Shared.Transfer;
 using Quorate.Shared.Transfer.Streams;
 using Quorate.Unit.Transfer;
 using static Quorate.Unit.Blobs.TestBlobs;
-using Part = Quorate.Shared.Transfer.Part;
-using Verdict = Quorate.Shared.Protocol.Verdict;
 
 namespace Quorate.Unit.Blobs;
 
@@ -34,9 +32,9 @@ public sealed class ReplicationTests
         {
             Assert.Equal(nodes[0].Store.PathOf(_hash), path);
             copies = nodes.All.Count(node => node.Store.Exists(_hash));
-            return new VerdictReply { Verdict = Verdict.Accepted };
+            return new VerdictReply { Verdict = VerdictCode.Accepted };
         };
-        Assert.Equal(Verdict.Accepted, (await UploadAsync(nodes)).Verdict);
+        Assert.Equal(VerdictCode.Accepted, (await UploadAsync(nodes)).Verdict);
         Assert.Equal(2, copies);
         Assert.Equal(2, nodes.All.Count(node => node.Store.Exists(_hash)));
     }
@@ -46,7 +44,7 @@ public sealed class ReplicationTests
     {
         await using var nodes = await TestNodes.StartAsync();
         for (int seed = 0; seed < 16; seed++) Assert.Equal(
-            Verdict.Accepted, (await UploadAsync(nodes, Bytes(100, seed))).Verdict);
+            VerdictCode.Accepted, (await UploadAsync(nodes, Bytes(100, seed))).Verdict);
         Assert.Equal(16, nodes[0].Store.List().Count());
         Assert.Equal(16, nodes[1].Store.List().Count() + nodes[2].Store.List().Count());
         Assert.NotEmpty(nodes[1].Store.List());
@@ -69,7 +67,7 @@ public sealed class ReplicationTests
                 await Task.Delay(Timeout.Infinite, token);
             };
         }
-        Assert.Equal(Verdict.Accepted, (await UploadAsync(nodes)).Verdict);
+        Assert.Equal(VerdictCode.Accepted, (await UploadAsync(nodes)).Verdict);
         Assert.NotNull(bad);
         Assert.False(bad.Store.Exists(_hash));
         Assert.Equal(2, nodes.All.Count(node => node.Store.Exists(_hash)));
@@ -86,7 +84,7 @@ public sealed class ReplicationTests
         await Assert.ThrowsAsync<TransferException>(() => UploadAsync(nodes, rules: _rules with { Attempts = 2 }));
         Assert.Empty(nodes[0].Committed);
         down = false;
-        Assert.Equal(Verdict.Accepted, (await UploadAsync(nodes)).Verdict);
+        Assert.Equal(VerdictCode.Accepted, (await UploadAsync(nodes)).Verdict);
         Assert.Single(nodes[0].Committed);
     }
 
@@ -97,7 +95,7 @@ public sealed class ReplicationTests
         int received = 0;
         nodes[0].Received = (count, _) => Interlocked.Increment(ref received) == 4 ? throw new IOException("cut")
             : Task.CompletedTask;
-        Assert.Equal(Verdict.Accepted, (await UploadAsync(nodes)).Verdict);
+        Assert.Equal(VerdictCode.Accepted, (await UploadAsync(nodes)).Verdict);
         // Six parts, one of them twice: the part that the cut fell on.
         Assert.Equal(7, received);
     }
@@ -107,9 +105,9 @@ public sealed class ReplicationTests
     {
         await using var nodes = await TestNodes.StartAsync();
         var damaged = await SendAsync(nodes[0], Sealed(0, 1000, header: true), Sealed(1000, 1000, damage: true));
-        Assert.Equal((Verdict.Incomplete, 1000L), (damaged.Verdict, damaged.Have));
+        Assert.Equal((VerdictCode.Incomplete, 1000L), (damaged.Verdict, damaged.Have));
         var gap = await SendAsync(nodes[0], Sealed(3000, 1000, header: true));
-        Assert.Equal((Verdict.Incomplete, 1000L), (gap.Verdict, gap.Have));
+        Assert.Equal((VerdictCode.Incomplete, 1000L), (gap.Verdict, gap.Have));
     }
 
     [Fact]
@@ -140,14 +138,14 @@ public sealed class ReplicationTests
         })
         {
             var reply = await SendAsync(nodes[0], parts);
-            Assert.Equal(Verdict.Rejected, reply.Verdict);
+            Assert.Equal(VerdictCode.Rejected, reply.Verdict);
             Assert.NotEmpty(reply.Reason);
             Assert.Equal(0, nodes[0].Store.PartLength(_hash));
         }
         foreach (var header in new[] { Header(_hash, 0), Header(_hash, -1), Header(_hash, Limits.BlobBytes + 1),
             new UploadHeader { Length = 5 } })
-            Assert.Equal(Verdict.Rejected, (await SendAsync(nodes[0], Sealed(0, 5, header))).Verdict);
-        Assert.Equal(Verdict.Rejected, (await SendAsync(nodes[0], Sealed(0, 5))).Verdict);
+            Assert.Equal(VerdictCode.Rejected, (await SendAsync(nodes[0], Sealed(0, 5, header))).Verdict);
+        Assert.Equal(VerdictCode.Rejected, (await SendAsync(nodes[0], Sealed(0, 5))).Verdict);
         Assert.Empty(nodes[0].Committed);
     }
 
@@ -155,15 +153,15 @@ public sealed class ReplicationTests
     public async Task An_upload_that_is_not_admitted_is_answered_at_once_and_a_held_blob_is_not_sent_again()
     {
         await using var nodes = await TestNodes.StartAsync();
-        nodes[0].Admit = _ => new VerdictReply { Verdict = Verdict.Stale };
-        Assert.Equal(Verdict.Stale, (await UploadAsync(nodes)).Verdict);
+        nodes[0].Admit = _ => new VerdictReply { Verdict = VerdictCode.Stale };
+        Assert.Equal(VerdictCode.Stale, (await UploadAsync(nodes)).Verdict);
         Assert.Equal(0, nodes[0].Store.PartLength(_hash));
 
         nodes[0].Admit = _ => null;
         await nodes[0].Store.PutAsync(_content);
         int received = 0;
         nodes[0].Received = (_, _) => { received++; return Task.CompletedTask; };
-        Assert.Equal(Verdict.Accepted, (await UploadAsync(nodes)).Verdict);
+        Assert.Equal(VerdictCode.Accepted, (await UploadAsync(nodes)).Verdict);
         Assert.Equal(1, received);
         Assert.Equal(2, nodes.All.Count(node => node.Store.Exists(_hash)));
     }
@@ -268,7 +266,7 @@ public sealed class ReplicationTests
         await using var nodes = await TestNodes.StartAsync();
         byte[] content = Bytes(length, seed: 7);
         await LeaveRestAsync(nodes[0].Store, content, rest, damage: true);
-        Assert.Equal(Verdict.Accepted, (await UploadAsync(nodes, content)).Verdict);
+        Assert.Equal(VerdictCode.Accepted, (await UploadAsync(nodes, content)).Verdict);
         Assert.True(nodes.All.Count(node => node.Store.Exists(BlobHash.Of(content))) >= 2);
     }
 
@@ -278,7 +276,7 @@ public sealed class ReplicationTests
         await using var nodes = await TestNodes.StartAsync();
         byte[] content = Bytes(1000, seed: 7);
         await LeaveRestAsync(nodes[0].Store, content, 1000, damage: false);
-        Assert.Equal(Verdict.Accepted, (await UploadAsync(nodes, content)).Verdict);
+        Assert.Equal(VerdictCode.Accepted, (await UploadAsync(nodes, content)).Verdict);
     }
 
     /// <summary>Simulation seed 4: the driver ended, and its coordinator with it.</summary>

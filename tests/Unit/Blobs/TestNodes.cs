@@ -14,8 +14,6 @@ using Quorate.Coordinator.Intake;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
 using Quorate.Shared.Transfer.Streams;
-using Part = Quorate.Shared.Transfer.Part;
-using Verdict = Quorate.Shared.Protocol.Verdict;
 
 namespace Quorate.Unit.Blobs;
 
@@ -141,7 +139,7 @@ internal sealed class TestNode : IAsyncDisposable
         node.Commit = (_, path) =>
         {
             node.Committed.Add(path);
-            return new VerdictReply { Verdict = Verdict.Accepted };
+            return new VerdictReply { Verdict = VerdictCode.Accepted };
         };
         await node._app.StartAsync();
         var url = new Uri(node._app.Urls.Single());

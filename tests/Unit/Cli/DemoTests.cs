@@ -15,7 +15,7 @@ public class DemoTests
 
     private static RunStatus Open(int round, params UpdateStatus[] updates)
     {
-        var run = new RunStatus { Round = round, Rounds = 5, Phase = RunPhase.TrainingRound };
+        var run = new RunStatus { Round = round, Rounds = 5, Phase = RunPhase.Training };
         run.Updates.AddRange(updates);
         return run;
     }

@@ -1,9 +1,8 @@
 using Grpc.Core;
+using Quorate.Pt;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
-using Quorate.Shared.Pt;
 using Quorate.Unit.Pt;
-using Verdict = Quorate.Shared.Protocol.Verdict;
 
 namespace Quorate.Unit.Cluster;
 
@@ -31,8 +30,8 @@ public sealed class IntakeTests : IAsyncLifetime
     {
         await OpenRoundAsync();
 
-        Assert.Equal(Verdict.Accepted, (await _anna.UpdateAsync(TestTrainer.Weights(1), examples: 30)).Verdict);
-        Assert.Equal(Verdict.Accepted, (await _bert.UpdateAsync(TestTrainer.Weights(5), examples: 10)).Verdict);
+        Assert.Equal(VerdictCode.Accepted, (await _anna.UpdateAsync(TestTrainer.Weights(1), examples: 30)).Verdict);
+        Assert.Equal(VerdictCode.Accepted, (await _bert.UpdateAsync(TestTrainer.Weights(5), examples: 10)).Verdict);
 
         var status = await _cluster.StatusAsync(run => run.Round == 2, "round 2");
         var model = status.Run.Trail[^1];
@@ -45,11 +44,11 @@ public sealed class IntakeTests : IAsyncLifetime
     {
         await OpenRoundAsync();
         byte[] update = TestTrainer.Weights(1);
-        Assert.Equal(Verdict.Accepted, (await _anna.UpdateAsync(update)).Verdict);
-        Assert.Equal(Verdict.Duplicate, (await _anna.UpdateAsync(update)).Verdict);
+        Assert.Equal(VerdictCode.Accepted, (await _anna.UpdateAsync(update)).Verdict);
+        Assert.Equal(VerdictCode.Duplicate, (await _anna.UpdateAsync(update)).Verdict);
         await _bert.UpdateAsync(TestTrainer.Weights(5));
         await _cluster.StatusAsync(run => run.Round == 2, "round 2");
-        Assert.Equal(Verdict.Duplicate, (await _anna.UpdateAsync(update)).Verdict);
+        Assert.Equal(VerdictCode.Duplicate, (await _anna.UpdateAsync(update)).Verdict);
     }
 
     [Fact]
@@ -57,7 +56,7 @@ public sealed class IntakeTests : IAsyncLifetime
     {
         await OpenRoundAsync();
         await _anna.UpdateAsync(TestTrainer.Weights(1));
-        await RefusedAsync(() => _anna.UpdateAsync(TestTrainer.Weights(2)), Verdict.Rejected,
+        await RefusedAsync(() => _anna.UpdateAsync(TestTrainer.Weights(2)), VerdictCode.Rejected,
             "has another update in round 1");
     }
 
@@ -71,7 +70,7 @@ public sealed class IntakeTests : IAsyncLifetime
         await _cluster.StatusAsync(run => run.Round == 2 && run.Trail[^1].Unscored.Length > 0, "the end of round 1");
         var carl = new TestTrainer(_cluster[0], "carl", incarnation: 3);
         await carl.JoinAsync();
-        await RefusedAsync(() => carl.UpdateAsync(TestTrainer.Weights(1), round: 1), Verdict.Stale,
+        await RefusedAsync(() => carl.UpdateAsync(TestTrainer.Weights(1), round: 1), VerdictCode.Stale,
             "Round 1 is closed");
     }
 
@@ -95,7 +94,7 @@ public sealed class IntakeTests : IAsyncLifetime
         string reason)
     {
         await OpenRoundAsync();
-        await RefusedAsync(() => _anna.UpdateAsync(file), Verdict.Rejected, reason);
+        await RefusedAsync(() => _anna.UpdateAsync(file), VerdictCode.Rejected, reason);
         Assert.False(File.Exists("/tmp/quorate-evil"), what);
     }
 
@@ -129,7 +128,7 @@ public sealed class IntakeTests : IAsyncLifetime
         spoil(header);
         var before = await StateAsync();
         var reply = await TestTrainer.SendAsync(_cluster[0], update, header);
-        Assert.True(reply.Verdict is Verdict.Rejected or Verdict.Stale, $"{what}: {reply}");
+        Assert.True(reply.Verdict is VerdictCode.Rejected or VerdictCode.Stale, $"{what}: {reply}");
         Assert.Contains(reason, reply.Reason, StringComparison.Ordinal);
         Assert.Equal(before, await StateAsync());
     }
@@ -138,7 +137,8 @@ public sealed class IntakeTests : IAsyncLifetime
     public async Task A_first_model_that_could_not_be_averaged_is_rejected_and_a_better_one_is_accepted_after_it()
     {
         byte[] endless = Pickle.Tied(10_000, Enumerable.Range(0, 100).Select(i => $"w{i}"));
-        await RefusedAsync(() => TestTrainer.SeedAsync(_cluster[0], endless), Verdict.Rejected, "show 1000000 bytes");
+        await RefusedAsync(() => TestTrainer.SeedAsync(_cluster[0], endless), VerdictCode.Rejected,
+            "show 1000000 bytes");
         await OpenRoundAsync();
     }
 
@@ -148,8 +148,9 @@ public sealed class IntakeTests : IAsyncLifetime
         await OpenRoundAsync();
         byte[] update = TestTrainer.Weights(1), other = TestTrainer.Weights(2);
         await RefusedAsync(
-            () => TestTrainer.SendAsync(_cluster[0], other, _anna.Header(update)), Verdict.Rejected, "wrong SHA-256");
-        Assert.Equal(Verdict.Accepted, (await _anna.UpdateAsync(update)).Verdict);
+            () => TestTrainer.SendAsync(_cluster[0], other, _anna.Header(update)), VerdictCode.Rejected,
+            "wrong SHA-256");
+        Assert.Equal(VerdictCode.Accepted, (await _anna.UpdateAsync(update)).Verdict);
     }
 
     [Fact]
@@ -159,9 +160,9 @@ public sealed class IntakeTests : IAsyncLifetime
         byte[] update = TestTrainer.Weights(1);
         var before = await StateAsync();
         var reply = await TestTrainer.SendAsync(_cluster[0], [(update, true)], _anna.Header(update));
-        Assert.Equal((Verdict.Incomplete, 0L), (reply.Verdict, reply.Have));
+        Assert.Equal((VerdictCode.Incomplete, 0L), (reply.Verdict, reply.Have));
         Assert.Equal(before, await StateAsync());
-        Assert.Equal(Verdict.Accepted, (await _anna.UpdateAsync(update)).Verdict);
+        Assert.Equal(VerdictCode.Accepted, (await _anna.UpdateAsync(update)).Verdict);
     }
 
     [Fact]
@@ -172,8 +173,8 @@ public sealed class IntakeTests : IAsyncLifetime
         await RefusedAsync(
             () =>
                 TestTrainer.SendAsync(_cluster[0], update[..100],
-                    _anna.Header(update)), Verdict.Rejected, "ended after 100 of");
-        Assert.Equal(Verdict.Accepted, (await _anna.UpdateAsync(update)).Verdict);
+                    _anna.Header(update)), VerdictCode.Rejected, "ended after 100 of");
+        Assert.Equal(VerdictCode.Accepted, (await _anna.UpdateAsync(update)).Verdict);
     }
 
     [Fact]
@@ -183,10 +184,10 @@ public sealed class IntakeTests : IAsyncLifetime
         byte[] update = TestTrainer.Weights(1);
         var header = _anna.Header(update);
         var reply = await TestTrainer.SendAsync(_cluster[0], [(update[..100], false), (update[100..], true)], header);
-        Assert.Equal((Verdict.Incomplete, 100L), (reply.Verdict, reply.Have));
+        Assert.Equal((VerdictCode.Incomplete, 100L), (reply.Verdict, reply.Have));
         Assert.Equal(100, (await _cluster[0].Transfer.Offer(header, CancellationToken.None)).Have);
         reply = await TestTrainer.SendAsync(_cluster[0], [(update[100..], false)], header, offset: 100);
-        Assert.Equal(Verdict.Accepted, reply.Verdict);
+        Assert.Equal(VerdictCode.Accepted, reply.Verdict);
     }
 
     [Fact]
@@ -205,7 +206,7 @@ public sealed class IntakeTests : IAsyncLifetime
         Assert.Equal(StatusCode.Unavailable, answer.StatusCode);
         Assert.Contains("is damaged on this node", answer.Status.Detail, StringComparison.Ordinal);
         await File.WriteAllBytesAsync(model, bytes); // As a peer would bring it back.
-        Assert.Equal(Verdict.Accepted, (await _anna.UpdateAsync(TestTrainer.Weights(1))).Verdict);
+        Assert.Equal(VerdictCode.Accepted, (await _anna.UpdateAsync(TestTrainer.Weights(1))).Verdict);
     }
 
     [Fact]
@@ -221,16 +222,16 @@ public sealed class IntakeTests : IAsyncLifetime
                 Assert.True((await BeatAsync(_anna, older)).Member);
                 Assert.False((await BeatAsync(second, newer)).Member);
                 long index = (await StateAsync()).Index;
-                await RefusedAsync(() => second.JoinAsync(), Verdict.Rejected, "in use by a live trainer");
+                await RefusedAsync(() => second.JoinAsync(), VerdictCode.Rejected, "in use by a live trainer");
                 Assert.Equal(index, (await StateAsync()).Index); // It asks for ever: that must not fill the log.
-                Assert.Equal(Verdict.Duplicate, (await _anna.JoinAsync()).Verdict);
+                Assert.Equal(VerdictCode.Duplicate, (await _anna.JoinAsync()).Verdict);
             }
         } // Killed: its stream breaks.
         await TestCluster.UntilAsync(
-            async _ => (await second.JoinAsync()) is { Verdict: Verdict.Accepted } reply
+            async _ => (await second.JoinAsync()) is { Verdict: VerdictCode.Accepted } reply
                 ? reply
                 : null, "the id to be free");
-        await RefusedAsync(() => _anna.JoinAsync(), Verdict.Rejected, "in use by a live trainer");
+        await RefusedAsync(() => _anna.JoinAsync(), VerdictCode.Rejected, "in use by a live trainer");
     }
 
     [Fact]
@@ -239,7 +240,7 @@ public sealed class IntakeTests : IAsyncLifetime
         await OpenRoundAsync();
         using var stream = _anna.Attend();
         var announcement = await BeatAsync(_anna, stream);
-        Assert.Equal((RunPhase.TrainingRound, 1, true), (announcement.Phase, announcement.Round, announcement.Member));
+        Assert.Equal((RunPhase.Training, 1, true), (announcement.Phase, announcement.Round, announcement.Member));
         Assert.Equal(BlobHash.Of(TestTrainer.Weights(0)), BlobHash.FromBytes(announcement.Model.Span));
     }
 
@@ -269,7 +270,7 @@ public sealed class IntakeTests : IAsyncLifetime
     {
         var request = new OpenRunRequest { RunFile = """{ "name": "X!", "rounds": 0 }""" };
         var reply = await _cluster[0].Federation.OpenRunAsync(request);
-        Assert.Equal(Verdict.Rejected, reply.Verdict);
+        Assert.Equal(VerdictCode.Rejected, reply.Verdict);
         Assert.Contains("name", reply.Reason, StringComparison.Ordinal);
         Assert.Contains("rounds", reply.Reason, StringComparison.Ordinal);
     }
@@ -277,10 +278,10 @@ public sealed class IntakeTests : IAsyncLifetime
     /// <summary>Round 1 is open for anna and bert, from a model of zeros.</summary>
     private async Task OpenRoundAsync()
     {
-        Assert.Equal(Verdict.Accepted, (await TestTrainer.SeedAsync(_cluster[0], TestTrainer.Weights(0))).Verdict);
+        Assert.Equal(VerdictCode.Accepted, (await TestTrainer.SeedAsync(_cluster[0], TestTrainer.Weights(0))).Verdict);
         await _anna.JoinAsync();
         await _bert.JoinAsync();
-        await _cluster.StatusAsync(run => run.Phase == RunPhase.TrainingRound, "round 1");
+        await _cluster.StatusAsync(run => run.Phase == RunPhase.Training, "round 1");
     }
 
     private static async Task<Announcement> BeatAsync(
@@ -291,7 +292,7 @@ public sealed class IntakeTests : IAsyncLifetime
         return stream.ResponseStream.Current;
     }
 
-    private async Task RefusedAsync(Func<Task<VerdictReply>> say, Verdict verdict, string reason)
+    private async Task RefusedAsync(Func<Task<VerdictReply>> say, VerdictCode verdict, string reason)
     {
         var (index, chain, updates) = await StateAsync();
         var reply = await say();

@@ -6,8 +6,6 @@ using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
-using Part = Quorate.Shared.Transfer.Part;
-using Verdict = Quorate.Shared.Protocol.Verdict;
 
 namespace Quorate.Unit.Cluster;
 
@@ -34,10 +32,10 @@ public sealed class OpenRound : IAsyncLifetime
         _channel = Channels.Create($"http://{_cluster.Hosts.Nodes[0].Grpc}");
         await _cluster.StatusAsync(run => run.Phase == RunPhase.Preparing, "the run");
         Anna = new TestTrainer(Node, "anna", incarnation: 1);
-        Assert.Equal(Verdict.Accepted, (await TestTrainer.SeedAsync(Node, TestTrainer.Weights(0))).Verdict);
+        Assert.Equal(VerdictCode.Accepted, (await TestTrainer.SeedAsync(Node, TestTrainer.Weights(0))).Verdict);
         await Anna.JoinAsync();
         await new TestTrainer(Node, "bert", incarnation: 2).JoinAsync();
-        await _cluster.StatusAsync(run => run.Phase == RunPhase.TrainingRound, "round 1");
+        await _cluster.StatusAsync(run => run.Phase == RunPhase.Training, "round 1");
     }
 
     public async Task DisposeAsync()

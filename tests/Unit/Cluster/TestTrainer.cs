@@ -1,11 +1,11 @@
 using Google.Protobuf;
 using Grpc.Core;
+using Quorate.Pt;
 using Quorate.Rounds;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Protocol;
-using Quorate.Shared.Pt;
+using Quorate.Shared.Transfer;
 using Quorate.Unit.Pt;
-using Part = Quorate.Shared.Transfer.Part;
 
 namespace Quorate.Unit.Cluster;
 

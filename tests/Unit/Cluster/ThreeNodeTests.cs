@@ -3,7 +3,6 @@ using Quorate.Coordinator.Intake;
 using Quorate.Rounds;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
-using Verdict = Quorate.Shared.Protocol.Verdict;
 
 namespace Quorate.Unit.Cluster;
 
@@ -74,7 +73,7 @@ public sealed class ThreeNodeTests
 
         cluster.Start(others[0]);
         var next = new TestTrainer(await cluster.LeaderAsync(), "anna", 1);
-        Assert.True((await next.JoinAsync()).Verdict is Verdict.Accepted or Verdict.Duplicate);
+        Assert.True((await next.JoinAsync()).Verdict is VerdictCode.Accepted or VerdictCode.Duplicate);
     }
 
     [Fact]
@@ -86,7 +85,7 @@ public sealed class ThreeNodeTests
         await TestTrainer.SeedAsync(leader, TestTrainer.Weights(0));
         var anna = new TestTrainer(leader, "anna", 1);
         await anna.JoinAsync();
-        Assert.Equal(Verdict.Accepted, (await anna.UpdateAsync(TestTrainer.Weights(3))).Verdict);
+        Assert.Equal(VerdictCode.Accepted, (await anna.UpdateAsync(TestTrainer.Weights(3))).Verdict);
 
         await cluster.StopAsync(leader.Id);
 
@@ -94,7 +93,7 @@ public sealed class ThreeNodeTests
         Assert.NotEqual(leader.Id, status.Node);
         Assert.Equal(BlobHash.Of(TestTrainer.Weights(3)), BlobHash.FromBytes(status.Run.Trail[1].Blob.Span));
         var again = new TestTrainer(cluster[status.Node], "anna", 1);
-        Assert.Equal(Verdict.Duplicate, (await again.UpdateAsync(TestTrainer.Weights(3))).Verdict);
+        Assert.Equal(VerdictCode.Duplicate, (await again.UpdateAsync(TestTrainer.Weights(3))).Verdict);
     }
 
     [Fact]
@@ -118,12 +117,12 @@ public sealed class ThreeNodeTests
         var (anna, bert) = (new TestTrainer(cluster[0], "anna", 1), new TestTrainer(cluster[0], "bert", 2));
         await anna.JoinAsync();
         await bert.JoinAsync();
-        Assert.Equal(Verdict.Accepted, (await anna.UpdateAsync(TestTrainer.Weights(3))).Verdict);
+        Assert.Equal(VerdictCode.Accepted, (await anna.UpdateAsync(TestTrainer.Weights(3))).Verdict);
 
         var status = await cluster.StatusAsync(run => run.Round == 2, "round 2");
 
         Assert.Equal(1, status.Run.Trail[1].Contributors);
-        Assert.Equal(Verdict.Stale, (await bert.UpdateAsync(TestTrainer.Weights(4))).Verdict);
+        Assert.Equal(VerdictCode.Stale, (await bert.UpdateAsync(TestTrainer.Weights(4))).Verdict);
     }
 
     [Fact]

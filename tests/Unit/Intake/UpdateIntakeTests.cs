@@ -9,7 +9,6 @@ using Quorate.Shared.Protocol;
 using Quorate.Unit.Blobs;
 using Quorate.Unit.Consensus;
 using Quorate.Unit.Rounds;
-using Verdict = Quorate.Shared.Protocol.Verdict;
 
 namespace Quorate.Unit.Intake;
 
@@ -46,7 +45,7 @@ public sealed class UpdateIntakeTests
 
         var reply = await intake.CommitAsync(header, store.PathOf(Scene.Blob("anna in 1")), member, default);
 
-        Assert.Equal(Verdict.Stale, reply.Verdict);
+        Assert.Equal(VerdictCode.Stale, reply.Verdict);
     }
 
     private static void EndRound(Scene scene)

@@ -1,4 +1,4 @@
-using Quorate.Shared.Pt;
+using Quorate.Pt;
 using static Quorate.Unit.Pt.Pickle;
 
 namespace Quorate.Unit.Pt;

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
-using Quorate.Shared.Pt;
+using Quorate.Pt;
 using static Quorate.Unit.Pt.PtFixtures;
 
 namespace Quorate.Unit.Pt;

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
-using Quorate.Shared.Pt;
+using Quorate.Pt;
 using static Quorate.Unit.Pt.PtFixtures;
 
 namespace Quorate.Unit.Pt;

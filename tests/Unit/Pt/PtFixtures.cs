@@ -1,4 +1,4 @@
-using Quorate.Shared.Pt;
+using Quorate.Pt;
 
 namespace Quorate.Unit.Pt;
 

@@ -1,4 +1,4 @@
-using Quorate.Shared.Pt;
+using Quorate.Pt;
 using Quorate.Unit.Fuzz;
 using Xunit.Abstractions;
 using static Quorate.Unit.Pt.PtFixtures;

@@ -1,4 +1,4 @@
-using Quorate.Shared.Pt;
+using Quorate.Pt;
 using static Quorate.Unit.Pt.PtFixtures;
 
 namespace Quorate.Unit.Pt;

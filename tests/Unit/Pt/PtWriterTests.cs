@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using Quorate.Shared.Pt;
+using Quorate.Pt;
 using static Quorate.Unit.Pt.PtFixtures;
 
 namespace Quorate.Unit.Pt;

@@ -12,14 +12,17 @@ internal static class ProjectRules
     private static readonly Dictionary<string, string[]> MayReference = new()
     {
         ["src/Rounds"] = [],
-        ["src/Shared"] = ["Rounds"],
-        ["src/Coordinator"] = ["Rounds", "Shared"],
-        ["src/Trainer"] = ["Rounds", "Shared"],
-        ["src/Chaos"] = ["Rounds", "Shared"],
+        ["src/Pt"] = [],
+        ["src/Aggregation"] = ["Pt"],
+        ["src/Shared"] = ["Rounds", "Pt"],
+        ["src/Client"] = ["Rounds", "Pt", "Shared"],
+        ["src/Coordinator"] = ["Rounds", "Pt", "Aggregation", "Shared"],
+        ["src/Trainer"] = ["Rounds", "Pt", "Shared", "Client"],
+        ["src/Chaos"] = ["Rounds", "Pt", "Shared", "Client"],
         ["src/Cli"] = ["Rounds", "Shared", "Chaos"],
         ["chaos-tests"] = ["Shared", "Chaos"],
-        ["benchmarks"] = ["Shared", "Chaos"],
-        ["benchmarks/Micro"] = ["Shared", "Coordinator"], // It measures pieces of a coordinator, and promises nothing.
+        ["benchmarks"] = ["Shared", "Client", "Chaos"],
+        ["benchmarks/Micro"] = ["Shared", "Coordinator"], // It measures parts of a coordinator and promises nothing.
     };
 
     private static readonly (string Package, string Folder)[] Homes =

@@ -28,8 +28,8 @@ public sealed class WallTests
     [InlineData(
         "src/Coordinator/Driving/X.cs", "namespace Quorate.Coordinator.Driving;\nvoid F(ServerCallContext c)", 2,
         "'ServerCallContext': gRPC server types stand in Intake, Blobs, Peering, CoordinatorNode and Transfer only")]
-    [InlineData("src/Shared/Pt/X.cs", "namespace Quorate.Shared;", 1,
-        "the namespace is not its folder's: 'namespace Quorate.Shared.Pt;' is due")]
+    [InlineData("src/Pt/X.cs", "namespace Quorate.Shared;", 1,
+        "the namespace is not its folder's: 'namespace Quorate.Pt;' is due")]
     [InlineData("src/Shared/X.cs", "namespace Quorate.Shared\n{", 1,
         "the namespace is not its folder's: 'namespace Quorate.Shared;' is due")]
     [InlineData("chaos-tests/X.cs", "namespace Quorate.Other;", 1,
@@ -59,9 +59,9 @@ public sealed class WallTests
     [Fact]
     public void A_long_file_and_a_long_line_are_caught()
     {
-        string lines = string.Concat(Enumerable.Repeat("\n", 300));
+        string lines = string.Concat(Enumerable.Repeat("\n", 350));
         Assert.Equal(
-            [new Finding("src/Cli/X.cs", 0, "301 lines, 300 allowed")],
+            [new Finding("src/Cli/X.cs", 0, "351 lines, 350 allowed")],
             CodeRules.Broken(SourceFile.Of("src/Cli/X.cs", "namespace Quorate.Cli;" + lines)));
         Assert.Empty(CodeRules.Broken(SourceFile.Of("tests/Unit/X.cs", "namespace Quorate.Unit;" + lines)));
 
@@ -78,16 +78,16 @@ public sealed class WallTests
         "src/Rounds references Shared; it may reference []")]
     [InlineData(
         "src/Coordinator/Coordinator.csproj", "Project", "../Trainer/Trainer.csproj",
-        "src/Coordinator references Trainer; it may reference [Rounds, Shared]")]
+        "src/Coordinator references Trainer; it may reference [Rounds, Pt, Aggregation, Shared]")]
     [InlineData(
         "src/Trainer/Trainer.csproj", "Project", @"..\Coordinator\Coordinator.csproj",
-        "src/Trainer references Coordinator; it may reference [Rounds, Shared]")]
+        "src/Trainer references Coordinator; it may reference [Rounds, Pt, Shared, Client]")]
     [InlineData(
         "chaos-tests/ChaosTests.csproj", "Project", "../src/Coordinator/Coordinator.csproj",
         "chaos-tests references Coordinator; it may reference [Shared, Chaos]")]
     [InlineData(
         "benchmarks/Benchmarks.csproj", "Project", "../src/Coordinator/Coordinator.csproj",
-        "benchmarks references Coordinator; it may reference [Shared, Chaos]")]
+        "benchmarks references Coordinator; it may reference [Shared, Client, Chaos]")]
     [InlineData("src/Shared/Shared.csproj", "Package", "TorchSharp-cuda-linux",
         "package TorchSharp-cuda-linux belongs to src/Trainer only")]
     [InlineData("src/Cli/x.targets", "Package", "libtorch-cpu-linux-x64",

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
+using Quorate.Pt;
 using Quorate.Rounds;
-using Quorate.Shared.Pt;
 using Quorate.Shared.Transfer;
 using Quorate.Unit.Pt;
 

@@ -3,8 +3,6 @@ using Google.Protobuf;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
 using Quorate.Unit.Fuzz;
-using Part = Quorate.Shared.Transfer.Part;
-using Wire = Quorate.Shared.Protocol.Part;
 
 namespace Quorate.Unit.Transfer;
 
@@ -31,7 +29,7 @@ public sealed class PartCodecTests
         using var part = Sample(header, offset, length);
         byte[] bytes = Write(part);
         Assert.Equal(PartCodec.SizeOf(part), bytes.Length);
-        var wire = Wire.Parser.ParseFrom(bytes);
+        var wire = BlobPart.Parser.ParseFrom(bytes);
         Assert.Equal(ToWire(part), wire);
         Assert.Equal(wire.ToByteArray(), bytes);
     }
@@ -54,7 +52,7 @@ public sealed class PartCodecTests
     [Fact]
     public void Fields_of_a_later_version_are_skipped_but_not_without_end()
     {
-        byte[] known = new Wire { Offset = 5 }.ToByteArray();
+        byte[] known = new BlobPart { Offset = 5 }.ToByteArray();
         byte[] later = [9 << 3, 42, 10 << 3 | 1, .. new byte[8], 11 << 3 | 2, 2, 0, 0, 12 << 3 | 5, .. new byte[4]];
         using var part = PartCodec.Read(new ReadOnlySequence<byte>([.. later, .. known]));
         Assert.Equal(5, part.Offset);
@@ -106,7 +104,7 @@ public sealed class PartCodecTests
             try
             {
                 using var part = PartCodec.Read(new ReadOnlySequence<byte>(bytes));
-                Assert.Equal(Wire.Parser.WithDiscardUnknownFields(true).ParseFrom(bytes), Discarded(part));
+                Assert.Equal(BlobPart.Parser.WithDiscardUnknownFields(true).ParseFrom(bytes), Discarded(part));
                 accepted++;
             }
             catch (InvalidDataException)
@@ -119,10 +117,10 @@ public sealed class PartCodecTests
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, FuzzInputs.Count * 20_000L);
     }
 
-    private static Wire Discarded(Part part)
+    private static BlobPart Discarded(Part part)
     {
         var wire = ToWire(part);
-        return Wire.Parser.WithDiscardUnknownFields(true).ParseFrom(wire.ToByteArray());
+        return BlobPart.Parser.WithDiscardUnknownFields(true).ParseFrom(wire.ToByteArray());
     }
 
     private static Part Sample(bool header, long offset, int length)
@@ -134,7 +132,7 @@ public sealed class PartCodecTests
         return part;
     }
 
-    private static Wire ToWire(Part part) => new()
+    private static BlobPart ToWire(Part part) => new()
     {
         Header = part.Header, Offset = part.Offset, Crc32 = part.Checksum, Data = ByteString.CopyFrom(part.Data.Span),
     };

@@ -6,8 +6,6 @@ using Quorate.Shared.Transfer;
 using Quorate.Shared.Transfer.Streams;
 using Quorate.Unit.Blobs;
 using static Quorate.Unit.Blobs.TestBlobs;
-using Part = Quorate.Shared.Transfer.Part;
-using Verdict = Quorate.Shared.Protocol.Verdict;
 
 namespace Quorate.Unit.Transfer;
 
@@ -24,7 +22,7 @@ public sealed class StreamTests
         var upload = new BlobUpload(
             (_, _) => ValueTask.FromResult(nodes[0].GrpcClient), new RetryRules(), TimeProvider.System);
         var reply = await upload.SendAsync(Header(), nodes.File(_content), null, default);
-        Assert.Equal(Verdict.Accepted, reply.Verdict);
+        Assert.Equal(VerdictCode.Accepted, reply.Verdict);
         string path = nodes.NewPath();
         await new BlobDownload([nodes[0].GrpcClient], new RetryRules(), TimeProvider.System)
             .FetchAsync(_hash, _content.Length, path, null, default);

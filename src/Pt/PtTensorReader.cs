@@ -1,0 +1,35 @@
+namespace Quorate.Pt;
+
+/// <summary>
+/// Reads one tensor's bytes in order, and checks the CRC-32 of its storage on the way: one pass over the file instead
+/// of two.
+/// </summary>
+public sealed class PtTensorReader
+{
+    private readonly PtFile _file;
+    private readonly PtTensor _tensor;
+    private readonly WideCrc32? _crc;
+    private long _position;
+
+    /// <exception cref="PtFormatException">The tensor is a view into a larger storage, which is checked the first time,
+    /// and that is damaged.</exception>
+    public PtTensorReader(PtFile file, PtTensor tensor)
+    {
+        (_file, _tensor) = (file, tensor);
+        if (tensor.CoversStorage) _crc = new WideCrc32();
+        else file.VerifyShown(tensor.Storage);
+    }
+
+    /// <summary>Fills <paramref name="destination"/> with the next bytes (little-endian elements).</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Fewer bytes are left.</exception>
+    /// <exception cref="PtFormatException">The tensor is not contiguous, or these were its last bytes and the storage
+    /// is damaged: then none of the bytes read before is to be trusted either.</exception>
+    public void Read(Span<byte> destination)
+    {
+        _file.Read(_tensor, _position, destination);
+        _position += destination.Length;
+        if (_crc is null) return;
+        _crc.Append(destination);
+        if (_position == _tensor.Info.Bytes) PtFile.CheckCrc(_tensor.Storage, _crc.Current);
+    }
+}
