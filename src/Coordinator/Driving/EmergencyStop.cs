@@ -1,3 +1,5 @@
+using Quorate.Coordinator.Telemetry;
+
 namespace Quorate.Coordinator.Driving;
 
 /// <summary>
@@ -25,6 +27,6 @@ internal sealed partial class EmergencyStop(IHostApplicationLifetime lifetime, I
         lifetime.ApplicationStarted.Register(lifetime.StopApplication);
     }
 
-    [LoggerMessage(4009, LogLevel.Critical, "This node stops with exit code {Code}: {Why}")]
+    [LoggerMessage(EventIds.EmergencyStop, LogLevel.Critical, "This node stops with exit code {Code}: {Why}")]
     private partial void LogStopping(int code, string why);
 }

@@ -3,6 +3,7 @@ using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Evaluation;
 using Quorate.Coordinator.Intake;
 using Quorate.Coordinator.Settings;
+using Quorate.Coordinator.Telemetry;
 using Quorate.Pt;
 using Quorate.Rounds;
 using Quorate.Shared.Processes;
@@ -195,13 +196,13 @@ internal sealed partial class RoundDriver(
         e is IOException or NotLeaderException or OutcomeUnknownException or BlobUnavailableException
             or PtFormatException or TrainerProgramException or StepRefusedException;
 
-    [LoggerMessage(4001, LogLevel.Information, "Published round {Round}: model sha256:{Model} from {Updates} updates.")]
+    [LoggerMessage(EventIds.ModelPublished, LogLevel.Information, "Published round {Round}: model sha256:{Model} from {Updates} updates.")]
     private partial void LogPublished(int round, string model, int updates);
 
-    [LoggerMessage(4002, LogLevel.Warning, "The step failed and is tried again in {Seconds:F2} s: {Reason}")]
+    [LoggerMessage(EventIds.StepFailed, LogLevel.Warning, "The step failed and is tried again in {Seconds:F2} s: {Reason}")]
     private partial void LogStepFailed(string reason, double seconds);
 
-    [LoggerMessage(4003, LogLevel.Warning, "The initial model is to be uploaded: {Why}.")]
+    [LoggerMessage(EventIds.AwaitingInitialModel, LogLevel.Warning, "The initial model is to be uploaded: {Why}.")]
     private partial void LogAwaitsSeed(string why);
 }
 

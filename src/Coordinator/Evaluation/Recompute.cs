@@ -1,6 +1,7 @@
 using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Driving;
+using Quorate.Coordinator.Telemetry;
 using Quorate.Rounds;
 
 namespace Quorate.Coordinator.Evaluation;
@@ -50,9 +51,9 @@ internal sealed partial class Recompute(
             + $"{model.Blob.Short}… was published.");
     }
 
-    [LoggerMessage(5011, LogLevel.Information, "Verified round {Round}: sha256:{Model}.")]
+    [LoggerMessage(EventIds.ModelVerified, LogLevel.Information, "Verified round {Round}: sha256:{Model}.")]
     private partial void LogVerified(int round, string model);
 
-    [LoggerMessage(5012, LogLevel.Warning, "Verifying round {Round} is tried again: {Reason}")]
+    [LoggerMessage(EventIds.VerificationRetried, LogLevel.Warning, "Verifying round {Round} is tried again: {Reason}")]
     private partial void LogPostponed(int round, string reason);
 }

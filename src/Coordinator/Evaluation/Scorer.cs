@@ -1,6 +1,7 @@
 using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Intake;
+using Quorate.Coordinator.Telemetry;
 using Quorate.Rounds;
 using Quorate.Shared.Processes;
 using Quorate.Shared.Runs;
@@ -91,9 +92,9 @@ internal sealed partial class Scorer(
         }
     }
 
-    [LoggerMessage(5001, LogLevel.Warning, "Scoring is tried again: {Reason}")]
+    [LoggerMessage(EventIds.ScoreRetried, LogLevel.Warning, "Scoring is tried again: {Reason}")]
     private partial void LogPostponed(string reason);
 
-    [LoggerMessage(5002, LogLevel.Warning, "Scoring is off: {Reason}")]
+    [LoggerMessage(EventIds.ModelUnscored, LogLevel.Warning, "Scoring is off: {Reason}")]
     private partial void LogUnscored(string reason);
 }

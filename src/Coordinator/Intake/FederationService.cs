@@ -1,6 +1,7 @@
 using Grpc.Core;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Settings;
+using Quorate.Coordinator.Telemetry;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Runs;
@@ -182,6 +183,6 @@ internal sealed partial class FederationService(
         }
     }
 
-    [LoggerMessage(3001, LogLevel.Information, "Trainer {Trainer} joins the client set with {Examples} examples.")]
+    [LoggerMessage(EventIds.TrainerJoined, LogLevel.Information, "Trainer {Trainer} joins the client set with {Examples} examples.")]
     private partial void LogJoined(TrainerId trainer, long examples);
 }

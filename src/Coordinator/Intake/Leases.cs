@@ -1,5 +1,6 @@
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Settings;
+using Quorate.Coordinator.Telemetry;
 using Quorate.Rounds;
 
 namespace Quorate.Coordinator.Intake;
@@ -63,6 +64,6 @@ internal sealed partial class Leases(
         }
     }
 
-    [LoggerMessage(3010, LogLevel.Information, "Trainer {Trainer} leaves the client set: silent for {Seconds:F1} s.")]
+    [LoggerMessage(EventIds.LeaseExpired, LogLevel.Information, "Trainer {Trainer} leaves the client set: silent for {Seconds:F1} s.")]
     private partial void LogExpired(TrainerId trainer, double seconds);
 }

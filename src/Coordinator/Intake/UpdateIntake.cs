@@ -1,6 +1,7 @@
 using Grpc.Core;
 using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Telemetry;
 using Quorate.Pt;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
@@ -152,10 +153,10 @@ internal sealed partial class UpdateIntake(
         }
     }
 
-    [LoggerMessage(3020, LogLevel.Information,
+    [LoggerMessage(EventIds.UpdateAccepted, LogLevel.Information,
         "Accepted: trainer {Trainer}, round {Round}, {Bytes} bytes, {Examples} examples.")]
     private partial void LogAccepted(string trainer, int round, long bytes, long examples);
 
-    [LoggerMessage(3021, LogLevel.Warning, "Rejected: {Reason}")]
+    [LoggerMessage(EventIds.UpdateRejected, LogLevel.Warning, "Rejected: {Reason}")]
     private partial void LogRefused(string reason);
 }

@@ -1,4 +1,5 @@
 using Quorate.Coordinator.Settings;
+using Quorate.Coordinator.Telemetry;
 using Quorate.Shared.Protocol;
 
 namespace Quorate.Coordinator.Peering;
@@ -84,7 +85,7 @@ internal sealed partial class FirstVote(
         Node = options.Node, Identity = enrolment.Identity, Enrol = enrol, Rejoin = options.Rejoin,
     };
 
-    [LoggerMessage(1101, LogLevel.Information,
+    [LoggerMessage(EventIds.AwaitingFirstVote, LogLevel.Information,
         "The data directory is new: waiting for a majority of the coordinators before the first vote.")]
     private partial void LogWaiting();
 }

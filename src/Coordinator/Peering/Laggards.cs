@@ -1,5 +1,6 @@
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Settings;
+using Quorate.Coordinator.Telemetry;
 using Quorate.Shared.Protocol;
 
 namespace Quorate.Coordinator.Peering;
@@ -69,7 +70,7 @@ internal sealed partial class LaggardWatch(
         }
     }
 
-    [LoggerMessage(1010, LogLevel.Warning,
+    [LoggerMessage(EventIds.FollowerStuck, LogLevel.Warning,
         "Node {Node} answers and gets no further; this leader makes way for one that replicates to it afresh.")]
     private partial void LogStuck(int node);
 }
