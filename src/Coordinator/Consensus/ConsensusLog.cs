@@ -20,7 +20,8 @@ internal static partial class ConsensusLog
     [LoggerMessage(EventIds.LeaderLost, LogLevel.Warning, "No leader is known in term {Term}: an election is due.")]
     public static partial void Leaderless(this ILogger logger, long term);
 
-    [LoggerMessage(EventIds.SnapshotPurged, LogLevel.Warning, "The snapshot file {File} was torn, damaged or left over, and was deleted.")]
+    [LoggerMessage(EventIds.SnapshotPurged, LogLevel.Warning,
+        "The snapshot file {File} was torn, damaged or left over, and was deleted.")]
     public static partial void SnapshotPurged(this ILogger logger, string file);
 
     [LoggerMessage(EventIds.LogBroken, LogLevel.Critical, "Consensus is broken; this node stops.")]
@@ -29,7 +30,8 @@ internal static partial class ConsensusLog
     [LoggerMessage(EventIds.LogStopped, LogLevel.Information, "Node {Node} left consensus.")]
     public static partial void Stopped(this ILogger logger, int node);
 
-    [LoggerMessage(EventIds.LogStopTimedOut, LogLevel.Warning, "Consensus did not stop within {Seconds} s; going on without it.")]
+    [LoggerMessage(EventIds.LogStopTimedOut, LogLevel.Warning,
+        "Consensus did not stop within {Seconds} s; going on without it.")]
     public static partial void StopTimedOut(this ILogger logger, double seconds);
 
     [LoggerMessage(EventIds.LibraryQuieted, LogLevel.Warning, "{Text} ({More} more like this in the last {Seconds} s)")]

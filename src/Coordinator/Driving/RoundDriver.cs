@@ -196,10 +196,12 @@ internal sealed partial class RoundDriver(
         e is IOException or NotLeaderException or OutcomeUnknownException or BlobUnavailableException
             or PtFormatException or TrainerProgramException or StepRefusedException;
 
-    [LoggerMessage(EventIds.ModelPublished, LogLevel.Information, "Published round {Round}: model sha256:{Model} from {Updates} updates.")]
+    [LoggerMessage(EventIds.ModelPublished, LogLevel.Information,
+        "Published round {Round}: model sha256:{Model} from {Updates} updates.")]
     private partial void LogPublished(int round, string model, int updates);
 
-    [LoggerMessage(EventIds.StepFailed, LogLevel.Warning, "The step failed and is tried again in {Seconds:F2} s: {Reason}")]
+    [LoggerMessage(EventIds.StepFailed, LogLevel.Warning,
+        "The step failed and is tried again in {Seconds:F2} s: {Reason}")]
     private partial void LogStepFailed(string reason, double seconds);
 
     [LoggerMessage(EventIds.AwaitingInitialModel, LogLevel.Warning, "The initial model is to be uploaded: {Why}.")]

@@ -183,6 +183,7 @@ internal sealed partial class FederationService(
         }
     }
 
-    [LoggerMessage(EventIds.TrainerJoined, LogLevel.Information, "Trainer {Trainer} joins the client set with {Examples} examples.")]
+    [LoggerMessage(EventIds.TrainerJoined, LogLevel.Information,
+        "Trainer {Trainer} joins the client set with {Examples} examples.")]
     private partial void LogJoined(TrainerId trainer, long examples);
 }

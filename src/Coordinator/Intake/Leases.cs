@@ -64,6 +64,7 @@ internal sealed partial class Leases(
         }
     }
 
-    [LoggerMessage(EventIds.LeaseExpired, LogLevel.Information, "Trainer {Trainer} leaves the client set: silent for {Seconds:F1} s.")]
+    [LoggerMessage(EventIds.LeaseExpired, LogLevel.Information,
+        "Trainer {Trainer} leaves the client set: silent for {Seconds:F1} s.")]
     private partial void LogExpired(TrainerId trainer, double seconds);
 }
