@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws demo.svg, the picture of the terminal in the README, from a text: demo.txt, what `quorate demo --kill-leader` prints."""
+"""Draws demo.svg, the terminal in the README, from demo.txt, the output of `quorate demo --kill-leader`."""
 import pathlib
 import xml.sax.saxutils as xml
 
