@@ -6,7 +6,6 @@ using Quorate.Pt;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
 using Quorate.Unit.Pt;
-using Quorate.Unit.Rounds;
 using static Quorate.Unit.Cluster.OpenRound;
 
 namespace Quorate.Unit.Cluster;

@@ -1,4 +1,5 @@
 using System.Text;
+using Quorate.Rounds;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Runs;
 using Quorate.Unit.Rounds;

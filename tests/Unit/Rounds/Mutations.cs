@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Quorate.Rounds;
 
 namespace Quorate.Unit.Rounds;
 
