@@ -29,12 +29,19 @@ public static class RoundMachine
     {
         ArgumentNullException.ThrowIfNull(state);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(index, state.Index);
-        var (runs, outcome) = Apply(state, command);
+        var (runs, outcome) = Decide(state, command);
         var next = state with { Index = index, Chain = ClusterState.NextChain(state.Chain, index, bytes), Runs = runs };
         return (next, outcome);
     }
 
-    private static (ImmutableList<Run> Runs, Outcome Outcome) Apply(ClusterState state, Command command)
+    /// <summary>The outcome that the command would have as the next log entry. Admission asks this first.</summary>
+    public static Outcome Judge(ClusterState state, Command command)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        return Decide(state, command).Outcome;
+    }
+
+    private static (ImmutableList<Run> Runs, Outcome Outcome) Decide(ClusterState state, Command command)
     {
         if (command is OpenRun open) return Open(state, open);
 

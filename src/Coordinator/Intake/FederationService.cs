@@ -63,8 +63,8 @@ internal sealed partial class FederationService(
                 : 0;
             long now = time.GetUtcNow().ToUnixTimeMilliseconds();
             var join = new Command.Join(run, trainer, request.Incarnation, replaces, request.Examples, now);
-            // Who is refused asks again with every heartbeat: the log has no room for that.
-            var (_, outcome) = RoundMachine.Apply(state, state.Index + 1, join, []);
+            // A refused trainer asks again with every heartbeat; refusals must not fill the log.
+            var outcome = RoundMachine.Judge(state, join);
             if (outcome.Verdict == Rounds.Verdict.Rejected) return outcome.ToReply();
             outcome = await log.ProposeAsync(join, context.CancellationToken);
             if (outcome.Verdict == Rounds.Verdict.Accepted) LogJoined(trainer, request.Examples);

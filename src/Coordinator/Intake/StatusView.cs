@@ -1,7 +1,7 @@
 using Google.Protobuf;
-using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Settings;
+using Quorate.Coordinator.Telemetry;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
 
@@ -11,7 +11,7 @@ namespace Quorate.Coordinator.Intake;
 /// The replicated state, and what this node alone knows, as the messages that people and trainers read.
 /// </summary>
 internal sealed class StatusView(
-    IReplicatedLog log, Attendance attendance, Notes notes, BlobStore blobs, CoordinatorOptions options,
+    IReplicatedLog log, Attendance attendance, OperatorNotices notices, LostUpdates lost, CoordinatorOptions options,
     TimeProvider time)
 {
     public StatusReply Of(ClusterState state, StatusRequest request)
@@ -24,21 +24,13 @@ internal sealed class StatusView(
             LeaderAddress = leader is { } id ? options.Hosts.Node(id).Grpc.ToString() : "",
             Index = state.Index, Chain = ByteString.CopyFrom(state.Chain.ToArray()), Quorum = log.QuorumReachable,
         };
-        reply.Notes.AddRange(notes.All);
+        reply.Notes.AddRange(notices.All);
         var run = request.Run.Length == 0
             ? state.Active ?? (state.Runs.IsEmpty ? null : state.Runs[^1])
             : RunId.TryParse(request.Run, out var wanted) ? state.Find(wanted) : null;
         if (run is not null) reply.Run = Of(run, request.Trail);
         return reply;
     }
-
-    /// <summary>
-    /// Whether the trainer's counted update of the newest run's round must be sent again: only the old leader had its
-    /// bytes. Where a majority has every update, they are pulled from a peer instead.
-    /// </summary>
-    public bool IsLost(ClusterState state, TrainerId trainer) =>
-        options.Durability == Durability.Leader && log.Leadership.IsLeader && !state.Runs.IsEmpty
-            && state.Runs[^1].Updates.TryGetValue(trainer, out var update) && !blobs.Exists(update.Blob);
 
     /// <summary>The newest run as one trainer needs it.</summary>
     public Announcement Announce(ClusterState state, TrainerId trainer, ulong incarnation)
@@ -53,7 +45,7 @@ internal sealed class StatusView(
             Accepted = run.Updates.ContainsKey(trainer),
             Member = run.Trainers.GetValueOrDefault(trainer) is { Present: true } member
                 && member.Incarnation == incarnation,
-            Resend = IsLost(state, trainer),
+            Resend = lost.Contains(run, trainer),
         };
     }
 

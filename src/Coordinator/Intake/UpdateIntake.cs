@@ -19,7 +19,7 @@ namespace Quorate.Coordinator.Intake;
 /// was committed, and goes on from the bytes that are there if it was not.
 /// </summary>
 internal sealed partial class UpdateIntake(
-    IReplicatedLog log, LeaderGate gate, BlobStore blobs, StatusView view, TimeProvider time,
+    IReplicatedLog log, LeaderGate gate, BlobStore blobs, LostUpdates lost, TimeProvider time,
     ILogger<UpdateIntake> logger)
 {
     /// <summary>
@@ -84,11 +84,12 @@ internal sealed partial class UpdateIntake(
         if (!TrainerId.TryParse(update.Trainer, out var trainer))
             return Verdicts.Reject("The update names no valid trainer id.");
 
-        // The state machine itself says what would become of the fact; its new state is thrown away.
         var state = log.State;
-        var (_, outcome) = RoundMachine.Apply(state, state.Index + 1, CommandOf(header), []);
-        // Accepted before, but its bytes are lost with a leader that alone had them: they are taken again.
-        if (outcome.Verdict == Rounds.Verdict.Duplicate && view.IsLost(state, trainer)) return null;
+        var outcome = RoundMachine.Judge(state, CommandOf(header));
+        // Accepted before, but only the old leader had the bytes: they are taken again.
+        if (outcome.Verdict == Rounds.Verdict.Duplicate && state.Find(run) is { } open
+            && open.Round == update.Round && lost.Contains(open, trainer))
+            return null;
         if (outcome.Verdict != Rounds.Verdict.Accepted) return outcome.ToReply();
 
         var known = state.Find(run)!;
@@ -105,8 +106,7 @@ internal sealed partial class UpdateIntake(
     private VerdictReply? AdmitSeed(UploadHeader header)
     {
         if (!RunId.TryParse(header.Seed.Run, out _)) return Verdicts.Reject("The seed model names no valid run.");
-        var state = log.State;
-        var (_, outcome) = RoundMachine.Apply(state, state.Index + 1, CommandOf(header), []);
+        var outcome = RoundMachine.Judge(log.State, CommandOf(header));
         return outcome.Verdict == Rounds.Verdict.Accepted ? null : outcome.ToReply();
     }
 

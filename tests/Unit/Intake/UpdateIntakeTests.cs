@@ -64,10 +64,8 @@ public sealed class UpdateIntakeTests
                 """{ "nodes": [ { "id": 0, "raft": "127.0.0.1:1", "grpc": "127.0.0.1:2" } ] }"""),
         };
         var log = new LeadingLog(scene);
-        var view = new StatusView(
-            log, new Attendance(options, TimeProvider.System), new Notes(), store, options, TimeProvider.System);
-        return new UpdateIntake(log, new LeaderGate(log, options), store, view, TimeProvider.System,
-            NullLogger<UpdateIntake>.Instance);
+        return new UpdateIntake(log, new LeaderGate(log, options), store, new LostUpdates(log, store, options),
+            TimeProvider.System, NullLogger<UpdateIntake>.Instance);
     }
 
     /// <summary>Leads, and has applied what the scene has.</summary>

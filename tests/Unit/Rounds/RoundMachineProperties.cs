@@ -69,6 +69,7 @@ public sealed class RoundMachineProperties
             (_first, var outcome) = RoundMachine.Apply(before, index, _command, bytes);
             (_second, var sameOutcome) = RoundMachine.Apply(_second, index, CommandCodec.Decode(bytes), bytes);
 
+            Check(RoundMachine.Judge(before, _command) == outcome, "the judgement is not the outcome");
             Check(outcome == sameOutcome, $"two replicas answer '{outcome}' and '{sameOutcome}'");
             Check(_first.Chain == _second.Chain && _first.Chain != before.Chain, "the chains differ or stand still");
             Check(_first.Index == index, "the index is not the entry's");
