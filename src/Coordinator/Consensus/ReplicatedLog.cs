@@ -127,7 +127,7 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
         var replicated = BoundedAsync(async bound => await _node.Cluster.ReplicateAsync(entry, bound), token);
 #if CANARY_EARLY_ACK
         if (command is Command.Join or Command.AcceptUpdate)
-            return RoundMachine.Apply(State, State.Index + 1, command, bytes).Outcome;
+            return RoundMachine.Judge(State, command);
 #endif
         await replicated;
         CrashPoint.Pass("after-propose");

@@ -6,33 +6,19 @@ using Quorate.Rounds;
 namespace Quorate.Coordinator.Intake;
 
 /// <summary>
-/// The leader's watch over the client set: a trainer silent past its lease leaves it, as a committed fact. The lease
-/// of a trainer that this leader has not heard from yet starts when the leadership does.
+/// The leader removes silent trainers from the client set: a trainer that sends nothing for a whole lease leaves, as a
+/// committed fact. A trainer that has not yet sent anything to this leader has a lease from the leadership's start.
 /// </summary>
 internal sealed partial class Leases(
     IReplicatedLog log, Attendance attendance, CoordinatorOptions options, TimeProvider time, ILogger<Leases> logger)
     : BackgroundService
 {
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            var leadership = await log.WaitToLeadAsync(stoppingToken);
-            using var leading = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, leadership);
-            try
-            {
-                await LeadAsync(leading.Token);
-            }
-            catch (OperationCanceledException) when (leading.IsCancellationRequested)
-            {
-                // Deposed, or stopping. However short the time without leading: every lease starts anew.
-            }
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        LeaderLoop.RunAsync(log, LeadAsync, stoppingToken);
 
     private async Task LeadAsync(CancellationToken token)
     {
-        attendance.Clear();
+        attendance.Clear(); // Every lease starts again, however briefly this node did not lead.
         using var tick = new PeriodicTimer(options.Lease / 10, time);
         do await PassAsync(token);
         while (await tick.WaitForNextTickAsync(token));
@@ -59,7 +45,7 @@ internal sealed partial class Leases(
             }
             catch (Exception e) when (e is NotLeaderException or OutcomeUnknownException)
             {
-                return; // The next leader, or the next tick, sees the same state and does the same.
+                return; // The next leader or the next tick sees the same state and proposes the same.
             }
         }
     }

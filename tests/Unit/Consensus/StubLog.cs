@@ -16,7 +16,7 @@ internal abstract class StubLog : IReplicatedLog
     public virtual Task<Outcome> ProposeAsync(Command command, CancellationToken token) =>
         throw new NotSupportedException();
 
-    public Task<Leadership> LeadershipChangedAsync(Leadership seen, CancellationToken token) =>
+    public virtual Task<Leadership> LeadershipChangedAsync(Leadership seen, CancellationToken token) =>
         throw new NotSupportedException();
 
     public Task<ClusterState> ReadAsync(CancellationToken token) => throw new NotSupportedException();
