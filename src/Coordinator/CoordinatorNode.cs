@@ -78,7 +78,7 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
         builder.Services
             .AddSingleton(log).AddSingleton<IReplicatedLog>(log).AddSingleton(enrolment).AddSingleton(peers)
             .AddSingleton(new HelloDesk(options.Node, enrolment, log))
-            .AddIntake().AddBlobs(options, peers.All).AddDriving().AddEvaluation(options)
+            .AddIntake().AddBlobs(options, peers.All).AddDriving(options).AddEvaluation()
             .AddHostedService<LateEnrolment>().AddHostedService<LaggardWatch>().AddHostedService<Trimming>();
         await using var app = builder.Build();
         var emergency = app.Services.GetRequiredService<EmergencyStop>();

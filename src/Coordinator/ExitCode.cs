@@ -36,7 +36,7 @@ internal static class ExitCode
     /// <summary>
     /// The code for a node that has stopped. The host ends for a service that failed as for a signal, and logs it.
     /// </summary>
-    /// <param name="asked">What <see cref="Driving.EmergencyStop"/> says.</param>
+    /// <param name="asked">What <see cref="EmergencyStop"/> says.</param>
     public static int Of(int asked, IEnumerable<IHostedService> services) =>
         asked == Stopped && services.OfType<BackgroundService>().Any(s => s.ExecuteTask is { IsFaulted: true })
             ? Broken

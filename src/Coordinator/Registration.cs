@@ -6,6 +6,7 @@ using Quorate.Coordinator.Evaluation;
 using Quorate.Coordinator.Intake;
 using Quorate.Coordinator.Peering;
 using Quorate.Coordinator.Settings;
+using Quorate.Coordinator.Telemetry;
 using Quorate.Rounds;
 using Quorate.Shared.Transfer.Streams;
 
@@ -15,9 +16,10 @@ namespace Quorate.Coordinator;
 internal static class Registration
 {
     public static IServiceCollection AddIntake(this IServiceCollection services) => services
-        .AddSingleton<Notes>()
+        .AddSingleton<OperatorNotices>()
         .AddSingleton<Attendance>()
         .AddSingleton<LeaderGate>()
+        .AddSingleton<LostUpdates>()
         .AddSingleton<StatusView>()
         .AddSingleton<UpdateIntake>()
         .AddSingleton<RunSignal>().AddHostedService(provider => provider.GetRequiredService<RunSignal>())
@@ -58,22 +60,24 @@ internal static class Registration
             provider, (Func<IReadOnlyCollection<WantedBlob>>)provider.GetRequiredService<BlobReferences>().Wanted))
         .AddHostedService(provider => provider.GetRequiredService<Puller>())
         .AddHostedService<PullOnChange>()
-        .AddHostedService<Forgetting>()
+        .AddHostedService<RoundCleanup>()
         .AddHostedService<Scrub>()
         .AddHostedService(provider => ActivatorUtilities.CreateInstance<Collector>(
             provider, (Func<CancellationToken,
                 ValueTask<IReadOnlySet<BlobHash>?>>)provider.GetRequiredService<BlobReferences>().KeptAsync,
             options.CollectAfter));
 
-    public static IServiceCollection AddDriving(this IServiceCollection services) => services
-        .AddSingleton<EmergencyStop>()
-        .AddHostedService<DiskWatch>()
-        .AddHostedService<RoundDriver>()
-        .AddHostedService<LostLeaders>();
-
-    public static IServiceCollection AddEvaluation(this IServiceCollection services, CoordinatorOptions options)
+    public static IServiceCollection AddDriving(this IServiceCollection services, CoordinatorOptions options)
     {
-        services.AddSingleton<TrainerProgram>().AddHostedService<Scorer>();
+        services
+            .AddSingleton<EmergencyStop>()
+            .AddHostedService<DiskWatch>()
+            .AddHostedService<RoundDriver>()
+            .AddHostedService<LostLeaders>();
         return options.Verify ? services.AddHostedService<Recompute>() : services;
     }
+
+    public static IServiceCollection AddEvaluation(this IServiceCollection services) => services
+        .AddSingleton<TrainerProgram>()
+        .AddHostedService<Scorer>();
 }

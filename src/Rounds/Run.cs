@@ -118,6 +118,9 @@ public sealed record PublishedModel(
     int Round, BlobHash Blob, long Length, int Contributors, long Examples, ImmutableArray<Update> Updates,
     long OpenedAt, long PublishedAt, Score? Score, string Unscored)
 {
+    /// <summary>The reason of every model in a run whose plan has no scoring.</summary>
+    public const string NoScoresAsked = "the run asks for no scores.";
+
     /// <summary>True when its score, or why it has none, is known.</summary>
     public bool Judged => Score is not null || Unscored.Length > 0;
 }

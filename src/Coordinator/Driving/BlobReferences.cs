@@ -6,10 +6,10 @@ using Quorate.Rounds;
 namespace Quorate.Coordinator.Driving;
 
 /// <summary>
-/// Which blobs the state names. Models belong on every node. The open round's updates belong on the leader, who will
+/// Which blobs the state names. Models belong on every node. The open rounds' updates belong on the leader, which will
 /// average them, and on the nodes they were relayed to; so a new leader pulls those it lacks, which also restores their
-/// second copy. A kept update that a node held until it rotted belongs there again. With <c>--verify</c> every node
-/// wants every kept update.
+/// second copy. A kept update that was damaged on this node is pulled again. With <c>--verify</c> every node pulls all
+/// kept updates.
 /// </summary>
 internal sealed class BlobReferences(
     IReplicatedLog log, FreshState fresh, BlobStore store, CoordinatorOptions options)
@@ -25,15 +25,15 @@ internal sealed class BlobReferences(
     }
 
     /// <summary>
-    /// Everything that must not be collected. Null where it could not be found out: this node's state may be old, and
-    /// what it does not name yet may be named already.
+    /// Every blob that must not be collected; null if this node cannot tell. Its state may be old, and a blob that it
+    /// does not name yet may be named by now.
     /// </summary>
     public async ValueTask<IReadOnlySet<BlobHash>?> KeptAsync(CancellationToken token)
     {
         return await fresh.ReadAsync(token) is { } state ? KeptIn(state) : null;
     }
 
-    /// <summary>Everything that a state names.</summary>
+    /// <summary>Every blob that a state names.</summary>
     public static IReadOnlySet<BlobHash> KeptIn(ClusterState state)
     {
         var kept = new HashSet<BlobHash>();
@@ -46,7 +46,7 @@ internal sealed class BlobReferences(
     }
 }
 
-/// <summary>Tells the puller that the state names something new.</summary>
+/// <summary>Wakes the puller when the state changes.</summary>
 internal sealed class PullOnChange(IReplicatedLog log, Puller puller) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

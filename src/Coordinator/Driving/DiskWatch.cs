@@ -3,18 +3,18 @@ using Quorate.Coordinator.Settings;
 namespace Quorate.Coordinator.Driving;
 
 /// <summary>
-/// Stops this node in good order before its disk is full: a leader that can store nothing more would hold up every
-/// round. The others go on without this node; started again with room, it catches up.
+/// Stops this node before its disk is full, because a leader that cannot store anything would block every round. The
+/// other nodes continue; this one catches up once it is restarted with room on its disk.
 /// </summary>
 internal sealed class DiskWatch(CoordinatorOptions options, EmergencyStop emergency, TimeProvider time)
     : BackgroundService
 {
-    /// <summary>What blobs leave free (BlobStoreOptions.FreeBytesKept): with less, none can be stored.</summary>
+    /// <summary>Blobs leave this much free (BlobStoreOptions.FreeBytesKept): with less, none can be stored.</summary>
     public const long BytesKept = 64L << 20;
 
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>What lacks on the disk of <paramref name="directory"/>, as a sentence; null: there is room.</summary>
+    /// <summary>Why the disk of <paramref name="directory"/> has too little room; null if it has enough.</summary>
     public static string? Lack(string directory)
     {
         long free = new DriveInfo(directory).AvailableFreeSpace;

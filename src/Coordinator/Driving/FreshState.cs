@@ -7,13 +7,13 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Coordinator.Driving;
 
 /// <summary>
-/// A state that holds every fact acknowledged anywhere before the question, on any node. That a leader is known tells
-/// nothing: a node that stood still, or was cut off, knows one before it knows what was committed meanwhile. So the
-/// others ask the leader how far it is, and wait until they are.
+/// Reads a state that contains every fact acknowledged anywhere before the call, on any node. Knowing the leader is not
+/// enough: a node that was paused or cut off learns who leads before it learns what was committed meanwhile. A follower
+/// asks the leader for its applied index and waits until it has applied that index too.
 /// </summary>
 internal sealed class FreshState(IReplicatedLog log, IReadOnlyList<Peer> peers, TimeProvider time)
 {
-    /// <summary>Who asks has time: he asks again with his next pass.</summary>
+    /// <summary>Callers are background passes; they retry on the next one.</summary>
     private static readonly TimeSpan Max = TimeSpan.FromSeconds(10);
 
     /// <summary>Null: nobody could say in time.</summary>
@@ -32,7 +32,7 @@ internal sealed class FreshState(IReplicatedLog log, IReadOnlyList<Peer> peers, 
         catch (Exception e) when (
             e is NotLeaderException or OutcomeUnknownException or RpcException or OperationCanceledException)
         {
-            // gRPC reports a cancelled call as a failed one; a service that ends by that would be called broken.
+            // gRPC reports a cancelled call as a failed one; cancellation must stay cancellation.
             token.ThrowIfCancellationRequested();
             return null;
         }

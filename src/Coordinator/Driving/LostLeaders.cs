@@ -5,8 +5,8 @@ using Quorate.Coordinator.Settings;
 namespace Quorate.Coordinator.Driving;
 
 /// <summary>
-/// A leader that is gone, or hangs, is the peer that the next leader should ask last: half of all blobs would go there
-/// first, and each would wait until the peer is found out to hang.
+/// Marks a lost leader as suspect, so that this node asks it last. Otherwise half of all blobs would be sent there
+/// first, and each would wait for a timeout.
 /// </summary>
 internal sealed class LostLeaders(IReplicatedLog log, Replication replication, CoordinatorOptions options)
     : BackgroundService

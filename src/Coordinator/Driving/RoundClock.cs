@@ -3,8 +3,8 @@ using Quorate.Rounds;
 namespace Quorate.Coordinator.Driving;
 
 /// <summary>
-/// How long this leader has seen the current round open, and with enough updates. Monotonic and local: a wall clock
-/// that jumps can neither close a round early nor keep it open.
+/// How long this leader has seen the current round open, and open with enough updates. It uses a monotonic local clock,
+/// so a jump of the wall clock neither closes a round early nor keeps it open.
 /// </summary>
 internal sealed class RoundClock(TimeProvider time)
 {

@@ -1,7 +1,6 @@
 using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Evaluation;
-using Quorate.Coordinator.Intake;
 using Quorate.Coordinator.Settings;
 using Quorate.Coordinator.Telemetry;
 using Quorate.Pt;
@@ -11,16 +10,16 @@ using Quorate.Shared.Processes;
 namespace Quorate.Coordinator.Driving;
 
 /// <summary>
-/// The leader's loop: look at the state, do the ONE next step, look again. There is no recovery code: every step is
-/// idempotent, all a leader knows is in the state, and a new leader runs this same loop from wherever the state is.
+/// The leader's loop: look at the state, do the one next step, look again. There is no recovery code: every step is
+/// idempotent, everything a leader knows is in the state, and a new leader runs this same loop from there.
 /// <para>
-/// A step that cannot be done (a blob nobody reachable holds, a full disk, a lost quorum) is logged and tried again,
-/// with a pause that doubles up to <see cref="PauseMax"/>; the state is left alone. Nothing here waits without the
-/// leadership token, so a deposed leader stops at its next await.
+/// A step that fails (no reachable node has a blob, the disk is full, the quorum is lost) is logged and retried after a
+/// pause that doubles up to <see cref="PauseMax"/>; the state does not change. Every wait takes the leadership token,
+/// so a deposed leader stops at its next await.
 /// </para>
 /// </summary>
 internal sealed partial class RoundDriver(
-    IReplicatedLog log, BlobStore blobs, Replication replication, TrainerProgram trainer, Notes notes,
+    IReplicatedLog log, BlobStore blobs, Replication replication, TrainerProgram trainer, OperatorNotices notices,
     CoordinatorOptions options, EmergencyStop emergency, TimeProvider time, ILogger<RoundDriver> logger)
     : BackgroundService
 {
@@ -29,22 +28,8 @@ internal sealed partial class RoundDriver(
 
     private readonly RoundClock _clock = new(time);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            var leadership = await log.WaitToLeadAsync(stoppingToken);
-            using var leading = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, leadership);
-            try
-            {
-                await LeadAsync(leading.Token);
-            }
-            catch (OperationCanceledException) when (leading.IsCancellationRequested)
-            {
-                // Deposed, or stopping: the state says all there is to say.
-            }
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        LeaderLoop.RunAsync(log, LeadAsync, stoppingToken);
 
     private async Task LeadAsync(CancellationToken token)
     {
@@ -75,7 +60,7 @@ internal sealed partial class RoundDriver(
             else await log.ChangedAsync(state.Index, token);
             return;
         }
-        if (run.Model is not null) notes.Withdraw("init");
+        if (run.Model is not null) notices.Withdraw("init");
         var (sinceOpened, sinceEnough) = _clock.Look(run);
         switch (NextStep.Of(run, sinceOpened, sinceEnough))
         {
@@ -108,7 +93,7 @@ internal sealed partial class RoundDriver(
         if (!trainer.Exists || PlanOf(run).Training is null)
         {
             string why = trainer.Exists ? "the run names no model" : "there is no trainer program here";
-            if (notes.Say("init", $"The initial model is to be uploaded: {why}.")) LogAwaitsSeed(why);
+            if (notices.Post("init", $"Waiting for an initial model upload: {why}.")) LogAwaitsSeed(why);
             await log.ChangedAsync(state.Index, token);
             return;
         }
@@ -127,7 +112,7 @@ internal sealed partial class RoundDriver(
         }
         finally
         {
-            // The program writes beside its file and renames; a disk that is full is not to be left fuller.
+            // The program writes a temporary file and renames it. Both go, so that a full disk does not fill further.
             File.Delete(draft + ".tmp");
             File.Delete(draft);
         }
@@ -141,21 +126,21 @@ internal sealed partial class RoundDriver(
     }
 
     /// <summary>
-    /// Bytes first, fact second: a published model lies on a majority's disks before its name is proposed.
+    /// Bytes first, fact second: a model is on a majority's disks before its name is proposed.
     /// </summary>
     private async Task PublishAsync(Run run, int round, ModelDraft model, CancellationToken token)
     {
         await replication.RequireOnMajorityAsync(model, token);
         CrashPoint.Pass("model-replicated");
         var (hash, length) = (model.Hash, model.Length);
-        string unscored = round > 0 && PlanOf(run).Scoring is null ? Scorer.NoneAsked : "";
+        string unscored = round > 0 && PlanOf(run).Scoring is null ? PublishedModel.NoScoresAsked : "";
         var outcome = await log.ProposeAsync(
             new Command.PublishModel(run.Id, round, hash, length, unscored, Now), token);
         CrashPoint.Pass("model-published");
         if (outcome.Verdict == Verdict.Accepted) LogPublished(round, hash.Short, run.Updates.Count);
         if (outcome.Holds) return;
         // The same round averaged twice must give the same bytes; another hash means that a node computes wrongly. Only
-        // an initial model may lose to another: somebody uploaded one meanwhile.
+        // an initial model may differ: one was uploaded meanwhile.
         if (round > 0 && log.State.Find(run.Id) is { } now && now.Trail.Count > round)
             emergency.Diverged(
                 $"Round {round} of run {run.Id} gave {hash.Short}… here and {now.Trail[round].Blob.Short}… before.");
@@ -177,11 +162,11 @@ internal sealed partial class RoundDriver(
         }
         catch (OperationCanceledException) when (!token.IsCancellationRequested)
         {
-            // The deadline or the grace is over: look again.
+            // The deadline or the grace period is over: look again.
         }
     }
 
-    /// <exception cref="StepRefusedException">The state machine said no: the step is looked at again.</exception>
+    /// <exception cref="StepRefusedException">The state machine refused it; the loop looks again.</exception>
     private async Task ProposeAsync(Command command, CancellationToken token)
     {
         var outcome = await log.ProposeAsync(command, token);
@@ -201,12 +186,12 @@ internal sealed partial class RoundDriver(
     private partial void LogPublished(int round, string model, int updates);
 
     [LoggerMessage(EventIds.StepFailed, LogLevel.Warning,
-        "The step failed and is tried again in {Seconds:F2} s: {Reason}")]
+        "Step failed; retrying in {Seconds:F2} s: {Reason}")]
     private partial void LogStepFailed(string reason, double seconds);
 
-    [LoggerMessage(EventIds.AwaitingInitialModel, LogLevel.Warning, "The initial model is to be uploaded: {Why}.")]
+    [LoggerMessage(EventIds.AwaitingInitialModel, LogLevel.Warning, "Waiting for an initial model upload: {Why}.")]
     private partial void LogAwaitsSeed(string why);
 }
 
-/// <summary>A step's fact was refused. Nothing changed; the state will show why at the next look.</summary>
+/// <summary>The state machine refused a step's fact. Nothing changed; the next look shows why.</summary>
 internal sealed class StepRefusedException(string reason) : Exception(reason);

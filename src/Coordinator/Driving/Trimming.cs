@@ -3,8 +3,7 @@ using Quorate.Shared.Processes;
 namespace Quorate.Coordinator.Driving;
 
 /// <summary>
-/// Gives freed native memory back, so that a coordinator that runs for weeks is no larger than one that runs for an
-/// hour.
+/// Returns freed native memory to the system, so that a coordinator does not grow over weeks.
 /// </summary>
 internal sealed class Trimming(TimeProvider time) : BackgroundService
 {

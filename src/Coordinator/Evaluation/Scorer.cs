@@ -1,6 +1,5 @@
 using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
-using Quorate.Coordinator.Intake;
 using Quorate.Coordinator.Telemetry;
 using Quorate.Rounds;
 using Quorate.Shared.Processes;
@@ -9,41 +8,42 @@ using Quorate.Shared.Runs;
 namespace Quorate.Coordinator.Evaluation;
 
 /// <summary>
-/// Scores each published model beside the rounds, one at a time, oldest first: a slice of the held-out images a round,
-/// all of them for the last. A score that cannot be had is recorded as such, with the reason, and never holds a round
-/// up. In a run that asks for no scores every model says so as it is published (Driving), which costs no fact more.
+/// Scores published models while the rounds continue, one at a time, oldest first: on a slice of the held-out images,
+/// the last model on all of them. If a model cannot be scored, the reason is recorded instead, and no round waits for
+/// it. In a run that asks for no scores, every model carries that reason from its publication.
 /// </summary>
 internal sealed partial class Scorer(
-    IReplicatedLog log, BlobStore blobs, Replication replication, TrainerProgram trainer, Notes notes,
-    TimeProvider time, ILogger<Scorer> logger) : BackgroundService
+    IReplicatedLog log, BlobStore blobs, Replication replication, TrainerProgram trainer,
+    OperatorNotices notices, TimeProvider time, ILogger<Scorer> logger) : BackgroundService
 {
-    /// <summary>Why a run's models have no scores where it wants none.</summary>
-    public const string NoneAsked = "the run asks for no scores.";
-
     private const int Attempts = 3;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        LeaderLoop.RunAsync(log, LeadAsync, stoppingToken);
+
+    private async Task LeadAsync(CancellationToken token)
     {
-        while (!stoppingToken.IsCancellationRequested)
+        try
         {
-            if (!log.Leadership.IsLeader) trainer.Rest();
-            var leadership = await log.WaitToLeadAsync(stoppingToken);
-            using var leading = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, leadership);
-            try
+            while (true)
             {
-                await ScoreNextAsync(leading.Token);
+                try
+                {
+                    await ScoreNextAsync(token);
+                    continue;
+                }
+                catch (Exception e) when (
+                    e is NotLeaderException or OutcomeUnknownException or BlobUnavailableException or IOException)
+                {
+                    LogPostponed(e.Message);
+                }
+                await Task.Delay(Pause, time, token);
             }
-            catch (OperationCanceledException) when (leading.IsCancellationRequested)
-            {
-                // Deposed, or stopping: the next leader finds the same model unscored.
-            }
-            catch (Exception e) when (
-                e is NotLeaderException or OutcomeUnknownException or BlobUnavailableException or IOException)
-            {
-                LogPostponed(e.Message);
-                await Task.Delay(Pause, time, stoppingToken);
-            }
+        }
+        finally
+        {
+            trainer.StopChild(); // The next leader finds the same model unscored.
         }
     }
 
@@ -51,13 +51,13 @@ internal sealed partial class Scorer(
     {
         var state = log.State;
         var run = state.Active;
-        if (run is null) trainer.Rest();
+        if (run is null) trainer.StopChild();
         if (state.Runs.LastOrDefault()?.Model is { Unscored: { Length: > 0 } why })
         {
-            if (notes.Say("scoring", $"Scoring is off: {why}")) LogUnscored(why);
-            if (why == NoneAsked) trainer.Rest(); // It has made the initial model.
+            if (notices.Post("scoring", $"Scoring is off: {why}")) LogUnscored(why);
+            if (why == PublishedModel.NoScoresAsked) trainer.StopChild(); // It has made the initial model.
         }
-        else if (state.Runs.LastOrDefault()?.Model?.Score is not null) notes.Withdraw("scoring");
+        else if (state.Runs.LastOrDefault()?.Model?.Score is not null) notices.Withdraw("scoring");
         if (run is null || NextStep.ToScore(run) is not { } model)
         {
             await log.ChangedAsync(state.Index, token);
@@ -71,7 +71,7 @@ internal sealed partial class Scorer(
 
     private async Task<(Score? Score, string Reason)> ScoreAsync(Run run, PublishedModel model, CancellationToken token)
     {
-        if (RunFile.Parse(run.Plan).Scoring is not { } scoring) return (null, NoneAsked);
+        if (RunFile.Parse(run.Plan).Scoring is not { } scoring) return (null, PublishedModel.NoScoresAsked);
         if (!trainer.Exists) return (null, "there is no trainer program here.");
 
         int images = model.Round == run.Rules.Rounds ? int.MaxValue : scoring.Images;
@@ -92,7 +92,7 @@ internal sealed partial class Scorer(
         }
     }
 
-    [LoggerMessage(EventIds.ScoreRetried, LogLevel.Warning, "Scoring is tried again: {Reason}")]
+    [LoggerMessage(EventIds.ScoreRetried, LogLevel.Warning, "Scoring failed; retrying: {Reason}")]
     private partial void LogPostponed(string reason);
 
     [LoggerMessage(EventIds.ModelUnscored, LogLevel.Warning, "Scoring is off: {Reason}")]

@@ -7,9 +7,9 @@ namespace Quorate.Coordinator.Evaluation;
 
 /// <summary>
 /// The trainer program as a child process, for what needs torch: the initial model and the scores. A coordinator never
-/// loads torch itself, so whatever goes wrong in there costs a score and not a leader. The first request starts the
-/// child; it stays for the next ones until <see cref="Rest"/>, since its start takes five times as long as a score.
-/// Invariant: a child that died, hung, or answered what was not asked is never asked again.
+/// loads torch itself, so a fault in torch costs a score and not a leader. The first request starts the child, which
+/// then serves the next ones until <see cref="StopChild"/>, because a start takes five times as long as a score.
+/// Invariant: a child that died, hung or gave an unrelated answer is not used again.
 /// </summary>
 internal sealed class TrainerProgram(CoordinatorOptions options, TimeProvider time) : IDisposable
 {
@@ -50,10 +50,10 @@ internal sealed class TrainerProgram(CoordinatorOptions options, TimeProvider ti
             },
             token);
 
-    /// <summary>Ends the child. Nothing more is to be asked for now; the next request starts another.</summary>
-    public void Rest() => Interlocked.Exchange(ref _child, null)?.Dispose();
+    /// <summary>Ends the child. The next request starts another.</summary>
+    public void StopChild() => Interlocked.Exchange(ref _child, null)?.Dispose();
 
-    public void Dispose() => Rest();
+    public void Dispose() => StopChild();
 
     private async Task<T> AskAsync<T>(
         JsonObject request, TimeSpan timeout, Func<JsonElement, T> read, CancellationToken token)
@@ -88,7 +88,7 @@ internal sealed class TrainerProgram(CoordinatorOptions options, TimeProvider ti
         }
         finally
         {
-            if (!whole) Rest();
+            if (!whole) StopChild();
             _one.Release();
         }
     }

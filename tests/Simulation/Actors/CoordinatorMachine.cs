@@ -47,7 +47,7 @@ internal sealed class CoordinatorMachine
             .AddSingleton(options).AddSingleton(machine.Time).AddSingleton(around(log)).AddSingleton(machine)
             .AddSingleton(typeof(ILogger<>), typeof(MarkingLogger<>))
             .AddSingleton<IHostApplicationLifetime>(new Lifetime(machine, answers))
-            .AddIntake().AddBlobs(options, peers).AddDriving().AddEvaluation(options)
+            .AddIntake().AddBlobs(options, peers).AddDriving(options).AddEvaluation()
             .AddSingleton<IDisk>(new SimulatedDisk(disk, machine))
             .AddSingleton(new BlobStoreOptions { Root = disk.Root, FreeBytesKept = 0 })
             .AddSingleton<Greeting>((_, _) => new(new HelloReply { Node = machine.Id }))

@@ -2,7 +2,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using Quorate.Coordinator;
-using Quorate.Coordinator.Driving;
 
 namespace Quorate.Unit.Driving;
 

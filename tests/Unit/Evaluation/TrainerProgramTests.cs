@@ -36,10 +36,10 @@ public sealed class TrainerProgramTests : IDisposable
     }
 
     [Fact]
-    public async Task At_rest_there_is_no_process_and_the_next_request_starts_one()
+    public async Task A_stopped_child_is_gone_and_the_next_request_starts_another()
     {
         int before = (await ScoreAsync("SERVED")).Images;
-        _trainer.Rest();
+        _trainer.StopChild();
         while (Directory.Exists($"/proc/{before}") && !_bound.IsCancellationRequested) await Task.Yield();
         Assert.False(_bound.IsCancellationRequested, "The process is still there.");
         Assert.Equal(0, (await ScoreAsync("SERVED")).Loss);
@@ -96,10 +96,10 @@ public sealed class TrainerProgramTests : IDisposable
     }
 
     [Fact]
-    public async Task Rest_ends_a_request_under_way()
+    public async Task Stopping_the_child_ends_the_request_it_works_on()
     {
         var hanging = ScoreAsync("HANGS");
-        _trainer.Rest();
+        _trainer.StopChild();
         await Assert.ThrowsAsync<TrainerProgramException>(() => hanging);
     }
 

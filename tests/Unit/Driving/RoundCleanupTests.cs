@@ -4,7 +4,7 @@ using static Quorate.Unit.Rounds.Scene;
 
 namespace Quorate.Unit.Driving;
 
-public sealed class ForgettingTests
+public sealed class RoundCleanupTests
 {
     [Theory]
     [InlineData(0)]
@@ -20,7 +20,7 @@ public sealed class ForgettingTests
 
         scene.Publish(1).IsAccepted();
 
-        Assert.Equal([Blob("anna in 1"), Blob("bert in 1"), Blob("model 0")], Forgetting.Over(before, scene.State));
+        Assert.Equal([Blob("anna in 1"), Blob("bert in 1"), Blob("model 0")], RoundCleanup.Over(before, scene.State));
     }
 
     [Fact]
@@ -29,7 +29,7 @@ public sealed class ForgettingTests
         var scene = Training("anna", "bert");
         var before = scene.State;
         scene.Update("anna");
-        Assert.Empty(Forgetting.Over(before, scene.State));
+        Assert.Empty(RoundCleanup.Over(before, scene.State));
     }
 
     [Fact]
@@ -39,6 +39,6 @@ public sealed class ForgettingTests
         scene.Open();
         var before = scene.State;
         scene.Publish(0).IsAccepted();
-        Assert.Empty(Forgetting.Over(before, scene.State));
+        Assert.Empty(RoundCleanup.Over(before, scene.State));
     }
 }

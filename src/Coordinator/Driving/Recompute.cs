@@ -1,15 +1,13 @@
 using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
-using Quorate.Coordinator.Driving;
 using Quorate.Coordinator.Telemetry;
 using Quorate.Rounds;
 
-namespace Quorate.Coordinator.Evaluation;
+namespace Quorate.Coordinator.Driving;
 
 /// <summary>
-/// With <c>--verify</c>, a node that does not lead averages every closed round again, from its own copies, and
-/// compares:
-/// same updates, same bytes, or this node stops. Off by default, since it must pull the updates that it lacks.
+/// With <c>--verify</c>, a follower averages every closed round again from its own copies and compares the bytes; if
+/// they differ, this node stops. Off by default because the node must pull every update.
 /// </summary>
 internal sealed partial class Recompute(
     IReplicatedLog log, BlobStore blobs, Replication replication, EmergencyStop emergency, TimeProvider time,
@@ -54,6 +52,7 @@ internal sealed partial class Recompute(
     [LoggerMessage(EventIds.ModelVerified, LogLevel.Information, "Verified round {Round}: sha256:{Model}.")]
     private partial void LogVerified(int round, string model);
 
-    [LoggerMessage(EventIds.VerificationRetried, LogLevel.Warning, "Verifying round {Round} is tried again: {Reason}")]
+    [LoggerMessage(EventIds.VerificationRetried, LogLevel.Warning,
+        "Verifying round {Round} failed; retrying: {Reason}")]
     private partial void LogPostponed(int round, string reason);
 }

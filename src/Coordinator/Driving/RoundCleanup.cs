@@ -5,17 +5,18 @@ using Quorate.Rounds;
 namespace Quorate.Coordinator.Driving;
 
 /// <summary>
-/// As rounds end, lets go of what they needed. Once a model is published, the updates that it was made from are of no
-/// more use where the run keeps none: their files are written over by the next round's. What is kept, and the model
-/// before, is not read again but for a new follower or a check, so the kernel need not hold it in its cache of files
-/// until something else needs the room: every round's bytes would take pages that were free, which are slower to get
-/// (in a virtual machine that gives free memory back to its host), at the cost of what other programs have there.
+/// Releases what a round needed once its model is published. Updates that the run does not keep are no longer needed:
+/// the next round's updates overwrite their files. Kept updates and the previous model are read again only by a new
+/// follower or a check, so their pages are dropped from the kernel's file cache. Otherwise every round would fill free
+/// pages, which are slow to get in a virtual machine that returns free memory to its host, and other programs' files
+/// would be evicted.
 /// </summary>
-internal sealed class Forgetting(IReplicatedLog log, BlobStore store) : BackgroundService
+internal sealed class RoundCleanup(IReplicatedLog log, BlobStore store) : BackgroundService
 {
     /// <summary>
-    /// What is not read again once <paramref name="before"/> has become <paramref name="after"/>. The updates are those
-    /// of the round that was open: the trail lists none where the run keeps none (<c>keepUpdateRounds</c> 0).
+    /// Blobs that are not read again once <paramref name="before"/> has become <paramref name="after"/>. The updates
+    /// are taken from the round that was open, because the trail lists none if the run keeps none
+    /// (<c>keepUpdateRounds</c> 0).
     /// </summary>
     public static IEnumerable<BlobHash> Over(ClusterState before, ClusterState after)
     {
@@ -24,7 +25,7 @@ internal sealed class Forgetting(IReplicatedLog log, BlobStore store) : Backgrou
         return open.Updates.Values.Select(update => update.Blob).Append(run.Trail[^2].Blob);
     }
 
-    /// <summary>Whether no fact of the round can be committed any more: the run has its model.</summary>
+    /// <summary>Whether the round's model is published, so that none of its facts can still be committed.</summary>
     public static bool IsOver(UpdateRound round, ClusterState state) =>
         state.Find(round.Run) is { } run && run.Trail.Count > round.Round;
 

@@ -1,16 +1,16 @@
 using Quorate.Coordinator.Telemetry;
 
-namespace Quorate.Coordinator.Driving;
+namespace Quorate.Coordinator;
 
 /// <summary>
-/// Stops this node rather than carry on in doubt: the first reason is logged, the exit code says which kind it was,
-/// and a supervisor starts the process again. The other replicas go on.
+/// Stops this node when it can no longer be trusted. The first reason is logged, the exit code says which kind it was,
+/// and a supervisor starts the process again. The other replicas continue.
 /// </summary>
 internal sealed partial class EmergencyStop(IHostApplicationLifetime lifetime, ILogger<EmergencyStop> logger)
 {
     private int _code;
 
-    /// <summary>What the process should exit with; 0 unless stopped here.</summary>
+    /// <summary>The exit code for the process; 0 unless stopped here.</summary>
     public int Code => Volatile.Read(ref _code);
 
     /// <summary>Two replicas disagree about a model.</summary>
@@ -23,7 +23,7 @@ internal sealed partial class EmergencyStop(IHostApplicationLifetime lifetime, I
     {
         if (Interlocked.CompareExchange(ref _code, code, 0) != 0) return;
         LogStopping(code, why);
-        // At once where the node has started. A host that is stopped while it starts ends in an exception instead.
+        // Deferred until the node has started: stopping a host while it starts ends in an exception.
         lifetime.ApplicationStarted.Register(lifetime.StopApplication);
     }
 
