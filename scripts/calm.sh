@@ -16,7 +16,7 @@ trap '"$root/scripts/stop-cluster.sh"' EXIT
 RUN=$DIR/run.json "$root/scripts/start-cluster.sh" 5
 for ((left = minutes * 60; left > 0; left--)); do sleep 1; done
 count() { cat "$DIR"/logs/node-*.log | grep -c "$1" || true; }
-elections=$(($(count 'This node leads since term') - 1)) lost=$(count 'No leader is known in term')
+elections=$(($(count 'Became leader in term') - 1)) lost=$(count 'No leader in term')
 rounds=$(cat "$DIR"/logs/node-*.log | grep -oE 'Published round [0-9]+' | grep -oE '[0-9]+$' | sort -n | tail -1)
 echo "$minutes minutes, ${rounds:-0} rounds, $elections elections after the first, a leader lost from sight $lost times;" \
     "load average $(cut -d' ' -f1-3 /proc/loadavg)"

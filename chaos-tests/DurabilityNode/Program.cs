@@ -20,6 +20,7 @@
 using System.Globalization;
 using System.Net;
 using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Consensus.DotNext;
 using Quorate.ChaosTests.DurabilityNode;
 
 var settings = args[3..].Select(pair => pair.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]);

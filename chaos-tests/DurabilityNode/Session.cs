@@ -1,5 +1,6 @@
 using System.Globalization;
 using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Consensus.DotNext;
 using Quorate.Rounds;
 
 namespace Quorate.ChaosTests.DurabilityNode;

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Consensus.DotNext;
 using Quorate.Coordinator.Disk;
 using Quorate.Coordinator.Driving;
 using Quorate.Coordinator.Intake;
@@ -56,7 +57,7 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
     private async Task EarnFirstVoteAsync(Enrolment enrolment, PeerConnections peers, CancellationToken token)
     {
         var builder = CreateBuilder();
-        builder.Services.AddSingleton(new HelloDesk(options.Node, enrolment, log: null)).AddSingleton<HelloOnly>();
+        builder.Services.AddSingleton(new HelloResponder(options.Node, enrolment, log: null)).AddSingleton<HelloOnly>();
         await using var app = builder.Build();
         app.MapGrpcService<HelloOnly>();
         await StartAsync(app, token);
@@ -76,8 +77,9 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
         await using var log = await OpenLogAsync(loggers, e => broken.TrySetResult(e), token);
 
         builder.Services
-            .AddSingleton(log).AddSingleton<IReplicatedLog>(log).AddSingleton(enrolment).AddSingleton(peers)
-            .AddSingleton(new HelloDesk(options.Node, enrolment, log))
+            .AddSingleton<IReplicatedLog>(log).AddSingleton<StepDown>(log.ResignAsync)
+            .AddSingleton(enrolment).AddSingleton(peers)
+            .AddSingleton(new HelloResponder(options.Node, enrolment, log))
             .AddIntake().AddBlobs(options, peers.All).AddDriving(options).AddEvaluation()
             .AddHostedService<LateEnrolment>().AddHostedService<LaggardWatch>().AddHostedService<Trimming>();
         await using var app = builder.Build();

@@ -46,7 +46,8 @@ internal static class Registration
         })
         .AddSingleton<ReadBarrier>(provider => token => provider.GetRequiredService<LeaderGate>().LeadAsync(
             async () => (await provider.GetRequiredService<IReplicatedLog>().ReadAsync(token)).Index))
-        .AddSingleton<Greeting>(provider => (hello, _) => new(provider.GetRequiredService<HelloDesk>().Answer(hello)))
+        .AddSingleton<Greeting>(provider =>
+            (hello, _) => new(provider.GetRequiredService<HelloResponder>().Answer(hello)))
         .AddSingleton(provider =>
         {
             var intake = provider.GetRequiredService<UpdateIntake>();

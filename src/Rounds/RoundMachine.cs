@@ -121,13 +121,11 @@ public static class RoundMachine
 
     private static (Run, Outcome) Apply(Run run, AcceptUpdate accept)
     {
-#if !CANARY_NO_DEDUPE
         if (FindUpdate(run, accept.Round, accept.Trainer) is { } held)
             return (run, held.Blob == accept.Blob
                 ? Outcome.Duplicate($"Trainer {accept.Trainer}'s update of round {accept.Round} is counted already.")
                 : Outcome.Rejected(
                     $"Trainer {accept.Trainer} has another update in round {accept.Round}: {held.Blob.Short}…."));
-#endif
         if (run.Ended) return (run, Outcome.Stale($"Run '{run.Id}' has ended."));
         if (accept.Round < run.Round || (accept.Round == run.Round && run.Phase > Phase.Training))
             return (run, Outcome.Stale($"Round {accept.Round} is closed; the run is in round {run.Round}."));

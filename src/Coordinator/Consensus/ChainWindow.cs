@@ -3,8 +3,8 @@ using Quorate.Rounds;
 namespace Quorate.Coordinator.Consensus;
 
 /// <summary>
-/// The chain hashes after the last <see cref="Capacity"/> commands, so that a checker can compare replicas that stand
-/// at different indexes. It is kept beside the state: it never has to survive a restart.
+/// The chain hashes after the last <see cref="Capacity"/> commands, so that replicas at different indexes can be
+/// compared. It is kept beside the state and does not survive a restart.
 /// </summary>
 internal sealed class ChainWindow
 {
@@ -19,7 +19,7 @@ internal sealed class ChainWindow
         lock (_gate) _ring[(int)(_count++ % Capacity)] = (index, chain);
     }
 
-    /// <summary>What it remembers from index <paramref name="from"/> on, ascending.</summary>
+    /// <summary>The remembered hashes from index <paramref name="from"/> on, ascending.</summary>
     public IReadOnlyList<(long Index, BlobHash Chain)> From(long from)
     {
         lock (_gate)

@@ -1,15 +1,17 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 
 namespace Quorate.Coordinator.Consensus;
 
 /// <summary>A voting node.</summary>
-/// <param name="Raft">Its Raft port's address, written alike on every node: it is who the node is.</param>
-/// <param name="Dial">Where this node reaches it: a tunnel or a relay, say. Null: at <paramref name="Raft"/>.</param>
+/// <param name="Raft">Its Raft address, the same on every node; it identifies the member.</param>
+/// <param name="Dial">Where this node connects to it instead, such as a tunnel; null: at <paramref name="Raft"/>.
+/// </param>
 public sealed record Member(int Id, IPEndPoint Raft, IPEndPoint? Dial = null);
 
 /// <summary>
-/// How one node takes part in consensus. The timeouts' defaults are the lowest that stay calm on two cores with niced
-/// trainers beside them.
+/// How one node takes part in consensus. The default timeouts are the lowest without spurious elections on two cores
+/// with niced trainers beside them.
 /// </summary>
 public sealed record ConsensusOptions
 {
@@ -19,22 +21,22 @@ public sealed record ConsensusOptions
     /// <summary>All voting nodes, 1 to 9; an odd number, because an even one tolerates no more failures.</summary>
     public required IReadOnlyList<Member> Members { get; init; }
 
-    /// <summary>Holds <c>wal/</c> and <c>snapshots/</c>; created where missing. One per node.</summary>
+    /// <summary>Holds <c>wal/</c> and <c>snapshots/</c>; created if missing. One per node.</summary>
     public required string Directory { get; init; }
 
     /// <summary>Shortest silence of the leader after which a follower stands for election. 50 ms to 60 s.</summary>
     public TimeSpan ElectionMin { get; init; } = TimeSpan.FromMilliseconds(300);
 
     /// <summary>
-    /// Longest such silence. Each node has a slice of its own between the two, see <see cref="OwnElection"/>.
+    /// Longest such silence. Each node has its own slice between the two: see <see cref="OwnElection"/>.
     /// </summary>
     public TimeSpan ElectionMax { get; init; } = TimeSpan.FromMilliseconds(450);
 
-    /// <summary>How often the leader shows itself; at most half of <see cref="ElectionMin"/>.</summary>
+    /// <summary>Time between a leader's heartbeats; at most half of <see cref="ElectionMin"/>.</summary>
     public TimeSpan HeartbeatEvery { get; init; } = TimeSpan.FromMilliseconds(75);
 
     /// <summary>
-    /// Bound of one request to a peer, its flush to disk included. Invariant: below <see cref="ElectionMin"/>;
+    /// Bound of one request to a peer, including its flush to disk. Invariant: below <see cref="ElectionMin"/>;
     /// otherwise one hung peer outlasts every vote and no leader is ever elected.
     /// </summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromMilliseconds(240);
@@ -46,19 +48,19 @@ public sealed record ConsensusOptions
     public TimeSpan ProposeTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// Commands between two snapshots. Below it a restart replays the log, at some 100,000 commands a second.
+    /// Commands between two snapshots. A restart replays the commands since the last one, about 100,000 a second.
     /// </summary>
     public int SnapshotEvery { get; init; } = 20_000;
 
     /// <summary>
-    /// The silences between which this node draws its own: the first half of its slice of the time from
-    /// <see cref="ElectionMin"/> to <see cref="ElectionMax"/>, slices in the order of the ids.
+    /// The range from which this node draws its election timeout: the first half of its slice of the time from
+    /// <see cref="ElectionMin"/> to <see cref="ElectionMax"/>. Slices follow the order of the ids.
     /// <para>
-    /// A node votes only once its own silence is over, so the first of two survivors to stand is always refused, stands
-    /// again after its silence once more, and the second is elected. Where both draw from the same range, the second
-    /// stands just when the first stands again in a quarter of all elections, both vote for themselves, and a round is
-    /// lost (measured: terms skipped in 1 of 4 failovers, 0.5 s each). With slices, and ElectionMax at one and a half
-    /// times ElectionMin, the first stands again long after the second is elected.
+    /// A node votes only after its own timeout, so the first of two survivors to stand is always refused and waits
+    /// again; the second is then elected. If both drew from the same range, the second would stand just as the first
+    /// stands again in a quarter of all elections; both would vote for themselves and the election would fail
+    /// (measured: terms skipped in 1 of 4 failovers, 0.5 s each). With slices, and ElectionMax at 1.5 times
+    /// ElectionMin, the first stands again long after the second is elected.
     /// </para>
     /// </summary>
     public (TimeSpan Min, TimeSpan Max) OwnElection
@@ -71,8 +73,10 @@ public sealed record ConsensusOptions
         }
     }
 
-    /// <summary>The first rule that is broken, as a sentence; null when all hold.</summary>
-    public string? FirstError()
+    /// <summary>False when a rule is broken; <paramref name="error"/> names the first one in a sentence.</summary>
+    public bool IsValid([NotNullWhen(false)] out string? error) => (error = FirstError()) is null;
+
+    private string? FirstError()
     {
         if (Members.Count is < 1 or > 9) return $"A cluster has 1 to 9 nodes, not {Members.Count}.";
         if (Members.Count % 2 == 0)
@@ -81,8 +85,8 @@ public sealed record ConsensusOptions
         if (Members.Select(m => m.Id).Distinct().Count() != Members.Count) return "Two nodes share an id.";
         if (Members.Select(m => m.Raft).Distinct().Count() != Members.Count) return "Two nodes share a Raft address.";
         if (Members.FirstOrDefault(m => m.Id < 0) is { } negative) return $"Node id {negative.Id} is negative.";
-        if (Members.All(m => m.Id != Node)) return $"Node {Node} is none of the nodes of this cluster.";
-        if (string.IsNullOrWhiteSpace(Directory)) return "The consensus directory is not named.";
+        if (Members.All(m => m.Id != Node)) return $"Node {Node} is not a node of this cluster.";
+        if (string.IsNullOrWhiteSpace(Directory)) return "The consensus directory has no name.";
         if (ElectionMin < TimeSpan.FromMilliseconds(50) || ElectionMin > TimeSpan.FromSeconds(60))
             return $"electionMin must be 50 ms to 60 s, not {Shown(ElectionMin)}.";
         if (ElectionMax < ElectionMin * 1.25 || ElectionMax > TimeSpan.FromMinutes(2))

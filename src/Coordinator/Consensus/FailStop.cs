@@ -1,7 +1,7 @@
 namespace Quorate.Coordinator.Consensus;
 
 /// <summary>
-/// Says once that this node must stop. A node that goes on with a broken log could promise what it forgets.
+/// Reports once that this node must stop. A node that continued with a broken log could acknowledge what it loses.
 /// </summary>
 internal sealed class FailStop(Action<Exception> onBroken, ILogger logger)
 {

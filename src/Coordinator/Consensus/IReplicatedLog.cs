@@ -3,8 +3,9 @@ using Quorate.Rounds;
 namespace Quorate.Coordinator.Consensus;
 
 /// <summary>
-/// The door into the replicated log, as everything outside Consensus sees it: <see cref="ReplicatedLog"/> with Raft
-/// behind it, or the simulation's log, in which a generator moves the leadership and decides what becomes of proposals.
+/// The replicated log as everything outside Consensus sees it. Two implementations: Raft
+/// (<see cref="DotNext.ReplicatedLog"/>), and the simulation's log, in which a generator moves the leadership and
+/// decides the fate of proposals.
 /// </summary>
 public interface IReplicatedLog
 {
@@ -13,38 +14,39 @@ public interface IReplicatedLog
     /// </summary>
     ClusterState State { get; }
 
-    /// <summary>Who leads, as this node knows it at this moment.</summary>
+    /// <summary>The leader as this node knows it now.</summary>
     Leadership Leadership { get; }
 
     /// <summary>
-    /// True while this node leads, or hears a leader. It turns false within about an election timeout of losing touch
-    /// with the majority; true is no promise that the next proposal succeeds.
+    /// True while this node leads or follows a leader. It turns false about one election timeout after this node loses
+    /// contact with the majority. True does not promise that the next proposal succeeds.
     /// </summary>
     bool QuorumReachable { get; }
 
     /// <summary>
-    /// The state as soon as its index is above <paramref name="after"/>: at once where it is already. For any number of
-    /// waiters; none polls and none misses a change, though one may see several changes as one.
+    /// Returns the state once its index is above <paramref name="after"/>; at once if it already is. Any number of
+    /// callers may wait. None polls and none misses the newest state, but several changes may be seen as one.
     /// </summary>
     Task<ClusterState> ChangedAsync(long after, CancellationToken token);
 
-    /// <summary>The leadership as soon as it differs from <paramref name="seen"/>.</summary>
+    /// <summary>Returns the leadership once it differs from <paramref name="seen"/>.</summary>
     Task<Leadership> LeadershipChangedAsync(Leadership seen, CancellationToken token);
 
     /// <summary>
-    /// Puts a command into the log. Returns what the state machine said once the entry is on the disks of a majority
+    /// Appends a command to the log. Returns the state machine's outcome once the entry is on the disks of a majority
     /// and applied here. Bounded by <see cref="ConsensusOptions.ProposeTimeout"/>.
     /// </summary>
     /// <exception cref="NotLeaderException">Another node leads, or none; nothing was proposed.</exception>
-    /// <exception cref="OutcomeUnknownException">It may or may not become committed: ask again.</exception>
-    /// <exception cref="ArgumentException">The command cannot stand in a log entry; nothing was proposed.</exception>
+    /// <exception cref="OutcomeUnknownException">The command may or may not be committed; repeat it.</exception>
+    /// <exception cref="ArgumentException">The command does not fit into a log entry; nothing was proposed.</exception>
     Task<Outcome> ProposeAsync(Command command, CancellationToken token);
 
     /// <summary>
-    /// A state that holds everything acknowledged anywhere before the call. Leader only. Bounded like a proposal.
+    /// Returns a state that contains everything acknowledged anywhere before the call. Leader only; bounded like a
+    /// proposal.
     /// </summary>
     /// <exception cref="NotLeaderException">Another node leads, or none.</exception>
-    /// <exception cref="OutcomeUnknownException">No majority confirmed this leader in time: ask again.</exception>
+    /// <exception cref="OutcomeUnknownException">No majority confirmed this leader in time; try again.</exception>
     Task<ClusterState> ReadAsync(CancellationToken token);
 
     /// <summary>

@@ -1,8 +1,8 @@
 namespace Quorate.Coordinator.Consensus;
 
 /// <summary>
-/// A value that one writer replaces and many readers wait for. No wake-up is lost: a reader takes the value and the
-/// signal of its replacement together. Readers that come late see the newest value only.
+/// A value with one writer and any number of readers that wait for changes. No wake-up is lost, because a reader takes
+/// the value together with the signal of its replacement. Late readers see only the newest value.
 /// </summary>
 internal sealed class Latest<T>(T first)
 {
@@ -10,7 +10,7 @@ internal sealed class Latest<T>(T first)
 
     public T Value => _cell.Value;
 
-    /// <summary>Replaces the value and wakes every waiter. Callers take turns.</summary>
+    /// <summary>Replaces the value and wakes every waiter. Calls must not overlap.</summary>
     public void Set(T value)
     {
         var old = _cell;
@@ -18,7 +18,7 @@ internal sealed class Latest<T>(T first)
         old.Replaced.SetResult();
     }
 
-    /// <summary>The first value, from now on, that <paramref name="wanted"/> likes.</summary>
+    /// <summary>Returns the first value, from now on, that satisfies <paramref name="wanted"/>.</summary>
     public async Task<T> WhenAsync(Func<T, bool> wanted, CancellationToken token)
     {
         for (var cell = _cell; ; cell = _cell)

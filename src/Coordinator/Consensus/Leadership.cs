@@ -1,11 +1,11 @@
 namespace Quorate.Coordinator.Consensus;
 
-/// <summary>Who leads, as this node knows it.</summary>
+/// <summary>The leader as this node knows it.</summary>
 /// <param name="LeaderNode">The leader's id; null while none is known.</param>
 /// <param name="Term">The newest term this node has seen.</param>
 /// <param name="Token">
-/// Cancelled when this node stops leading, and from the start where it does not lead. Only handed out after the
-/// leader's own no-op is committed, so that its state holds everything that was ever acknowledged.
+/// Cancelled when this node stops leading, and from the start if it does not lead. Handed out only after the leader's
+/// own first entry is committed, so that its state contains everything ever acknowledged.
 /// </param>
 public sealed record Leadership(int? LeaderNode, long Term, CancellationToken Token)
 {

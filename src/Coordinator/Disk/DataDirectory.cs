@@ -3,9 +3,9 @@ using System.Globalization;
 namespace Quorate.Coordinator.Disk;
 
 /// <summary>
-/// One node's data directory, held by this process alone. The file <c>node-id</c> says whose it is, so that a mistaken
-/// path cannot let one node vote with another's votes; the file <c>lock</c> keeps a second process out, and the
-/// operating system drops it when its holder dies, however it dies.
+/// One node's data directory, held by this process alone. The file <c>node-id</c> names its node, so that a wrong path
+/// cannot let one node vote with another's votes. The file <c>lock</c> keeps a second process out; the operating system
+/// releases it when its holder ends.
 /// </summary>
 public sealed class DataDirectory : IDisposable
 {
@@ -17,14 +17,14 @@ public sealed class DataDirectory : IDisposable
     public string Path { get; }
 
     /// <summary>
-    /// True until <see cref="Settle"/>: the directory holds no vote and no log. If its node ever promised anything to
-    /// its peers, that is forgotten.
+    /// True until <see cref="Settle"/>: the directory holds no vote and no log. Anything its node ever promised to its
+    /// peers is lost.
     /// </summary>
     public bool Fresh { get; private set; }
 
     private string Unsettled => System.IO.Path.Combine(Path, "fresh");
 
-    /// <summary>Makes or opens the directory of <paramref name="node"/> and locks it until disposal.</summary>
+    /// <summary>Creates or opens the directory of <paramref name="node"/> and locks it until disposal.</summary>
     /// <exception cref="DataDirectoryException">
     /// It belongs to another node, another process holds it, or this user may not write it.
     /// </exception>
@@ -46,7 +46,7 @@ public sealed class DataDirectory : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new DataDirectoryException(
-                $"The data directory {path} cannot be written ({e.Message}): mend its permissions or choose "
+                $"The data directory {path} cannot be written ({e.Message}): correct its permissions or choose "
                 + "another.", e);
         }
         finally
@@ -56,7 +56,7 @@ public sealed class DataDirectory : IDisposable
     }
 
     /// <summary>
-    /// Says that the node now votes, so that its next start is no fresh one. Called once, before the first vote.
+    /// Records that the node now votes; its next start is not fresh. Called once, before the first vote.
     /// </summary>
     /// <exception cref="IOException">The disk reports a failure.</exception>
     public void Settle()
@@ -74,7 +74,7 @@ public sealed class DataDirectory : IDisposable
         string file = System.IO.Path.Combine(path, "lock");
         try
         {
-            // FileShare.None is flock(LOCK_EX | LOCK_NB) on Unix: it ends with the process, so no lock is ever stale.
+            // FileShare.None is flock(LOCK_EX | LOCK_NB) on Unix. It ends with the process, so no lock is ever stale.
             return new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException e) when (File.Exists(file))
@@ -86,15 +86,15 @@ public sealed class DataDirectory : IDisposable
 
     /// <summary>
     /// Invariant: a directory with a <c>node-id</c> but without <c>fresh</c> belongs to a node that may have voted.
-    /// Hence <c>fresh</c> is written before <c>node-id</c>, and a directory that holds anything but this class's own
-    /// files is never claimed.
+    /// Hence <c>fresh</c> is written before <c>node-id</c>, and a directory with files other than this class's own is
+    /// never claimed.
     /// </summary>
     private static void Claim(string path, int node)
     {
         string file = System.IO.Path.Combine(path, "node-id");
         if (File.Exists(file))
         {
-            // What stands behind the number, in directories of earlier builds, is of no use.
+            // Earlier builds wrote more after the number; it is ignored.
             if (!int.TryParse(File.ReadAllText(file).Split(' ', '\n')[0], CultureInfo.InvariantCulture, out int owner))
                 throw new DataDirectoryException(
                     $"The file {file} is damaged: restore it, or set the directory aside and rejoin.");
@@ -106,14 +106,14 @@ public sealed class DataDirectory : IDisposable
         if (Directory.EnumerateFileSystemEntries(path).Select(System.IO.Path.GetFileName)
                 .FirstOrDefault(name => name is not ("lock" or "fresh" or "fresh.new" or "node-id.new")) is { } foreign)
             throw new DataDirectoryException(
-                $"The directory {path} holds '{foreign}' but no node-id, so it is no data directory: choose an "
+                $"The directory {path} holds '{foreign}' but no node-id, so it is not a data directory: choose an "
                 + "empty one.");
 
         WriteWhole(System.IO.Path.Combine(path, "fresh"), "");
         WriteWhole(file, string.Create(CultureInfo.InvariantCulture, $"{node}\n"));
     }
 
-    /// <summary>The file has either its old content or all of the new one, whenever the power fails.</summary>
+    /// <summary>After a power failure the file has its old content or all of the new one.</summary>
     private static void WriteWhole(string file, string text)
     {
         string draft = file + ".new";
@@ -126,3 +126,6 @@ public sealed class DataDirectory : IDisposable
         DurableDirectory.Flush(System.IO.Path.GetDirectoryName(file)!);
     }
 }
+
+/// <summary>A data directory cannot be used; the message is one sentence for the operator.</summary>
+public sealed class DataDirectoryException(string message, Exception? inner = null) : Exception(message, inner);

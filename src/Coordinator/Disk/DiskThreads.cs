@@ -1,14 +1,13 @@
 namespace Quorate.Coordinator.Disk;
 
 /// <summary>
-/// A few threads for work that blocks: fsync, hashing a whole file. The pool's threads are few (sixteen at once, more
-/// only one by one), and Raft's heartbeats run on them; a thread for each piece of work would cost some 100 us to make,
-/// as much as a small fsync.
-/// They never end: there is one set of them a process.
+/// A few threads for blocking work: fsync, hashing a file. The pool has few threads (sixteen at once, more only one by
+/// one), and Raft's heartbeats run on them. Creating a thread for each piece of work would cost about 100 us, as much
+/// as a small fsync. The threads never end; each process has one set.
 /// </summary>
 internal sealed class DiskThreads : TaskScheduler
 {
-    /// <summary>More flushes at once only wait for each other in the kernel.</summary>
+    /// <summary>More concurrent flushes would only wait for each other in the kernel.</summary>
     private const int Count = 8;
 
     private readonly Queue<Task> _waiting = new();

@@ -3,20 +3,20 @@ using System.Runtime.InteropServices;
 namespace Quorate.Coordinator.Disk;
 
 /// <summary>
-/// Makes names durable. Flushing a file saves its bytes; that the file is <em>called</em> what it is called stands in
-/// its directory, and only flushing the directory saves that. .NET opens no directories, hence the two C functions.
+/// Makes file names durable. Flushing a file saves its bytes; its name is part of the directory, and only flushing the
+/// directory saves it. .NET cannot open directories, hence the C functions.
 /// </summary>
 public static partial class DurableDirectory
 {
-    // O_RDONLY | O_DIRECTORY differs between processors: the flag that a wrong path would need is left out, because
-    // fsync of a mere file is harmless. O_CLOEXEC keeps the descriptor out of child processes.
+    // O_DIRECTORY has a different value on each processor; it is left out, because fsync of a file is harmless.
+    // O_CLOEXEC keeps the descriptor out of child processes.
     private const int OpenReadOnly = 0;
     private const int CloseOnExec = 0x80000;
     private const int Interrupted = 4;
 
     /// <summary>
     /// Returns once every creation, renaming and removal inside <paramref name="path"/> has reached the disk.
-    /// On Windows it does nothing: NTFS journals names itself and opens no directory for flushing.
+    /// On Windows it does nothing: NTFS journals names itself.
     /// </summary>
     /// <exception cref="IOException">The directory cannot be opened, or the disk reports a failure.</exception>
     public static void Flush(string path)
@@ -24,7 +24,7 @@ public static partial class DurableDirectory
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (OperatingSystem.IsWindows()) return;
 
-        // macOS has another number for O_CLOEXEC; without the flag the short-lived descriptor is merely inheritable.
+        // macOS has another value for O_CLOEXEC; without the flag the short-lived descriptor is inheritable.
         int descriptor = Retry(() => Open(path, OperatingSystem.IsLinux() ? OpenReadOnly | CloseOnExec : OpenReadOnly));
         if (descriptor < 0) throw Failure("open", path);
         try
@@ -38,7 +38,7 @@ public static partial class DurableDirectory
     }
 
     /// <summary>
-    /// Creates <paramref name="path"/> with all missing parents, durably; does nothing where it exists.
+    /// Creates <paramref name="path"/> with all missing parents, durably; does nothing if it exists.
     /// </summary>
     /// <exception cref="IOException">A directory cannot be created or flushed.</exception>
     /// <exception cref="UnauthorizedAccessException">This user may not create it.</exception>

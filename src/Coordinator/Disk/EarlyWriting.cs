@@ -4,20 +4,20 @@ using Microsoft.Win32.SafeHandles;
 namespace Quorate.Coordinator.Disk;
 
 /// <summary>
-/// Lets the disk begin while a blob still comes. Left alone, the kernel keeps what is written in memory until the flush
-/// at the end, and a large blob's sender then waits for all of it at once. Promises nothing: the flush does.
+/// Starts writing a blob to the disk while it still arrives. Otherwise the kernel keeps the bytes in memory until the
+/// final flush, and the sender of a large blob waits for all of them at once. It gives no guarantee; the flush does.
 /// </summary>
 internal static partial class EarlyWriting
 {
     /// <summary>
-    /// A span that is full is handed to the disk: some 10 ms of its time. Smaller blobs are not begun: with 2 MiB,
-    /// twenty updates of 4.8 MB took 6 % more processor time, and no less of any other.
+    /// A full span is handed to the disk, about 10 ms of its time. Smaller blobs are not started early: with spans of
+    /// 2 MiB, twenty updates of 4.8 MB took 6 % more processor time and saved nothing.
     /// </summary>
     private const long SpanBytes = 8 << 20;
 
     private const uint BeginWriting = 2; // SYNC_FILE_RANGE_WRITE
 
-    /// <summary>Bytes were written in order; whole spans among them are begun, on a thread of their own.</summary>
+    /// <summary>Called after bytes were written in order; starts the full spans among them on a disk thread.</summary>
     public static void Passed(SafeFileHandle file, long offset, int count)
     {
         long from = offset / SpanBytes, to = (offset + count) / SpanBytes;
@@ -35,7 +35,7 @@ internal static partial class EarlyWriting
         }
         catch (ObjectDisposedException)
         {
-            // The blob is complete, or was given up.
+            // The blob is complete or was abandoned.
         }
     }
 

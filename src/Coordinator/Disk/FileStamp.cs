@@ -5,9 +5,9 @@ using Microsoft.Win32.SafeHandles;
 namespace Quorate.Coordinator.Disk;
 
 /// <summary>
-/// What changes when a file is written or replaced: size, inode, and the times of the last change of data and of
-/// anything. .NET tells no inode; statx does, with the same layout on every processor (Linux 4.11, glibc 2.28).
-/// Elsewhere than on Linux the stamp is never equal to itself, so blobs are simply hashed each time.
+/// Changes when a file is written or replaced: size, inode, and the times of the last change of its data and of its
+/// status. .NET does not expose the inode; statx does, with the same layout on every processor (Linux 4.11,
+/// glibc 2.28). Outside Linux no two stamps are equal, so blobs are hashed each time.
 /// </summary>
 public readonly partial record struct FileStamp(long Size, long Inode, long Modified, long Changed)
 {

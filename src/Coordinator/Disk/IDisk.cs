@@ -3,16 +3,16 @@ using Microsoft.Win32.SafeHandles;
 namespace Quorate.Coordinator.Disk;
 
 /// <summary>
-/// Everything that changes the blobs on a node's disk, and what is asked of it that a crash or a full disk would answer
-/// otherwise. Two stand: the disk, and the simulation's, which forgets what was not flushed when its node loses power.
-/// Reading needs no seam.
+/// Everything that changes the blobs on a node's disk, and every query whose answer a crash or a full disk changes. Two
+/// implementations: the real disk, and the simulation's, which loses unflushed data when its node loses power. Reading
+/// needs no seam.
 /// </summary>
 public interface IDisk
 {
-    /// <summary>Runs work that blocks for long: fsync, hashing a whole file.</summary>
+    /// <summary>Runs blocking work, such as fsync or hashing a file, off the thread pool.</summary>
     Task<T> RunAsync<T>(Func<T> work, CancellationToken token);
 
-    /// <summary>Creates a directory with all missing parents, durably; does nothing where it exists.</summary>
+    /// <summary>Creates a directory with all missing parents, durably; does nothing if it exists.</summary>
     /// <exception cref="IOException">A directory cannot be created or flushed.</exception>
     void CreateDirectory(string path);
 
@@ -21,15 +21,15 @@ public interface IDisk
     void Write(SafeFileHandle file, string path, ReadOnlySpan<byte> data, long offset);
 
     /// <summary>Returns once the bytes of the file have reached the disk.</summary>
-    /// <exception cref="IOException">Nobody knows what is on the disk.</exception>
+    /// <exception cref="IOException">The state of the bytes on the disk is unknown.</exception>
     void Flush(SafeFileHandle file, string path);
 
-    /// <summary>Renames a file, over another where there is one. Durable after <see cref="FlushDirectory"/>.</summary>
+    /// <summary>Renames a file, replacing an existing one. Durable after <see cref="FlushDirectory"/>.</summary>
     void Move(string from, string to);
 
     /// <summary>
-    /// Renames a file that nobody reads. False: somebody does, or there is none. Who holds it open now would read what
-    /// is written to it from here on.
+    /// Renames a file that has no readers. False if it is missing, or open elsewhere: a reader would see the new
+    /// content.
     /// </summary>
     bool TryTake(string from, string to);
 
@@ -37,16 +37,16 @@ public interface IDisk
     /// <exception cref="IOException">The directory cannot be opened, or the disk reports a failure.</exception>
     void FlushDirectory(string path);
 
-    /// <summary>Does nothing where there is no such file.</summary>
+    /// <summary>Does nothing if there is no such file.</summary>
     void Delete(string path);
 
-    /// <summary>What is on the disk of a file need not be in memory any more.</summary>
+    /// <summary>Tells the kernel that the file's bytes on the disk need not stay in memory.</summary>
     void Forget(SafeFileHandle file);
 
     /// <summary>Bytes that may still be written below this path.</summary>
     long FreeBytes(string path);
 
-    /// <summary>What differs once the file open at <paramref name="path"/> was written or replaced.</summary>
+    /// <summary>A stamp that changes when the file open at <paramref name="path"/> is written or replaced.</summary>
     FileStamp StampOf(SafeFileHandle file, string path);
 
     /// <summary>When the file was last written.</summary>
@@ -75,7 +75,7 @@ public sealed class RealDisk : IDisk
     {
         try
         {
-            // Every handle of .NET's that reads holds a lock on the file; this one is given only where there is none.
+            // Every .NET handle that reads locks the file; this exclusive one is granted only if there is none.
             using var alone = File.OpenHandle(from, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
             File.Move(from, to);
             return true;

@@ -3,18 +3,18 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Quorate.Coordinator.Disk;
 
-/// <summary>What the kernel keeps of files in memory.</summary>
+/// <summary>The kernel's copies of files in memory.</summary>
 internal static partial class PageCache
 {
-    private const int DontNeed = 4; // POSIX_FADV_DONTNEED on Linux, but for s390x, where it means nothing.
+    private const int DontNeed = 4; // POSIX_FADV_DONTNEED on Linux, except on s390x, where it does nothing.
 
     /// <summary>
-    /// Lets the kernel forget the bytes of a file in memory, those that are on the disk. A later read takes them from
-    /// there. Elsewhere than on Linux it does nothing.
+    /// Tells the kernel to drop the bytes of a file that are already on the disk from memory. A later read takes them
+    /// from the disk. Outside Linux it does nothing.
     /// </summary>
     public static void Forget(SafeFileHandle file)
     {
-        // It is advice: where it cannot be taken, nothing is lost.
+        // This is advice; nothing is lost if the kernel ignores it.
         if (OperatingSystem.IsLinux()) _ = Advise(file, 0, 0, DontNeed);
     }
 

@@ -6,9 +6,9 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Coordinator.Peering;
 
 /// <summary>
-/// Who is who among the coordinators, on disk: this data directory's own identity, and the identity each peer had when
-/// it first voted. A voter that lost its directory has lost its votes with it and could vote twice in one term; its
-/// peers remember the old identity and so notice. Invariant: only peers of the hosts file are remembered, whoever asks.
+/// The identities of the coordinators, on disk: this data directory's own, and the one each peer had when it first
+/// voted. A voter that lost its directory has lost its votes and could vote twice in one term; its peers remember the
+/// old identity and notice. Invariant: only peers of the hosts file are remembered.
 /// </summary>
 internal sealed class Enrolment
 {
@@ -20,11 +20,11 @@ internal sealed class Enrolment
     private Enrolment(string directory, ulong identity, Dictionary<int, ulong> peers, HashSet<int> members) =>
         (_directory, Identity, _peers, _members) = (directory, identity, peers, members);
 
-    /// <summary>Random, drawn when the directory was made, never 0.</summary>
+    /// <summary>Random, drawn when the directory was created, never 0.</summary>
     public ulong Identity { get; }
 
     /// <param name="members">The ids of the other nodes.</param>
-    /// <exception cref="DataDirectoryException">A file does not hold what this class wrote.</exception>
+    /// <exception cref="DataDirectoryException">A file does not have the content this class wrote.</exception>
     public static Enrolment Open(string directory, params IEnumerable<int> members)
     {
         string identityPath = Path.Combine(directory, "identity"), peersPath = Path.Combine(directory, "peers");
@@ -43,8 +43,8 @@ internal sealed class Enrolment
         return new Enrolment(directory, own, peers, [.. members]);
     }
 
-    /// <summary>Answers a peer's question, and remembers the peer first where it asks for that.</summary>
-    /// <exception cref="IOException">The disk refused; the peer is not remembered.</exception>
+    /// <summary>Answers a peer's Hello. If it asks to be enrolled, it is remembered first.</summary>
+    /// <exception cref="IOException">The disk failed; the peer is not remembered.</exception>
     public (bool Enrolled, bool OtherIdentity) Answer(HelloRequest hello)
     {
         lock (_gate)
@@ -71,7 +71,7 @@ internal sealed class Enrolment
             : throw Damaged(path);
 
     private static DataDirectoryException Damaged(string path) =>
-        new($"{path} is damaged: move the whole data directory away and start this node with --rejoin.");
+        new($"{path} is damaged: move the data directory away and start this node with --rejoin.");
 
     /// <summary>
     /// Temporary file, flush, rename, flush of the directory: the old text or the new one, never a part.

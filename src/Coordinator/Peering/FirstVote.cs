@@ -4,27 +4,27 @@ using Quorate.Shared.Protocol;
 
 namespace Quorate.Coordinator.Peering;
 
-/// <summary>What a node with an empty data directory may do, given what its peers answered.</summary>
+/// <summary>What a node with an empty data directory may do, given its peers' answers.</summary>
 internal enum Admission
 {
-    /// <summary>Too few peers answered to know.</summary>
+    /// <summary>Too few peers have answered to decide.</summary>
     Wait,
 
     /// <summary>
-    /// Nobody remembers this node, or it rejoins on purpose and the cluster is past the votes it forgot.
+    /// No peer remembers this node, or it rejoins on purpose and the cluster is past the votes it lost.
     /// </summary>
     Enrol,
 
-    /// <summary>A peer remembers it with other data: it has lost its votes.</summary>
+    /// <summary>A peer remembers this node with another identity: the node has lost its votes.</summary>
     Refuse,
 }
 
 /// <summary>
-/// The way of a node with an empty data directory to its first vote. It asks its peers whether they remember it, and
-/// votes only once a majority, itself included, has enrolled it on disk.
+/// Admits a node with an empty data directory to its first vote. The node asks its peers whether they remember it, and
+/// votes only once a majority, including itself, has enrolled it on disk.
 /// <para>
-/// Why a majority is enough: the rest learns of it as soon as it is up. For an emptied node to slip through, a peer
-/// that enrolled it must be down as well, and that is one fault more than the cluster promises to survive.
+/// A majority is enough, because the others enrol the node as soon as they are up. An emptied node can only pass
+/// unnoticed if a peer that enrolled it is down as well, which is one fault more than the cluster promises to survive.
 /// </para>
 /// </summary>
 internal sealed partial class FirstVote(
@@ -34,7 +34,7 @@ internal sealed partial class FirstVote(
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Returns when this node may vote.</summary>
-    /// <exception cref="RejoinRequiredException">It may not, until somebody says <c>--rejoin</c>.</exception>
+    /// <exception cref="RejoinRequiredException">It may vote only with <c>--rejoin</c>.</exception>
     public async Task EarnAsync(CancellationToken token)
     {
         bool said = false;
@@ -55,7 +55,7 @@ internal sealed partial class FirstVote(
     }
 
     /// <summary>
-    /// Enrols this node with the peers that were down when it first voted; until all of them know it.
+    /// Enrols this node with the peers that were down when it first voted. Returns once all of them know it.
     /// </summary>
     public async Task EnrolWithAllAsync(CancellationToken token)
     {
@@ -64,17 +64,17 @@ internal sealed partial class FirstVote(
             await Task.Delay(TimeSpan.FromSeconds(2), time, token);
     }
 
-    /// <param name="replies">Of the peers that answered.</param>
-    /// <param name="nodes">Nodes of the cluster, this one included.</param>
-    /// <param name="rejoin">Whether the operator says that the loss is known.</param>
+    /// <param name="replies">From the peers that answered.</param>
+    /// <param name="nodes">Number of nodes in the cluster, including this one.</param>
+    /// <param name="rejoin">True if the operator confirmed the loss.</param>
     public static Admission Decide(IReadOnlyList<HelloReply> replies, int nodes, bool rejoin)
     {
-        int others = nodes / 2; // With this node a majority.
+        int others = nodes / 2; // A majority together with this node.
         if (replies.Count < others) return Admission.Wait;
         if (!replies.Any(reply => reply.OtherIdentity)) return Admission.Enrol;
         if (!rejoin) return Admission.Refuse;
-        // A vote this node forgot was in a term no newer than the one in which these now follow one leader, so it can
-        // no longer elect anybody.
+        // A majority follows one leader in one term. Any vote that this node lost was cast in that term or an older
+        // one, so it can no longer elect another leader.
         bool led = replies.Where(reply => reply.LeaderNode >= 0).GroupBy(reply => (reply.Term, reply.LeaderNode))
             .Any(group => group.Count() > (nodes - 1) / 2);
         return led ? Admission.Enrol : Admission.Wait;
@@ -86,11 +86,20 @@ internal sealed partial class FirstVote(
     };
 
     [LoggerMessage(EventIds.AwaitingFirstVote, LogLevel.Information,
-        "The data directory is new: waiting for a majority of the coordinators before the first vote.")]
+        "The data directory is new; waiting for a majority of the coordinators before the first vote.")]
     private partial void LogWaiting();
 }
 
-/// <summary>This node's data directory is empty although its peers remember the node.</summary>
+/// <summary>Enrols this node with the peers that were down when it first voted.</summary>
+internal sealed class LateEnrolment(
+    CoordinatorOptions options, Enrolment enrolment, PeerConnections peers, TimeProvider time,
+    ILogger<FirstVote> logger) : BackgroundService
+{
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        new FirstVote(options, enrolment, peers, time, logger).EnrolWithAllAsync(stoppingToken);
+}
+
+/// <summary>This node's data directory is empty, but its peers remember the node.</summary>
 internal sealed class RejoinRequiredException(int node, string directory) : Exception(
-    $"Node {node} took part in this cluster before, but its data directory {directory} is empty: a voter that forgot "
-    + "its votes could vote twice. Mend the path, or start it with --rejoin to let it come back as an empty node.");
+    $"Node {node} is a known member of this cluster, but its data directory {directory} is empty; without its earlier "
+    + "votes it could vote twice. Correct the path, or start it with --rejoin to let it return as an empty node.");

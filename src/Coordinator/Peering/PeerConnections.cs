@@ -28,7 +28,7 @@ internal sealed class PeerConnections : IDisposable
 
     public IReadOnlyList<Peer> All { get; }
 
-    /// <summary>The answers of those that answered within a second.</summary>
+    /// <summary>The answers that arrived within a second.</summary>
     public async Task<IReadOnlyList<HelloReply>> HelloAllAsync(HelloRequest request, CancellationToken token)
     {
         var replies = await Task.WhenAll(All.Select(peer => HelloAsync(peer, request, token)));

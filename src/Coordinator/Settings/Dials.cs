@@ -28,7 +28,7 @@ internal static class Dials
     private static Node? TryParse(string text) =>
         text.Split('=') is [var id, var addresses] && int.TryParse(id, out int node)
         && addresses.Split(',') is [var raft, var grpc]
-        && HostPort.TryParse(raft) is { } raftAddress && HostPort.TryParse(grpc) is { } grpcAddress
+        && HostPort.TryParse(raft, out var raftAddress) && HostPort.TryParse(grpc, out var grpcAddress)
             ? new Node(node, raftAddress, grpcAddress)
             : null;
 }

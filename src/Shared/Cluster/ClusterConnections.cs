@@ -8,14 +8,14 @@ using Quorate.Shared.Transfer.Streams;
 namespace Quorate.Shared.Cluster;
 
 /// <summary>
-/// Connections to every coordinator of a hosts file. Small calls and heartbeats share one; weights have streams of
-/// their own, so that a transfer never delays a heartbeat.
+/// Connections to every coordinator of a hosts file. Small calls and heartbeats share one connection; weights have
+/// their own streams, so a transfer never delays a heartbeat.
 /// </summary>
 public sealed class ClusterConnections : IDisposable
 {
     /// <summary>
-    /// A coordinator answers a status in milliseconds or hangs; the others are asked at the same time. A program that
-    /// has only just started may need longer for its first call: the command line waits three seconds.
+    /// A coordinator answers a status request in milliseconds or hangs; all are asked at the same time. A program that
+    /// has just started may need longer for its first call: the command line waits three seconds.
     /// </summary>
     public TimeSpan StatusTimeout { get; init; } = TimeSpan.FromSeconds(1);
 
@@ -33,17 +33,17 @@ public sealed class ClusterConnections : IDisposable
         _search = new LeaderSearch(nodes, time);
     }
 
-    /// <summary>One a coordinator, in the order of the hosts file.</summary>
+    /// <summary>One per coordinator, in the order of the hosts file.</summary>
     public IReadOnlyList<NodeConnection> Nodes { get; }
 
     /// <summary>
-    /// Every node's status, in the order of <see cref="Nodes"/>; null where one did not answer in time.
+    /// Every node's status, in the order of <see cref="Nodes"/>; null for a node that did not answer in time.
     /// </summary>
     public Task<StatusReply?[]> StatusAsync(StatusRequest request, CancellationToken token) =>
         Task.WhenAll(Nodes.Select(node => StatusAsync(node, request, token)));
 
     /// <summary>
-    /// The node that leads, as soon as one says so; null when none did within a second. Asks all nodes at once.
+    /// The first node that says it leads; null if none does within a second. Asks all nodes at once.
     /// </summary>
     public Task<NodeConnection?> FindLeaderAsync(CancellationToken token) => _search.FindAsync(StatusTimeout, token);
 
@@ -63,7 +63,7 @@ public sealed class ClusterConnections : IDisposable
         catch (Exception e) when (
             e is RpcException or IOException || (e is OperationCanceledException && !token.IsCancellationRequested))
         {
-            return null; // Refused, or over its deadline, which our channels report as a cancellation.
+            return null; // Refused, or past its deadline, which our channels report as a cancellation.
         }
     }
 }

@@ -4,21 +4,21 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Shared.Cluster;
 
 /// <summary>
-/// Finds the leader without polling: all nodes are asked at once, and each answers when it leads, or when it has waited
-/// long enough. So a new leader is known one message after it began to lead, a node that hangs costs nothing, and while
-/// there is no leader a client asks once a second, however many clients there are.
+/// Finds the leader without polling. All nodes are asked at once, and each answers when it leads or when its wait is
+/// over. A new leader is therefore known one message after its election, a hung node costs nothing, and while there is
+/// no leader each client asks once a second.
 /// </summary>
 internal sealed class LeaderSearch(IReadOnlyList<NodeConnection> nodes, TimeProvider time)
 {
     /// <summary>
-    /// How long a node is asked to wait: two elections. A node that started meanwhile is asked after it.
+    /// How long each node may wait before it answers: two elections.
     /// </summary>
     private static readonly TimeSpan Wait = TimeSpan.FromSeconds(1);
 
     private long _newestTerm;
 
-    /// <summary>The first node that says it leads, in no older term than was heard of; null when none does.</summary>
-    /// <param name="patience">What a node may take for its answer beyond the wait.</param>
+    /// <summary>The first node that leads, in a term no older than the newest seen; null if none does.</summary>
+    /// <param name="patience">Time for an answer to arrive after the wait.</param>
     /// <param name="token">Ends the search.</param>
     public async Task<NodeConnection?> FindAsync(TimeSpan patience, CancellationToken token)
     {
@@ -29,7 +29,7 @@ internal sealed class LeaderSearch(IReadOnlyList<NodeConnection> nodes, TimeProv
             await foreach (var answer in Task.WhenEach(answers).ConfigureAwait(false))
             {
                 var (node, term) = await answer.ConfigureAwait(false);
-                // A leader that was stopped and woke up says that it leads until it hears of its successor.
+                // A leader that was paused says it leads until it learns of its successor.
                 if (term < _newestTerm) continue;
                 _newestTerm = term;
                 return node;
@@ -43,7 +43,7 @@ internal sealed class LeaderSearch(IReadOnlyList<NodeConnection> nodes, TimeProv
         }
     }
 
-    /// <summary>A term of -1: it does not lead, or did not answer.</summary>
+    /// <summary>Term -1: the node does not lead, or did not answer.</summary>
     private async Task<(NodeConnection Node, long Term)> AskAsync(
         NodeConnection node, TimeSpan patience, CancellationToken token)
     {
@@ -57,7 +57,7 @@ internal sealed class LeaderSearch(IReadOnlyList<NodeConnection> nodes, TimeProv
         }
         catch (Exception e) when (e is RpcException or OperationCanceledException or IOException)
         {
-            return (node, -1); // Refused, over its deadline, or no longer of interest.
+            return (node, -1); // Refused, past its deadline, or no longer needed.
         }
     }
 }

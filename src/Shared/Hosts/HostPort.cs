@@ -1,12 +1,14 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 
 namespace Quorate.Shared.Hosts;
 
 /// <summary>
-/// Where a server listens: a host name or an address, and a port from 1 to 65535. IPv6 is written <c>[::1]:7100</c>.
+/// The address of a server: a host name or an IP address, and a port from 1 to 65535. IPv6 is written
+/// <c>[::1]:7100</c>.
 /// </summary>
 /// <remarks>
-/// A name is looked up when it is used, not here: a machine that is not up yet is no error of the file.
+/// A name is looked up at each connection, not here: a machine that is not up yet is not an error in the file.
 /// </remarks>
 public sealed record HostPort
 {
@@ -20,19 +22,21 @@ public sealed record HostPort
     /// <summary>The address for gRPC without TLS.</summary>
     public string Url => $"http://{this}";
 
-    /// <summary>Null when <paramref name="text"/> is no <c>host:port</c>.</summary>
-    public static HostPort? TryParse(string? text)
+    /// <summary>False if <paramref name="text"/> is not <c>host:port</c>.</summary>
+    public static bool TryParse(string? text, [NotNullWhen(true)] out HostPort? address)
     {
+        address = null;
         int colon = text?.LastIndexOf(':') ?? -1;
         if (colon < 1
             || !int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int port))
-            return null;
+            return false;
         string host = text![..colon];
         bool bracketed = host is ['[', .., ']'];
         if (bracketed) host = host[1..^1];
         var kind = Uri.CheckHostName(host);
         bool fits = bracketed ? kind == UriHostNameType.IPv6 : kind is UriHostNameType.Dns or UriHostNameType.IPv4;
-        return fits && port is >= 1 and <= ushort.MaxValue ? new HostPort(host, port) : null;
+        if (fits && port is >= 1 and <= ushort.MaxValue) address = new HostPort(host, port);
+        return address is not null;
     }
 
     public override string ToString() => Host.Contains(':', StringComparison.Ordinal)

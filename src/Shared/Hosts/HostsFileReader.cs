@@ -3,11 +3,12 @@ using System.Text.Json;
 namespace Quorate.Shared.Hosts;
 
 /// <summary>
-/// Text to <see cref="HostsFile"/>. A wrong value adds a sentence and reading goes on, so that all errors show at once.
+/// Reads text into a <see cref="HostsFile"/>. A wrong value adds a sentence and reading continues, so all errors show
+/// at once.
 /// </summary>
 internal sealed class HostsFileReader
 {
-    /// <summary>Nodes read before giving up: enough to name all errors of any sensible file.</summary>
+    /// <summary>Most nodes read; enough to name all errors of any sensible file.</summary>
     private const int NodesReadMax = 64;
 
     private static readonly JsonDocumentOptions Strict = new()
@@ -17,7 +18,7 @@ internal sealed class HostsFileReader
         MaxDepth = 4,
     };
 
-    /// <summary>Unknown keys named for one object: each makes a sentence, and a file could hold thousands.</summary>
+    /// <summary>Most unknown keys named per object; a file could hold thousands.</summary>
     private const int UnknownKeysNamedMax = 8;
 
     private readonly List<string> _errors = [];
@@ -39,8 +40,8 @@ internal sealed class HostsFileReader
         }
         catch (Exception e) when (e is InvalidOperationException or ArgumentException)
         {
-            // Half of a surrogate pair, escaped or not, is JSON by its grammar and no text.
-            reader._errors.Add($"It holds half a character: {e.Message}");
+            // JSON permits an unpaired surrogate, escaped or not; text does not.
+            reader._errors.Add($"It contains an unpaired surrogate: {e.Message}");
         }
         if (reader._errors.Count > 0) throw new HostsFileException(source, reader._errors);
         return new HostsFile([.. nodes.OrderBy(n => n.Id)]);
@@ -59,8 +60,8 @@ internal sealed class HostsFileReader
         int count = list.GetArrayLength();
         if (count is not (1 or 3 or 5))
             _errors.Add(
-                $"nodes must list 3 or 5 coordinators (1 for trying out), and lists {count}: "
-                + "an even one adds a failure, not a vote.");
+                $"nodes must list 3 or 5 coordinators (or 1 to try it out), not {count}: "
+                + "an even number tolerates no more failures.");
         foreach (var (at, element) in list.EnumerateArray().Take(NodesReadMax).Index())
             if (ReadNode(element, $"nodes[{at}]") is { } node) nodes.Add(node);
         RefuseTwice(nodes);
@@ -86,26 +87,25 @@ internal sealed class HostsFileReader
 
     private HostPort? ReadAddress(JsonElement element, string path, string key)
     {
-        var address = element.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.String
-            ? HostPort.TryParse(value.GetString())
-            : null;
-        if (address is null)
-            _errors.Add(
-                $"{path}.{key} must be host:port with a port from 1 to 65535, "
-                + "such as \"127.0.0.1:7100\" or \"node1.example:7100\".");
-        return address;
+        if (element.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.String
+            && HostPort.TryParse(value.GetString(), out var address))
+            return address;
+        _errors.Add(
+            $"{path}.{key} must be host:port with a port from 1 to 65535, "
+            + "such as \"127.0.0.1:7100\" or \"node1.example:7100\".");
+        return null;
     }
 
     private void RefuseTwice(List<Node> nodes)
     {
         foreach (var same in nodes.GroupBy(n => n.Id).Where(g => g.Count() > 1))
-            _errors.Add($"nodes[].id {same.Key} stands there {same.Count()} times; an id names one node.");
+            _errors.Add($"Duplicate node id {same.Key} in nodes[].id: {same.Count()} nodes have it.");
         var addresses = nodes.SelectMany(
             n => new[] { (Key: $"node {n.Id} raft", At: n.Raft), (Key: $"node {n.Id} grpc", At: n.Grpc) });
         foreach (var same in addresses.GroupBy(a => a.At).Where(g => g.Count() > 1))
             _errors.Add(
                 $"{same.Key} is given to {string.Join(" and ", same.Select(a => a.Key))}; "
-                + "each needs a port of its own.");
+                + "each needs its own port.");
     }
 
     private void RefuseUnknownKeys(JsonElement element, string path, params string[] known)
@@ -113,6 +113,6 @@ internal sealed class HostsFileReader
         foreach (var property in element.EnumerateObject().Where(p => !known.Contains(p.Name))
             .Take(UnknownKeysNamedMax))
             _errors.Add(
-                $"{path}{property.Name} is no key of a hosts file; the keys here are {string.Join(", ", known)}.");
+                $"{path}{property.Name} is not a key of a hosts file; the keys here are {string.Join(", ", known)}.");
     }
 }

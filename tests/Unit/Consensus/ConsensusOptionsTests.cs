@@ -21,7 +21,7 @@ public sealed class ConsensusOptionsTests
         { "share an id", Good with { Members = [At(1, 1001), At(1, 1002), At(2, 1003)] } },
         { "share a Raft address", Good with { Members = [At(0, 1001), At(1, 1001), At(2, 1003)] } },
         { "negative", Good with { Members = [At(-1, 1001), At(1, 1002), At(2, 1003)] } },
-        { "none of the nodes", Good with { Node = 3 } },
+        { "not a node of", Good with { Node = 3 } },
         { "directory", Good with { Directory = " " } },
         { "electionMin", Good with { ElectionMin = Ms(10) } },
         { "electionMax", Good with { ElectionMax = Good.ElectionMin } },
@@ -33,7 +33,7 @@ public sealed class ConsensusOptionsTests
     };
 
     [Fact]
-    public void The_defaults_are_valid() => Assert.Null(Good.FirstError());
+    public void The_defaults_are_valid() => Assert.True(Good.IsValid(out _));
 
     /// <summary>Above five seconds the node ended by an unhandled exception: a proposal had less time.</summary>
     [Theory]
@@ -47,13 +47,16 @@ public sealed class ConsensusOptionsTests
         {
             Node = 1, Hosts = null!, Run = null, DataDirectory = "data", TrainerPrograms = [], Election = Ms(ms),
         };
-        Assert.Null(Coordinator.CoordinatorNode.Consensus(options, Good.Members, "data").FirstError());
+        Assert.True(Coordinator.CoordinatorNode.Consensus(options, Good.Members, "data").IsValid(out _));
     }
 
     [Theory]
     [MemberData(nameof(Bad))]
-    public void A_broken_rule_is_named(string named, ConsensusOptions options) =>
-        Assert.Contains(named, options.FirstError(), StringComparison.Ordinal);
+    public void A_broken_rule_is_named(string named, ConsensusOptions options)
+    {
+        Assert.False(options.IsValid(out string? error));
+        Assert.Contains(named, error, StringComparison.Ordinal);
+    }
 
     /// <summary>Two nodes that may draw the same silence stand together, and lose a round of votes.</summary>
     [Fact]

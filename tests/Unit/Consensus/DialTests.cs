@@ -4,6 +4,7 @@ using DotNext.Net.Cluster;
 using Microsoft.Extensions.Logging.Abstractions;
 using Quorate.Chaos.Network;
 using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Consensus.DotNext;
 using Quorate.Rounds;
 
 namespace Quorate.Unit.Consensus;

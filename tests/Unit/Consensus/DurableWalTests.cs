@@ -6,6 +6,7 @@ using DotNext.Net.Cluster.Consensus.Raft;
 using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
 using Microsoft.Extensions.Logging.Abstractions;
 using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Consensus.DotNext;
 using NotLeaderException = DotNext.Net.Cluster.Consensus.Raft.NotLeaderException;
 
 namespace Quorate.Unit.Consensus;

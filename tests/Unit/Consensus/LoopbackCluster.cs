@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Consensus.DotNext;
 using Quorate.Rounds;
 
 namespace Quorate.Unit.Consensus;

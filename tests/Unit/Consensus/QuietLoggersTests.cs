@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Consensus.DotNext;
 
 namespace Quorate.Unit.Consensus;
 
@@ -23,7 +24,7 @@ public sealed class QuietLoggersTests
 
         _time.Advance(QuietLoggers.Window);
         logger.Log(LogLevel.Warning, new EventId(7), new IOException("gone"), "down");
-        Assert.Contains("999 more", _lines[^1].Text, StringComparison.Ordinal);
+        Assert.Contains("999 similar", _lines[^1].Text, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using DotNext.IO;
 using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Consensus.DotNext;
 using Quorate.Rounds;
 
 namespace Quorate.Unit.Consensus;

@@ -1,4 +1,5 @@
 using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Consensus.DotNext;
 using Quorate.Rounds;
 using Quorate.Unit.Rounds;
 

@@ -5,13 +5,14 @@ namespace Quorate.Unit.Peering;
 public sealed class LaggardsTests
 {
     [Fact]
-    public void A_peer_that_answers_and_gets_no_further_is_stuck_after_so_many_looks()
+    public void A_peer_that_answers_but_makes_no_progress_is_stuck_after_so_many_looks()
     {
         var laggards = new Laggards(looksMax: 3);
-        Assert.Null(laggards.Look(100, [(1, 3, 100), (2, 3, 90)]));
-        Assert.Null(laggards.Look(100, [(1, 3, 100), (2, 3, 90)]));
-        Assert.Null(laggards.Look(100, [(1, 3, 100), (2, 3, 90)]));
-        Assert.Equal(2, laggards.Look(105, [(1, 3, 105), (2, 3, 90)]));
+        Assert.False(laggards.TryFindStuck(100, [(1, 3, 100), (2, 3, 90)], out _));
+        Assert.False(laggards.TryFindStuck(100, [(1, 3, 100), (2, 3, 90)], out _));
+        Assert.False(laggards.TryFindStuck(100, [(1, 3, 100), (2, 3, 90)], out _));
+        Assert.True(laggards.TryFindStuck(105, [(1, 3, 105), (2, 3, 90)], out int stuck));
+        Assert.Equal(2, stuck);
     }
 
     [Fact]
@@ -21,17 +22,18 @@ public sealed class LaggardsTests
         for (int look = 0; look < 20; look++)
         {
             (int, long, long)[] peers = look % 3 == 2 ? [(1, 3, 10 + look)] : [(1, 3, 10 + look), (2, 3, 90)];
-            Assert.Null(laggards.Look(1000 + look, peers));
+            Assert.False(laggards.TryFindStuck(1000 + look, peers, out _));
         }
         for (int look = 0; look < 20; look++)
-            Assert.Null(laggards.Look(2000 + (10 * look), [(1, 3, 2000 + (10 * (look - 1)))]));
+            Assert.False(laggards.TryFindStuck(2000 + (10 * look), [(1, 3, 2000 + (10 * (look - 1)))], out _));
     }
 
-    /// <summary>A new node that cannot reach the others deposed a leader every ten seconds.</summary>
+    /// <summary>A new node that could not reach the others made the leader step down every ten seconds.</summary>
     [Fact]
     public void A_node_that_waits_for_its_first_vote_is_not_stuck()
     {
         var laggards = new Laggards(looksMax: 3);
-        for (int look = 0; look < 20; look++) Assert.Null(laggards.Look(100 + look, [(1, 3, 100 + look), (2, 0, 0)]));
+        for (int look = 0; look < 20; look++)
+            Assert.False(laggards.TryFindStuck(100 + look, [(1, 3, 100 + look), (2, 0, 0)], out _));
     }
 }

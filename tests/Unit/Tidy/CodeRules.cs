@@ -68,8 +68,10 @@ internal static partial class CodeRules
         return
         [
             .. file.IsUnder("src/Rounds") ? Named(file, Impure(), "Rounds is pure") : [],
-            .. Named(file, DotNext(), "DotNext is named under Coordinator/Consensus only",
-                file.IsUnder("src/Coordinator/Consensus")),
+            .. Named(file, DotNext(), "DotNext is named under Coordinator/Consensus/DotNext only",
+                file.IsUnder("src/Coordinator/Consensus/DotNext")),
+            .. Named(file, RaftFolder(), "only CoordinatorNode opens the log; the rest knows IReplicatedLog",
+                file.IsUnder("src/Coordinator/Consensus") || file.Path == "src/Coordinator/CoordinatorNode.cs"),
             .. Named(file, Torch(), "torch is named in Trainer only", trainer),
             .. Named(file, GrpcServer(),
                 "gRPC server types stand in Intake, Blobs, Peering, CoordinatorNode and Transfer only", grpcServer),
@@ -100,8 +102,12 @@ internal static partial class CodeRules
         @"|^using System\.(IO|Threading|Net|Diagnostics)\b|\.GetHashCode\(")]
     private static partial Regex Impure();
 
-    [GeneratedRegex(@"\bDotNext\b")]
+    /// <summary>The library, and not the folder of ours that uses it.</summary>
+    [GeneratedRegex(@"(?<!\bConsensus\.)\bDotNext\.(?!ReplicatedLog\b)")]
     private static partial Regex DotNext();
+
+    [GeneratedRegex(@"\bConsensus\.DotNext\b")]
+    private static partial Regex RaftFolder();
 
     [GeneratedRegex(@"\b(TorchSharp|libtorch)\b|\busing static .*\btorch\b")]
     private static partial Regex Torch();

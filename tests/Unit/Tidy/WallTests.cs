@@ -17,7 +17,7 @@ public sealed class WallTests
     [InlineData("src/Rounds/X.cs", "namespace Quorate.Rounds;\nx.GetHashCode()", 2, "'.GetHashCode(': Rounds is pure")]
     [InlineData(
         "src/Coordinator/Driving/X.cs", "using DotNext.Threading;\nnamespace Quorate.Coordinator.Driving;", 1,
-        "'DotNext': DotNext is named under Coordinator/Consensus only")]
+        "'DotNext.': DotNext is named under Coordinator/Consensus/DotNext only")]
     [InlineData("src/Shared/X.cs", "namespace Quorate.Shared;\nTorchSharp.torch.zeros(1);", 2,
         "'TorchSharp': torch is named in Trainer only")]
     [InlineData("src/Coordinator/X.cs", "namespace Quorate.Coordinator;\nusing Quorate.Trainer;", 2,
@@ -47,7 +47,8 @@ public sealed class WallTests
     [Theory]
     [InlineData("src/Rounds/X.cs",
         "namespace Quorate.Rounds;\n/// No Task, no DateTime.\nInvalidDataException e; // Random")]
-    [InlineData("src/Coordinator/Consensus/X.cs", "using DotNext.IO;\n\nnamespace Quorate.Coordinator.Consensus;")]
+    [InlineData("src/Coordinator/Consensus/DotNext/X.cs",
+        "using DotNext.IO;\n\nnamespace Quorate.Coordinator.Consensus.DotNext;")]
     [InlineData("src/Coordinator/Intake/X.cs", "namespace Quorate.Coordinator.Intake;\nvoid F(ServerCallContext c)")]
     [InlineData("src/Coordinator/CoordinatorNode.cs", "namespace Quorate.Coordinator;\napp.MapGrpcService<X>();")]
     [InlineData("src/Trainer/Models/X.cs", "using static TorchSharp.torch;\n\nnamespace Quorate.Trainer.Models;")]

@@ -6,8 +6,8 @@ using Quorate.Shared.Transfer;
 
 namespace Quorate.Coordinator.Peering;
 
-/// <summary>Answers Hello: who this node is, whom it remembers, and what it has applied.</summary>
-internal sealed class HelloDesk(int node, Enrolment enrolment, IReplicatedLog? log)
+/// <summary>Answers Hello: which node this is, whether it remembers the caller, and what it has applied.</summary>
+internal sealed class HelloResponder(int node, Enrolment enrolment, IReplicatedLog? log)
 {
     public HelloReply Answer(HelloRequest hello)
     {
@@ -24,11 +24,11 @@ internal sealed class HelloDesk(int node, Enrolment enrolment, IReplicatedLog? l
     }
 }
 
-/// <summary>The service of a node that may not vote yet: it says hello and nothing else.</summary>
-internal sealed class HelloOnly(HelloDesk desk) : PeersBase
+/// <summary>The peer service of a node that may not vote yet: it answers Hello only.</summary>
+internal sealed class HelloOnly(HelloResponder responder) : PeersBase
 {
     public override Task<HelloReply> Hello(HelloRequest request, ServerCallContext context) =>
-        Task.FromResult(desk.Answer(request));
+        Task.FromResult(responder.Answer(request));
 
     public override Task<VerdictReply> PutBlob(IAsyncStreamReader<Part> parts, ServerCallContext context) =>
         throw NotYet();
@@ -39,13 +39,4 @@ internal sealed class HelloOnly(HelloDesk desk) : PeersBase
 
     private static RpcException NotYet() =>
         new(new Status(StatusCode.Unavailable, "This coordinator has not joined its cluster yet."));
-}
-
-/// <summary>Enrols this node with the peers that were down when it first voted.</summary>
-internal sealed class LateEnrolment(
-    Settings.CoordinatorOptions options, Enrolment enrolment, PeerConnections peers, TimeProvider time,
-    ILogger<FirstVote> logger) : BackgroundService
-{
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        new FirstVote(options, enrolment, peers, time, logger).EnrolWithAllAsync(stoppingToken);
 }

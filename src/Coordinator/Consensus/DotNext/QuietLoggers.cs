@@ -1,9 +1,9 @@
-namespace Quorate.Coordinator.Consensus;
+namespace Quorate.Coordinator.Consensus.DotNext;
 
 /// <summary>
-/// Loggers for the library. While a member is down, it warns with a stack trace in every replication round, some 150 a
-/// second under load. Here a warning of one kind passes once per <see cref="Window"/>, in one line, with the count of
-/// those held back; errors pass whole; what is below a warning is dropped.
+/// Loggers for the library. While a member is down, the library logs a warning with a stack trace in every replication
+/// round, about 150 a second under load. Here one warning of each kind passes per <see cref="Window"/>, in one line,
+/// with the number of those held back. Errors pass unchanged; anything below a warning is dropped.
 /// </summary>
 internal sealed class QuietLoggers(ILoggerFactory inner, TimeProvider time) : ILoggerFactory
 {
@@ -15,7 +15,7 @@ internal sealed class QuietLoggers(ILoggerFactory inner, TimeProvider time) : IL
 
     public void Dispose()
     {
-        // The inner factory belongs to whoever made it.
+        // The inner factory belongs to its creator.
     }
 
     private sealed class Quiet(ILogger inner, TimeProvider time) : ILogger
@@ -36,27 +36,24 @@ internal sealed class QuietLoggers(ILoggerFactory inner, TimeProvider time) : IL
                 inner.Log(logLevel, eventId, state, exception, formatter);
                 return;
             }
-            if (Passes(eventId.Id) is not { } held) return;
+            if (!Passes(eventId.Id, out int held)) return;
             string text = formatter(state, exception);
-            inner.Quieted(exception is null ? text : $"{text}: {exception.Message}", held, Window.TotalSeconds);
+            if (exception is not null) text = $"{text}: {exception.Message}";
+            if (held == 0) inner.Library(text);
+            else inner.LibraryRepeated(text, held, Window.TotalSeconds);
         }
 
-        /// <summary>
-        /// How many of this kind were held back since the last one passed; null: hold this one back too.
-        /// </summary>
-        private int? Passes(int kind)
+        /// <param name="held">Warnings of this kind that were held back since the last one passed.</param>
+        private bool Passes(int kind, out int held)
         {
             long now = time.GetTimestamp();
             lock (_gate)
             {
                 bool known = _kinds.TryGetValue(kind, out var seen);
-                if (known && time.GetElapsedTime(seen.Since, now) < Window)
-                {
-                    _kinds[kind] = (seen.Since, seen.Held + 1);
-                    return null;
-                }
-                _kinds[kind] = (now, 0);
-                return seen.Held;
+                held = seen.Held;
+                bool passes = !known || time.GetElapsedTime(seen.Since, now) >= Window;
+                _kinds[kind] = passes ? (now, 0) : (seen.Since, seen.Held + 1);
+                return passes;
             }
         }
     }

@@ -5,14 +5,13 @@ using DotNext.Net.Cluster.Consensus.Raft;
 using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
 using Quorate.Coordinator.Disk;
 
-namespace Quorate.Coordinator.Consensus;
+namespace Quorate.Coordinator.Consensus.DotNext;
 
-/// <summary>The library's parts, opened in the one order that is safe and closed in the reverse one.</summary>
+/// <summary>The library's parts, opened in the only safe order and closed in reverse.</summary>
 internal sealed class RaftNode : IAsyncDisposable
 {
     /// <summary>
-    /// Bytes of one log file. It can never change for an existing log. The library's default, a file for each 4 KiB,
-    /// would make thousands of files.
+    /// Bytes of one log file; fixed for an existing log. The library's default of 4 KiB would make thousands of files.
     /// </summary>
     private const int ChunkBytes = 1 << 20;
 
@@ -27,7 +26,7 @@ internal sealed class RaftNode : IAsyncDisposable
     public WriteAheadLog Wal { get; }
     public RaftCluster Cluster { get; }
 
-    /// <summary>Opens snapshot and log; the node does not take part yet.</summary>
+    /// <summary>Opens the snapshot and the log; the node does not vote yet.</summary>
     public static async Task<RaftNode> OpenAsync(
         ConsensusOptions options, ILoggerFactory loggers, TimeProvider time, FailStop failStop, bool durable,
         CancellationToken token)
@@ -39,8 +38,8 @@ internal sealed class RaftNode : IAsyncDisposable
         var logger = loggers.CreateLogger<ReplicatedLog>();
         foreach (string file in SnapshotFile.PurgeBroken(snapshots)) logger.SnapshotPurged(file);
 
-        // Invariant: state, its restoration, log, cluster - in this order. The log asks the restored state where to
-        // begin; asked too early it replays from the start, or fails.
+        // Invariant: state, its restoration, log, cluster, in this order. The log starts at the restored state's index;
+        // without a restored state it replays from the start, or fails.
         var state = new ReplicatedState(snapshots, options.SnapshotEvery, failStop);
         try
         {
@@ -57,7 +56,7 @@ internal sealed class RaftNode : IAsyncDisposable
         return new RaftNode(state, log, cluster);
     }
 
-    /// <summary>Verifies the log, applies what is committed, and starts to vote.</summary>
+    /// <summary>Verifies the log, applies the committed entries, and starts to vote.</summary>
     public async Task StartAsync(ConsensusOptions options, CancellationToken token)
     {
         try
@@ -75,16 +74,15 @@ internal sealed class RaftNode : IAsyncDisposable
             throw new IOException($"Node {options.Node} cannot listen on {Own(options).Raft}: {e.Message}.", e);
         }
 
-        // The library flushes its files and not their names: what it created at its first start is made durable here.
+        // The library flushes its files but not their names: the files of its first start become durable here.
         string wal = WalDirectory(options);
         foreach (string made in Directory.GetDirectories(wal)) DurableDirectory.Flush(made);
         DurableDirectory.Flush(wal);
     }
 
     /// <summary>
-    /// Resigns where it leads, then closes cluster, log and state. Resigning only where it leads: the library would
-    /// pass
-    /// a follower's resignation on to the leader and depose it.
+    /// Resigns if this node leads, then stops. A follower must not resign: the library would pass its resignation on to
+    /// the leader and depose it.
     /// </summary>
     public async Task StopAsync(bool leading, CancellationToken token)
     {
@@ -102,8 +100,8 @@ internal sealed class RaftNode : IAsyncDisposable
     }
 
     /// <summary>
-    /// How the library keeps its log in <paramref name="directory"/>. In memory of its own, which it writes to the
-    /// files: a disk without room is then an error. Mapped files would end the process without a word (SIGBUS).
+    /// The library's log options for <paramref name="directory"/>. The log is kept in private memory and written to
+    /// files, so a full disk is an error; with mapped files it would end the process with SIGBUS.
     /// </summary>
     public static WriteAheadLog.Options LogOptions(string directory) => new()
     {

@@ -3,22 +3,22 @@ using DotNext.Net.Cluster.Consensus.Raft;
 using DotNext.Threading;
 using Quorate.Rounds;
 using Quorate.Shared.Processes;
+using LibraryNotLeaderException = DotNext.Net.Cluster.Consensus.Raft.NotLeaderException;
 using Lock = System.Threading.Lock;
 
-namespace Quorate.Coordinator.Consensus;
+namespace Quorate.Coordinator.Consensus.DotNext;
 
 /// <summary>
-/// The one door into the replicated log: propose a command, look at the state, wait for it to change, know who leads.
-/// Behind it stand the library's Raft over TCP, the durable log and the pure state machine.
+/// The replicated log: the library's Raft over TCP, the durable log and the pure state machine behind one interface.
 /// <para>
-/// What counts: an outcome is told only when its entry is on the disks of a majority and applied here. A node whose log
-/// breaks (a disk failure, an entry that cannot be applied) calls <c>onBroken</c> once and is of no further use: the
-/// program exits and its supervisor starts it again. Nothing is ever skipped.
+/// Invariant: an outcome is returned only when its entry is on the disks of a majority and applied here. If the log
+/// breaks (a disk failure, an entry that cannot be applied), the node calls <c>onBroken</c> once and stops; the program
+/// exits and its supervisor starts it again. No entry is ever skipped.
 /// </para>
 /// </summary>
 public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
 {
-    /// <summary>Bound of a graceful stop: several times what it takes with all peers dead.</summary>
+    /// <summary>Bound of a graceful stop: several times what a stop takes with all peers dead.</summary>
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(3);
 
     /// <summary>The token of a node that does not lead.</summary>
@@ -57,13 +57,12 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
         Leadership.LeaderNode is not null && !TokenOf(cluster => cluster.ConsensusToken).IsCancellationRequested;
 
     /// <summary>
-    /// Opens the log of this node, verifies it, and starts taking part: from here on this node votes.
+    /// Opens and verifies the log of this node and joins consensus: from here on this node votes.
     /// </summary>
     /// <param name="options">Validated here.</param>
-    /// <param name="loggers">Where consensus writes; the library's own warnings come rate-limited.</param>
-    /// <param name="time">The clock of our own bounds; the library's timers are its own.</param>
-    /// <param name="onBroken">Called once, from any thread, when this node must stop: exit with a code that is not
-    /// zero.</param>
+    /// <param name="loggers">For the messages of consensus; the library's own warnings are rate-limited.</param>
+    /// <param name="time">The clock of our own bounds; the library has its own timers.</param>
+    /// <param name="onBroken">Called once, from any thread, when this node must stop with a nonzero exit code.</param>
     /// <param name="token">Cancels the start.</param>
     /// <exception cref="ArgumentException">A rule of <see cref="ConsensusOptions"/> is broken.</exception>
     /// <exception cref="LogDamagedException">The log or the newest snapshot cannot be trusted.</exception>
@@ -72,15 +71,15 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
         Action<Exception> onBroken, CancellationToken token) =>
         StartAsync(options, loggers, time, onBroken, durable: true, token);
 
-    // Not durable: the library's own log, which acknowledges before it has flushed. It exists for the canary of the
-    // durability tests, which must catch it.
+    /// <param name="durable">False: the library's own log, which acknowledges before it flushes. The durability tests
+    /// must catch it.</param>
     internal static async Task<ReplicatedLog> StartAsync(ConsensusOptions options, ILoggerFactory loggers,
         TimeProvider time, Action<Exception> onBroken, bool durable, CancellationToken token)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(loggers);
         ArgumentNullException.ThrowIfNull(onBroken);
-        if (options.FirstError() is { } error) throw new ArgumentException(error, nameof(options));
+        if (!options.IsValid(out string? error)) throw new ArgumentException(error, nameof(options));
 
         var logger = loggers.CreateLogger<ReplicatedLog>();
         var failStop = new FailStop(onBroken, logger);
@@ -124,18 +123,15 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
             Context = proposal,
         };
         CrashPoint.Pass("before-propose");
-        var replicated = BoundedAsync(async bound => await _node.Cluster.ReplicateAsync(entry, bound), token);
-#if CANARY_EARLY_ACK
-        if (command is Command.Join or Command.AcceptUpdate)
-            return RoundMachine.Judge(State, command);
-#endif
-        await replicated;
+        await BoundedAsync(async bound => await _node.Cluster.ReplicateAsync(entry, bound), token);
         CrashPoint.Pass("after-propose");
-        return proposal.Outcome ?? throw new OutcomeUnknownException("a new leader overwrote the entry");
+        return proposal.TryGetOutcome(out var outcome)
+            ? outcome
+            : throw new OutcomeUnknownException("a new leader overwrote the entry");
     }
 
     /// <inheritdoc/>
-    /// <remarks>Leader only, because the library's barrier on a follower trusts a leader that may be deposed.</remarks>
+    /// <remarks>Leader only: on a follower the library's barrier trusts a leader that may be deposed.</remarks>
     public async Task<ClusterState> ReadAsync(CancellationToken token)
     {
         var leading = ThrowUnlessLeader();
@@ -147,7 +143,7 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
     /// <inheritdoc/>
     public IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(long from) => _node.State.Chains.From(from);
 
-    /// <summary>Gives the leadership up where this node has it; the nodes then elect, this one among them.</summary>
+    /// <summary>Steps down if this node leads. The nodes then elect a leader, possibly this node again.</summary>
     public async Task ResignAsync(CancellationToken token)
     {
         if (!Leadership.IsLeader) return;
@@ -159,11 +155,11 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
         }
         catch (Exception e) when (IsEndOfNode(e) || (e is OperationCanceledException && !token.IsCancellationRequested))
         {
-            // It stops, or leads no more; either way there is nothing left to give up.
+            // The node stops or no longer leads; there is nothing left to give up.
         }
     }
 
-    /// <summary>Resigns where it leads, leaves, and closes the log. Takes 3 s at the most.</summary>
+    /// <summary>Steps down if this node leads, leaves consensus and closes the log. Takes at most 3 s.</summary>
     public async ValueTask DisposeAsync()
     {
         if (_stop.IsCancellationRequested) return;
@@ -183,7 +179,7 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
         }
         catch (Exception e) when (IsEndOfNode(e))
         {
-            // A broken log cannot be closed properly; onBroken has said so, and the process is on its way out.
+            // A broken log cannot be closed properly; onBroken was called, and the process is about to exit.
         }
         Observe();
     }
@@ -199,9 +195,9 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
         {
             await work(bound.Token);
         }
-        catch (DotNext.Net.Cluster.Consensus.Raft.NotLeaderException e)
+        catch (LibraryNotLeaderException e)
         {
-            throw new OutcomeUnknownException("this node lost the leadership meanwhile", e);
+            throw new OutcomeUnknownException("this node lost its leadership", e);
         }
         catch (OperationCanceledException e) when (!token.IsCancellationRequested)
         {
@@ -215,17 +211,17 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
         }
     }
 
-    /// <summary>The library's ways to say that the log is broken or that its parts are closed.</summary>
+    /// <summary>The exceptions with which the library reports a broken log or closed parts.</summary>
     private static bool IsEndOfNode(Exception e) =>
         e is IntegrityException or PendingTaskInterruptedException or ObjectDisposedException
             or QuorumUnreachableException
             or System.Diagnostics.UnreachableException;
 
-    /// <summary>No entry has this index, so the wait ends only when the log stops, or breaks.</summary>
+    /// <summary>No entry has this index, so the wait ends only when the log stops or breaks.</summary>
     private async Task WatchFailureAsync(CancellationToken stop) =>
         await _node.Wal.WaitForApplyAsync(long.MaxValue, stop);
 
-    /// <summary>A watch ends with the stop; whatever else ends it ends this node.</summary>
+    /// <summary>A watch ends with the stop; if anything else ends it, this node stops.</summary>
     private async Task WatchAsync(Func<CancellationToken, Task> watch)
     {
         try
@@ -263,7 +259,7 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
     }
 
     /// <summary>
-    /// The library's token getters throw once it is broken or closed; to us, that is neither leader nor quorum.
+    /// The library's token getters throw once the log is broken or closed. That counts as no leader and no quorum.
     /// </summary>
     private CancellationToken TokenOf(Func<RaftCluster, CancellationToken> get)
     {

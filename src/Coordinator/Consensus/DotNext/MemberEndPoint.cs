@@ -4,7 +4,7 @@ using DotNext.Buffers;
 using DotNext.Net;
 using DotNext.Net.Cluster.Consensus.Raft.Membership;
 
-namespace Quorate.Coordinator.Consensus;
+namespace Quorate.Coordinator.Consensus.DotNext;
 
 /// <summary>
 /// A member as the Raft library sees it. The library has one end point for two things: its value names the member (ids

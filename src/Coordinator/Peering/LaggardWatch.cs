@@ -6,19 +6,20 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Coordinator.Peering;
 
 /// <summary>
-/// Peers that answer and yet get no further, seen over several looks. Pure: it is told what was seen.
+/// Finds peers that answer but make no progress over several looks. Pure: the caller passes what it saw.
 /// </summary>
-/// <param name="looksMax">Looks in a row at the same index, below what the leader had at the look before.</param>
+/// <param name="looksMax">Consecutive looks at the same index, below the leader's index at the look before.</param>
 internal sealed class Laggards(int looksMax)
 {
     private readonly Dictionary<int, (long Index, int Looks)> _behind = [];
     private long _leaderHad;
 
     /// <summary>
-    /// A peer that is stuck; null: none. One that did not answer is down, not stuck; one in term 0 has no vote yet, and
-    /// no other leader would replicate to it.
+    /// True with a peer that is stuck. A peer that did not answer is down, not stuck. One in term 0 has no vote yet,
+    /// and another leader would not replicate to it either.
     /// </summary>
-    public int? Look(long leaderHas, IReadOnlyCollection<(int Node, long Term, long Index)> peers)
+    public bool TryFindStuck(
+        long leaderHas, IReadOnlyCollection<(int Node, long Term, long Index)> peers, out int stuck)
     {
         var voting = peers.Where(peer => peer.Term > 0).ToList();
         foreach (int silent in _behind.Keys.Except(voting.Select(peer => peer.Node)).ToList()) _behind.Remove(silent);
@@ -30,23 +31,28 @@ internal sealed class Laggards(int looksMax)
             else _behind[node] = (index, 1);
         }
         _leaderHad = leaderHas;
-        return _behind.Where(peer => peer.Value.Looks >= looksMax).Select(peer => (int?)peer.Key).FirstOrDefault();
+        var found = _behind.Where(peer => peer.Value.Looks >= looksMax).Select(peer => (int?)peer.Key).FirstOrDefault();
+        stuck = found ?? -1;
+        return found is not null;
     }
 }
 
+/// <summary>Gives up this node's leadership; does nothing on a follower.</summary>
+internal delegate Task StepDown(CancellationToken token);
+
 /// <summary>
-/// The leader's watch over the replication to its peers. The library can get stuck at it: a follower that has installed
-/// a snapshot, whose answer was too late, refuses the same snapshot ever after, and its leader sends nothing else (seen
-/// under load: chaos-tests/Disk). A new leader asks the follower what it has, so this one makes way for the next.
+/// The leader's watch over the replication to its peers. The library's replication can get stuck: a follower that has
+/// installed a snapshot, but answered too late, refuses the same snapshot from then on, and its leader sends nothing
+/// else (seen under load: chaos-tests/Disk). A new leader asks the follower for its index, so this one steps down.
 /// </summary>
 internal sealed partial class LaggardWatch(
-    ReplicatedLog log, PeerConnections peers, CoordinatorOptions options, TimeProvider time,
+    IReplicatedLog log, StepDown stepDown, PeerConnections peers, CoordinatorOptions options, TimeProvider time,
     ILogger<LaggardWatch> logger) : BackgroundService
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(2);
 
     /// <summary>
-    /// Ten seconds without a step: a healthy follower needs some milliseconds, one that loads a snapshot a second.
+    /// Ten seconds without progress. A healthy follower needs milliseconds, one that loads a snapshot a second.
     /// </summary>
     private const int LooksMax = 5;
 
@@ -63,14 +69,14 @@ internal sealed partial class LaggardWatch(
             long index = log.State.Index;
             var hellos = await peers.HelloAllAsync(new HelloRequest { Node = options.Node }, stoppingToken);
             var seen = hellos.Select(hello => (hello.Node, hello.Term, hello.Index)).ToList();
-            if (laggards.Look(index, seen) is not { } stuck) continue;
+            if (!laggards.TryFindStuck(index, seen, out int stuck)) continue;
             LogStuck(stuck);
             laggards = new Laggards(LooksMax);
-            await log.ResignAsync(stoppingToken);
+            await stepDown(stoppingToken);
         }
     }
 
     [LoggerMessage(EventIds.FollowerStuck, LogLevel.Warning,
-        "Node {Node} answers and gets no further; this leader makes way for one that replicates to it afresh.")]
+        "Follower {Node} makes no progress; stepping down.")]
     private partial void LogStuck(int node);
 }

@@ -1,8 +1,10 @@
-namespace Quorate.Coordinator.Consensus;
+using Quorate.Rounds;
+
+namespace Quorate.Coordinator.Consensus.DotNext;
 
 /// <summary>
-/// What stands in one log entry: the 16 bytes of the request id, then the command. The id is no part of the command and
-/// of the chain hash: it only tells the applier of the proposing node whose outcome this is.
+/// The content of one log entry: a request id of 16 bytes, then the command. The id is not part of the command or the
+/// chain hash; it tells the proposing node's applier which proposal the outcome belongs to.
 /// </summary>
 internal static class LogPayload
 {
@@ -24,20 +26,25 @@ internal static class LogPayload
 }
 
 /// <summary>
-/// A proposal on its way through the log, handed to the applier beside its entry. The library may hand it over with
-/// another entry when a new leader overwrites the one it came with; hence the id is compared.
+/// A proposal on its way through the log, handed to the applier beside its entry. When a new leader overwrites the
+/// entry, the library may hand the proposal over with another one; the applier therefore compares the request ids.
 /// </summary>
 internal sealed class Proposal(Guid request)
 {
-    private Rounds.Outcome? _outcome;
+    private Outcome _outcome;
     private volatile bool _settled;
 
     public Guid Request { get; } = request;
 
-    /// <summary>The state machine's answer, or null as long as the entry is not applied here.</summary>
-    public Rounds.Outcome? Outcome => _settled ? _outcome : null;
+    /// <summary>False as long as the entry is not applied here.</summary>
+    public bool TryGetOutcome(out Outcome outcome)
+    {
+        bool settled = _settled;
+        outcome = settled ? _outcome : default;
+        return settled;
+    }
 
-    public void Settle(Rounds.Outcome outcome)
+    public void Settle(Outcome outcome)
     {
         _outcome = outcome;
         _settled = true;

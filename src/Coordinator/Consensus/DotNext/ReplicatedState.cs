@@ -4,12 +4,12 @@ using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
 using Quorate.Rounds;
 using Quorate.Shared.Processes;
 
-namespace Quorate.Coordinator.Consensus;
+namespace Quorate.Coordinator.Consensus.DotNext;
 
 /// <summary>
-/// Applies committed entries to the state, one after the other, and makes snapshots of it.
-/// Invariant: it never skips an entry. What cannot be applied was validated by no proposer of this version, so the node
-/// stops rather than go on with a state that differs from its peers'.
+/// Applies committed entries to the state, one after the other, and writes snapshots of it.
+/// Invariant: it never skips an entry. If an entry cannot be applied, the node stops, because its state would differ
+/// from its peers'.
 /// </summary>
 internal sealed class ReplicatedState(DirectoryInfo snapshots, int snapshotEvery, FailStop failStop)
     : SimpleStateMachine(snapshots)
@@ -17,17 +17,17 @@ internal sealed class ReplicatedState(DirectoryInfo snapshots, int snapshotEvery
     private readonly Latest<ClusterState> _latest = new(ClusterState.Empty);
     private readonly TaskCompletionSource _verified = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _sinceSnapshot;
-    private int _snapshots; // written and, as far as this class knows, not named yet
+    private int _snapshots; // written, but not known to have their final name yet
 
     /// <summary>The newest applied state.</summary>
     public Latest<ClusterState> Latest => _latest;
 
     public ChainWindow Chains { get; } = new();
 
-    /// <summary>Told the last index of each snapshot taken over from a leader, once it is whole and on disk.</summary>
+    /// <summary>Called with the last index of each snapshot received from a leader, once it is on disk.</summary>
     public Action<long> Installed { private get; set; } = static _ => { };
 
-    /// <summary>Lets the applier begin; called once the log has been verified.</summary>
+    /// <summary>Starts the applier; called once the log has been verified.</summary>
     public void StartApplying() => _verified.TrySetResult();
 
     protected override async ValueTask<bool> ApplyAsync(LogEntry entry, CancellationToken token)
@@ -39,7 +39,7 @@ internal sealed class ReplicatedState(DirectoryInfo snapshots, int snapshotEvery
         }
         catch (Exception e)
         {
-            // The one place that turns any failure into the end of the process: rethrowing stops the library's applier.
+            // Any failure ends the process here: rethrowing stops the library's applier.
             failStop.Trip(e);
             throw;
         }
@@ -66,10 +66,10 @@ internal sealed class ReplicatedState(DirectoryInfo snapshots, int snapshotEvery
     {
         if (!entry.TryGetPayload(out var payload) || payload.IsEmpty) return false; // a new leader's no-op
 
-        // The payload is a view of the log's pages: copied, because it may straddle two pages.
+        // The payload is a view of the log's pages and may straddle two of them, hence the copy.
         var (request, bytes) = LogPayload.Unwrap(payload.ToArray());
         var command = CommandCodec.Decode(bytes.Span);
-        // The library names a snapshot just before it gives this the entry behind it.
+        // The library renames a snapshot just before it applies the next entry.
         if (Interlocked.Exchange(ref _snapshots, 0) > 0) CrashPoint.Pass("snapshot-renamed");
         CrashPoint.Pass("before-apply");
         var (state, outcome) = RoundMachine.Apply(_latest.Value, entry.Index, command, bytes.Span);

@@ -1,15 +1,16 @@
 using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
 using System.IO.Hashing;
 using DotNext.IO;
 using Quorate.Coordinator.Disk;
 using Quorate.Rounds;
 
-namespace Quorate.Coordinator.Consensus;
+namespace Quorate.Coordinator.Consensus.DotNext;
 
 /// <summary>
 /// The envelope of a snapshot: magic (4 bytes), version (4), length of the state (8), the encoded state, XxHash3 of all
-/// before it (8); little-endian. The library gives an installation that was cut off its final name all the same, so
-/// only the envelope tells a whole snapshot from a torn one.
+/// before it (8); little-endian. The library gives an interrupted installation its final name too, so only the envelope
+/// tells a complete snapshot from an incomplete one.
 /// </summary>
 internal static class SnapshotFile
 {
@@ -19,14 +20,14 @@ internal static class SnapshotFile
     private const int TrailerBytes = 8;
 
     /// <summary>
-    /// Largest snapshot read: 16 runs with 20,000 trainers and 100,000 rounds each stay near 400 MB; a file above it
-    /// is not ours.
+    /// Largest snapshot read. 16 runs with 20,000 trainers and 100,000 rounds each take about 400 MB; a larger file is
+    /// not ours.
     /// </summary>
     private const long BytesMax = 1L << 30;
 
     /// <summary>
-    /// Writes the snapshot in pieces: as one array, a long trail would make a large object of every snapshot. The
-    /// state is encoded twice, because the length stands before it.
+    /// Writes the snapshot in pieces: with a long trail, one array would be a large object. The state is encoded twice,
+    /// because its length precedes it.
     /// </summary>
     public static async ValueTask WriteAsync(ClusterState state, IAsyncBinaryWriter file, CancellationToken token)
     {
@@ -48,13 +49,13 @@ internal static class SnapshotFile
         await file.Invoke(frame.AsMemory(0, TrailerBytes), token);
     }
 
-    /// <exception cref="InvalidDataException">The file is torn, damaged, of another version, or no
-    /// snapshot.</exception>
+    /// <exception cref="InvalidDataException">The file is incomplete, damaged, of another version, or not a snapshot.
+    /// </exception>
     public static ClusterState Read(FileInfo file)
     {
         if (file.Length > BytesMax) throw new InvalidDataException($"The snapshot {file.Name} is too large.");
         byte[] bytes = File.ReadAllBytes(file.FullName);
-        if (Damage(bytes) is { } damage) throw new InvalidDataException($"The snapshot {file.Name} {damage}.");
+        if (IsDamaged(bytes, out string? damage)) throw new InvalidDataException($"The snapshot {file.Name} {damage}.");
         if (BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(4)) is var version and not Version)
             throw new InvalidDataException(
                 $"The snapshot {file.Name} has version {version}; this program knows {Version}.");
@@ -65,10 +66,10 @@ internal static class SnapshotFile
     }
 
     /// <summary>
-    /// Deletes temporary files and torn or damaged snapshots; says what it deleted. A whole one of another version is
-    /// left alone: <see cref="Read"/> refuses it. A torn <em>installed</em> snapshot lies beyond the log's end, so
-    /// deleting it loses nothing: the leader sends it again. Where the log before a damaged one is compacted, the
-    /// log's verification notices the gap and the node refuses to start.
+    /// Deletes temporary files and damaged snapshots, and returns their names. A complete snapshot of another version
+    /// stays, and <see cref="Read"/> refuses it. An incomplete <em>installed</em> snapshot is newer than the log, so
+    /// deleting it loses nothing: the leader sends it again. If the log before a damaged snapshot was compacted, the
+    /// log's verification finds the gap and the node refuses to start.
     /// </summary>
     public static IReadOnlyList<string> PurgeBroken(DirectoryInfo directory)
     {
@@ -76,8 +77,8 @@ internal static class SnapshotFile
         if (!directory.Exists) return purged;
         foreach (var file in directory.GetFiles())
         {
-            if (file.Extension != ".tmp" && !file.Name.Contains('-')) continue; // not the library's naming
-            if (IndexOf(file) >= 0 && file.Length <= BytesMax && Damage(File.ReadAllBytes(file.FullName)) is null)
+            if (file.Extension != ".tmp" && !file.Name.Contains('-')) continue; // not a name the library uses
+            if (IndexOf(file) >= 0 && file.Length <= BytesMax && !IsDamaged(File.ReadAllBytes(file.FullName), out _))
                 continue;
             file.Delete();
             purged.Add(file.Name);
@@ -86,16 +87,16 @@ internal static class SnapshotFile
         return purged;
     }
 
-    private static string? Damage(ReadOnlySpan<byte> file)
+    private static bool IsDamaged(ReadOnlySpan<byte> file, [NotNullWhen(true)] out string? how)
     {
-        if (file.Length < HeaderBytes + TrailerBytes) return "is cut off";
-        if (BinaryPrimitives.ReadUInt32LittleEndian(file) != Magic) return "is no snapshot of Quorate";
-        if (BinaryPrimitives.ReadInt64LittleEndian(file[8..]) != file.Length - HeaderBytes - TrailerBytes)
-            return "is cut off";
-        ulong hash = XxHash3.HashToUInt64(file[..^TrailerBytes]);
-        return BinaryPrimitives.ReadUInt64LittleEndian(file[^TrailerBytes..]) == hash
-            ? null
-            : "is damaged: its hash is wrong";
+        how = file.Length < HeaderBytes + TrailerBytes ? "is cut off"
+            : BinaryPrimitives.ReadUInt32LittleEndian(file) != Magic ? "is not a snapshot of Quorate"
+            : BinaryPrimitives.ReadInt64LittleEndian(file[8..]) != file.Length - HeaderBytes - TrailerBytes
+                ? "is cut off"
+            : BinaryPrimitives.ReadUInt64LittleEndian(file[^TrailerBytes..])
+                != XxHash3.HashToUInt64(file[..^TrailerBytes]) ? "is damaged: its hash is wrong"
+            : null;
+        return how is not null;
     }
 
     /// <summary>The library names snapshots <c>index-term</c>; -1 for any other name.</summary>
