@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Time.Testing;
-using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Consensus.DotNext;
 
 namespace Quorate.Unit.Consensus;

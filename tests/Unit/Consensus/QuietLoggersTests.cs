@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
-using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Consensus.DotNext;
 
 namespace Quorate.Unit.Consensus;

@@ -1,5 +1,4 @@
 using DotNext.IO;
-using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Consensus.DotNext;
 using Quorate.Rounds;
 

@@ -1,4 +1,3 @@
-using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Consensus.DotNext;
 using Quorate.Rounds;
 using Quorate.Unit.Rounds;

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
-using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Consensus.DotNext;
 using Quorate.Rounds;
 using Quorate.Unit.Consensus;
