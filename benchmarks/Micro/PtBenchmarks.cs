@@ -35,11 +35,11 @@ public class PtBenchmarks
     }
 
     [Benchmark]
-    public string? CheckUpload()
+    public CheckResult CheckUpload()
     {
         using var file = PtFile.Open(Path);
         file.VerifyStorages();
-        return file.FirstNonFinite();
+        return file.CheckFinite();
     }
 
     [Benchmark]

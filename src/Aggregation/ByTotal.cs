@@ -4,19 +4,19 @@ using System.Runtime.CompilerServices;
 namespace Quorate.Aggregation;
 
 /// <summary>
-/// Sums divided by a total, the same to the bit as by the processor's division, which takes 8 cycles for four of them
-/// on Intel's servers; a fused multiply-add takes half of one (uops.info).
+/// Divides sums by a total with the same bits as the processor's division, but faster: four divisions take 8 cycles on
+/// Intel's servers, and a fused multiply-add takes half a cycle (uops.info).
 ///
-/// With y the reciprocal, rounded, and q = s·y, rounded, q lies within 1.5 units of its last place of s/total. Then
-/// r = q·total - s is exact: the total is an integer below 2^50, so r is a multiple of q's last place and small. What
-/// remains is to round q - r·y, once (Markstein 1990, IBM Journal of Research and Development 34, 111). The product's
-/// own error is below 2^-52 of a last place, and s/total lies no nearer than 2^-51 of one to the middle between two
-/// doubles: its distance times the total is a multiple of half a last place. On a middle it never lies: middle times
-/// total has more than 53 bits, and is no sum. So rounding cannot go to the other side.
+/// Let y be the rounded reciprocal and q = s·y, rounded. q is within 1.5 units in the last place (ulp) of s/total.
+/// r = q·total - s is exact, because the total is an integer below 2^50, so r is a small multiple of q's ulp. The
+/// quotient is q - r·y, rounded once (Markstein 1990, IBM Journal of Research and Development 34, 111). The error of
+/// r·y is below 2^-52 ulp, and s/total is at least 2^-51 ulp away from the midpoint between two doubles, because its
+/// distance from it times the total is a multiple of half an ulp. It is never the midpoint itself: midpoint times total
+/// has more than 53 bits, so no sum equals it. Therefore the rounding cannot go to the other side.
 /// </summary>
 /// <remarks>
-/// Invariant: for sums of float32, which come nowhere near the smallest or largest double. r is taken this way round,
-/// and y negated, so that a sum of -0 stays -0.
+/// Invariant: the sums are sums of float32 values, far from the smallest and largest double. r has this sign, and y is
+/// negated, so that a sum of -0 stays -0.
 /// </remarks>
 internal readonly struct ByTotal
 {
@@ -35,7 +35,7 @@ internal readonly struct ByTotal
         var near = sums * _reciprocal;
         var over = Vector.FusedMultiplyAdd(near, _total, -sums);
         var quotients = Vector.FusedMultiplyAdd(over, -_reciprocal, near);
-        // An infinity leaves no remainder to correct by, and NaN is NaN.
+        // The remainder of an infinity or NaN is NaN: the uncorrected quotient is right.
         return Vector.ConditionalSelect(Vector.Equals(over, over), quotients, near);
     }
 }

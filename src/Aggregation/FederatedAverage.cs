@@ -1,4 +1,3 @@
-using System.Buffers;
 using Quorate.Pt;
 
 namespace Quorate.Aggregation;
@@ -21,11 +20,6 @@ public static class FederatedAverage
     /// </summary>
     public const long ExamplesMax = (1L << 29) - 1;
 
-    private const int BlockBytes = 256 << 10;
-
-    /// <summary>Kept from round to round; the shared pool loses a buffer with the thread that gave it back.</summary>
-    private static readonly ArrayPool<byte> _blocks = ArrayPool<byte>.Create(BlockBytes, maxArraysPerBucket: 2);
-
     /// <summary>Writes the mean of the updates as a .pt file, its tensors in the order of the first update.</summary>
     /// <param name="updates">The files and their numbers of examples (1 to <see cref="ExamplesMax"/>), in trainer-id
     /// order; at least one.</param>
@@ -36,15 +30,15 @@ public static class FederatedAverage
     /// <exception cref="IOException">An update cannot be read, or the output not written.</exception>
     public static Task WriteAsync(
         IReadOnlyList<(string Path, long Examples)> updates, Stream output, CancellationToken token) =>
-        WriteAsync(updates, output, BlockBytes, token);
+        WriteAsync(updates, output, FileBlocks.BytesMax, token);
 
     internal static async Task WriteAsync(
         IReadOnlyList<(string Path, long Examples)> updates, Stream output, int blockBytes, CancellationToken token)
     {
         await using var mean = new WeightedMean(updates);
         using var writer = new PtWriter(output, mean.Schema);
-        byte[] block = _blocks.Rent(blockBytes);
-        byte[] written = _blocks.Rent(blockBytes);
+        byte[] block = FileBlocks.Pool.Rent(blockBytes);
+        byte[] written = FileBlocks.Pool.Rent(blockBytes);
         Task writing = Task.CompletedTask;
         try
         {
@@ -63,8 +57,8 @@ public static class FederatedAverage
         finally
         {
             await writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            _blocks.Return(block);
-            _blocks.Return(written);
+            FileBlocks.Pool.Return(block);
+            FileBlocks.Pool.Return(written);
         }
     }
 }

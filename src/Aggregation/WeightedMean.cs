@@ -94,7 +94,8 @@ internal sealed class WeightedMean : IAsyncDisposable
     {
         PtFile file = ReadAhead.Blaming(path, () => PtFile.Open(path));
         _updates.Add((file, path, weight));
-        if (PtSchema.FirstMismatch(Schema, file) is { } mismatch) throw new AveragingException(path, mismatch);
+        if (PtSchema.CheckMatch(Schema, file).IsRefused(out string? mismatch))
+            throw new AveragingException(path, mismatch);
     }
 
     private void Combine(TensorInfo tensor, Span<byte> result)

@@ -1,11 +1,13 @@
+using System.Buffers;
 using System.Buffers.Binary;
+using Microsoft.Win32.SafeHandles;
 
 namespace Quorate.Pt;
 
-/// <summary>Reads little-endian fields one after the other and never past the end.</summary>
-/// <param name="bytes">What is read.</param>
-/// <param name="what">The part of the file these bytes are, for the sentence when they end too early.</param>
-/// <param name="entry">The archive's entry that it belongs to, if to one; quoted only when there is a sentence.</param>
+/// <summary>Reads little-endian fields in sequence and never past the end.</summary>
+/// <param name="bytes">The bytes to read.</param>
+/// <param name="what">What these bytes are, for error messages.</param>
+/// <param name="entry">The archive entry they belong to, if any, for error messages.</param>
 internal sealed class ByteCursor(ReadOnlyMemory<byte> bytes, string what, string? entry = null)
 {
     private int _position;
@@ -41,15 +43,56 @@ internal sealed class ByteCursor(ReadOnlyMemory<byte> bytes, string what, string
         return bytes.Slice(_position - count, count);
     }
 
-    /// <summary>The bytes up to the next line feed, which is passed over.</summary>
-    /// <exception cref="PtFormatException">The line is longer than <paramref name="limit"/> bytes or has no
+    /// <summary>The bytes up to the next line feed, which is skipped.</summary>
+    /// <exception cref="PtFormatException">The line is longer than <paramref name="limit"/> bytes or does not
     /// end.</exception>
     public ReadOnlySpan<byte> Line(int limit)
     {
         ReadOnlySpan<byte> rest = bytes.Span[_position..];
         int length = rest[..Math.Min(rest.Length, limit + 1)].IndexOf((byte)'\n');
-        if (length < 0) throw new PtFormatException($"{What} holds a line without an end, or one over {limit} bytes.");
+        if (length < 0) throw new PtFormatException($"{What} has a line without an end, or one over {limit} bytes.");
         _position += length + 1;
         return rest[..length];
     }
+}
+
+/// <summary>Positioned reads that fill the whole destination.</summary>
+internal static class FileBytes
+{
+    /// <exception cref="PtFormatException">The file ends before <paramref name="destination"/> is full.</exception>
+    public static void Read(SafeFileHandle file, long offset, Span<byte> destination)
+    {
+        while (!destination.IsEmpty)
+        {
+            int count = RandomAccess.Read(file, destination, offset);
+            if (count == 0)
+                throw new PtFormatException(
+                    $"The file ends at byte {offset}, earlier than its directory says: it is cut off.");
+            destination = destination[count..];
+            offset += count;
+        }
+    }
+
+    public static ByteCursor Cursor(
+        SafeFileHandle file, long offset, int length, string what, string? entry = null)
+    {
+        byte[] bytes = new byte[length];
+        Read(file, offset, bytes);
+        return new ByteCursor(bytes, what, entry);
+    }
+}
+
+/// <summary>
+/// The blocks that files are read and written with. <see cref="ArrayPool{T}.Shared"/> keeps one buffer per thread and
+/// loses it with the thread, so it would allocate blocks on the large object heap again and again.
+/// </summary>
+public static class FileBlocks
+{
+    /// <summary>Bytes of the largest block.</summary>
+    public const int BytesMax = 256 << 10;
+
+    /// <summary>Blocks kept of each size. More files than this are rarely open at the same time.</summary>
+    private const int Kept = 16;
+
+    public static ArrayPool<byte> Pool { get; } = ArrayPool<byte>.Create(BytesMax, Kept);
 }

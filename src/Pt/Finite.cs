@@ -5,12 +5,12 @@ using System.Runtime.InteropServices;
 namespace Quorate.Pt;
 
 /// <summary>
-/// Finds NaN and infinities by their bits: in every IEEE-like format they are the numbers whose exponent is all ones.
+/// Finds NaN and infinities by their bits: in every IEEE format their exponent is all ones.
 /// </summary>
 internal static class Finite
 {
-    /// <param name="bits">The numbers as unsigned integers of their width.</param>
-    /// <param name="exponent">The mask of the exponent's bits.</param>
+    /// <param name="bits">The numbers' bits as unsigned integers of the same width.</param>
+    /// <param name="exponent">The exponent's bits.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static bool All<T>(ReadOnlySpan<T> bits, T exponent)
         where T : unmanaged, IBinaryInteger<T>

@@ -1,8 +1,8 @@
 namespace Quorate.Pt;
 
 /// <summary>
-/// The opcodes of Python's pickle format that a state dict needs (pickletools.py describes them all). No other is read
-/// or written.
+/// The opcodes of Python's pickle format that a state dict needs; pickletools.py describes all of them. No other opcode
+/// is read or written.
 /// </summary>
 internal static class PickleOpcode
 {

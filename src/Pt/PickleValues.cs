@@ -2,10 +2,10 @@ using System.Collections.Immutable;
 
 namespace Quorate.Pt;
 
-// What the unpickler's stack can hold, beside strings, longs, booleans, object[] (tuples) and TensorType (storage
-// classes). There is no general object: a pickle can build these and nothing else.
+// The values that a pickle can build, besides strings, longs, booleans, object[] (tuples) and TensorType (storage
+// classes). There is no general object.
 
-/// <summary>The callables that a state dict names.</summary>
+/// <summary>The functions that a state dict names.</summary>
 internal enum PickleCallable
 {
     OrderedDict,
@@ -13,13 +13,13 @@ internal enum PickleCallable
     RebuildParameter,
 }
 
-/// <summary>A value nobody looks at: None, a float, a list (all of them only occur in a module's metadata).</summary>
+/// <summary>A value that is never read: None, a float or a list. They occur only in a module's metadata.</summary>
 internal sealed class PickleOpaque
 {
     public static readonly PickleOpaque Instance = new();
 }
 
-/// <summary>A dict or OrderedDict with text keys, in the order they were set.</summary>
+/// <summary>A dict or OrderedDict with text keys, in insertion order.</summary>
 internal sealed class PickleDict
 {
     private readonly HashSet<string> _keys = new(StringComparer.Ordinal);
@@ -35,9 +35,9 @@ internal sealed class PickleDict
     }
 }
 
-/// <summary>A storage that the pickle refers to: entry <c>data/Key</c> of the archive.</summary>
+/// <summary>A storage: entry <c>data/Key</c> of the archive.</summary>
 internal sealed record PickleStorage(string Key, TensorType Type, long Elements);
 
-/// <summary>A tensor before it has a name; offset and strides count elements of the storage.</summary>
+/// <summary>A tensor without its name. Offset and strides count elements of the storage.</summary>
 internal sealed record PickleTensor(
     PickleStorage Storage, long Offset, ImmutableArray<long> Shape, ImmutableArray<long> Strides);

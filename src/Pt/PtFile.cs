@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
@@ -7,25 +6,13 @@ namespace Quorate.Pt;
 
 /// <summary>
 /// A PyTorch file (<c>torch.save(model.state_dict(), path)</c>) opened for reading. Opening reads the archive's
-/// directory and the pickle and checks every bound; the tensors' bytes stay in the file until asked for. Files are
-/// read, never mapped: one that is cut short under a mapping kills the process. Reads may run on several threads at
-/// once.
+/// directory and the pickle and checks every bound; the tensors' bytes stay in the file. Files are read, never mapped,
+/// because truncating a mapped file kills the process. Several threads may read at the same time.
 /// </summary>
-/// <remarks>Accepted and refused: see <see cref="ZipDirectory"/> and <see cref="Unpickler"/>. PyTorch itself reads a
-/// file with wrong checksums in silence; <see cref="VerifyStorages"/> does not.</remarks>
+/// <remarks><see cref="ZipDirectory"/> and <see cref="Unpickler"/> say what is accepted and refused. PyTorch ignores
+/// wrong checksums; <see cref="VerifyStorages"/> does not.</remarks>
 public sealed class PtFile : IDisposable
 {
-    private const int BlockBytes = 256 << 10;
-
-    /// <summary>More files than this are seldom verified at once.</summary>
-    private const int BlocksKept = 16;
-
-    /// <summary>
-    /// The shared pool keeps a buffer for each thread that gave one back, and loses it with the thread: these would
-    /// come from the heap of large objects again and again, which is collected seldom.
-    /// </summary>
-    private static readonly ArrayPool<byte> _blocks = ArrayPool<byte>.Create(BlockBytes, BlocksKept);
-
     private readonly SafeFileHandle _file;
     private readonly ImmutableArray<ZipEntry> _storages;
     private readonly Dictionary<string, PtTensor> _byName;
@@ -46,7 +33,7 @@ public sealed class PtFile : IDisposable
         _storages = [.. entries.Values.OrderBy(entry => entry.Start)];
     }
 
-    /// <summary>The tensors in the order of the state dict; no name occurs twice.</summary>
+    /// <summary>The tensors in the order of the state dict, without duplicate names.</summary>
     public IReadOnlyList<PtTensor> Tensors { get; }
 
     /// <summary>Name, type and shape of each tensor, in the same order.</summary>
@@ -55,7 +42,7 @@ public sealed class PtFile : IDisposable
     /// <summary>Bytes of the whole file.</summary>
     public long Length => RandomAccess.GetLength(_file);
 
-    /// <exception cref="PtFormatException">The file is no .pt file that we read.</exception>
+    /// <exception cref="PtFormatException">The file is not a .pt file that is read here.</exception>
     /// <exception cref="IOException">The file cannot be opened or read.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
     public static PtFile Open(string path)
@@ -72,7 +59,7 @@ public sealed class PtFile : IDisposable
         }
     }
 
-    /// <summary>The tensor of that name, or null.</summary>
+    /// <summary>The tensor of that name, or null if there is none.</summary>
     public PtTensor? Find(string name) => _byName.GetValueOrDefault(name);
 
     /// <summary>
@@ -93,7 +80,7 @@ public sealed class PtFile : IDisposable
         FileBytes.Read(_file, tensor.FileOffset + byteOffset, destination);
     }
 
-    /// <summary>Reads the whole archive's content and holds the CRC-32 of every entry against the directory.</summary>
+    /// <summary>Reads the archive's whole content and checks every entry's CRC-32 against the directory.</summary>
     /// <exception cref="PtFormatException">An entry's content was changed after it was saved.</exception>
     public void VerifyStorages()
     {
@@ -101,20 +88,20 @@ public sealed class PtFile : IDisposable
     }
 
     /// <summary>
-    /// The name of the first tensor that holds NaN or an infinity; null where none does. Verifies every entry on the
-    /// way, as <see cref="VerifyStorages"/> does: one pass over the file instead of two.
+    /// Checks that no tensor contains NaN or an infinity. Verifies every entry at the same time, as <see
+    /// cref="VerifyStorages"/> does: one pass over the file instead of two.
     /// </summary>
     /// <exception cref="PtFormatException">An entry's content was changed after it was saved, or a floating tensor is
     /// not contiguous.</exception>
     /// <exception cref="OperationCanceledException">Between two blocks.</exception>
-    public string? FirstNonFinite(CancellationToken token = default)
+    public CheckResult CheckFinite(CancellationToken token = default)
     {
-        byte[] buffer = _blocks.Rent(BlockBytes);
+        byte[] buffer = FileBlocks.Pool.Rent(FileBlocks.BytesMax);
         try
         {
             string? found = null;
             var unread = new HashSet<ZipEntry>(_storages);
-            // To the end, whatever is found: what looks like NaN may be damage, and that says more.
+            // Read to the end in any case: what looks like NaN may be damage, and damage is the better message.
             foreach (PtTensor tensor in Tensors.Where(tensor => tensor.Info.Type.IsFloating()))
             {
                 var crc = tensor.CoversStorage && unread.Remove(tensor.Storage) ? new WideCrc32() : null;
@@ -123,19 +110,21 @@ public sealed class PtFile : IDisposable
             }
 
             foreach (ZipEntry entry in unread) Verify(entry, token);
-            return found;
+            return found is null
+                ? CheckResult.Passed
+                : CheckResult.Refused($"Tensor {PtText.Quote(found)} contains NaN or Inf.");
         }
         finally
         {
-            _blocks.Return(buffer);
+            FileBlocks.Pool.Return(buffer);
         }
     }
 
     public void Dispose() => _file.Dispose();
 
     /// <summary>
-    /// Verifies a storage that tensors are views into: once, however many they are. A file of a hundred small views
-    /// into a large storage would else be read a hundred times.
+    /// Verifies a storage that tensors are views into, only once per file. Otherwise a large storage with a hundred
+    /// small views would be read a hundred times.
     /// </summary>
     internal void VerifyShown(ZipEntry storage)
     {
@@ -149,14 +138,14 @@ public sealed class PtFile : IDisposable
 
     internal void Verify(ZipEntry entry, CancellationToken token = default)
     {
-        byte[] buffer = _blocks.Rent(BlockBytes);
+        byte[] buffer = FileBlocks.Pool.Rent(FileBlocks.BytesMax);
         try
         {
             var crc = new WideCrc32();
             for (long done = 0; done < entry.Length;)
             {
                 token.ThrowIfCancellationRequested();
-                Span<byte> block = buffer.AsSpan(0, (int)Math.Min(BlockBytes, entry.Length - done));
+                Span<byte> block = buffer.AsSpan(0, (int)Math.Min(FileBlocks.BytesMax, entry.Length - done));
                 FileBytes.Read(_file, entry.DataStart + done, block);
                 crc.Append(block);
                 done += block.Length;
@@ -166,11 +155,11 @@ public sealed class PtFile : IDisposable
         }
         finally
         {
-            _blocks.Return(buffer);
+            FileBlocks.Pool.Return(buffer);
         }
     }
 
-    /// <exception cref="PtFormatException">They differ.</exception>
+    /// <exception cref="PtFormatException">The checksums differ.</exception>
     internal static void CheckCrc(ZipEntry entry, uint actual)
     {
         if (actual != entry.Crc)
@@ -185,7 +174,7 @@ public sealed class PtFile : IDisposable
         for (long done = 0; done < tensor.Info.Bytes;)
         {
             token.ThrowIfCancellationRequested();
-            Span<byte> block = buffer.AsSpan(0, (int)Math.Min(BlockBytes, tensor.Info.Bytes - done));
+            Span<byte> block = buffer.AsSpan(0, (int)Math.Min(FileBlocks.BytesMax, tensor.Info.Bytes - done));
             Read(tensor, done, block);
             crc?.Append(block);
             finite = finite && tensor.Info.Type switch
@@ -201,7 +190,7 @@ public sealed class PtFile : IDisposable
         return finite;
     }
 
-    /// <summary>PyTorch puts all entries of a file under one directory, named as it likes.</summary>
+    /// <summary>PyTorch puts all entries under one directory of any name.</summary>
     private static string TopDirectory(Dictionary<string, ZipEntry> entries)
     {
         const string Pickle = "/data.pkl";
@@ -246,3 +235,9 @@ public sealed class PtFile : IDisposable
         return bytes;
     }
 }
+
+/// <summary>
+/// The file is not a .pt file that is read here. The message is one sentence that says what is wrong, where, and how to
+/// fix it if possible. The only exception that <see cref="PtFile"/> throws because of a file's content.
+/// </summary>
+public sealed class PtFormatException(string sentence) : Exception(sentence);

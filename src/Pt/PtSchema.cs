@@ -1,80 +1,81 @@
 namespace Quorate.Pt;
 
-/// <summary>Holds a file against the tensors a model must have. Their order is free: PyTorch loads by name.</summary>
+/// <summary>
+/// Compares a file with the tensors that a model must have. Order does not matter: PyTorch loads by name.
+/// </summary>
 public static class PtSchema
 {
     /// <summary>
-    /// How many times its length a first model's tensors may show. Tied weights have two names each, seldom more;
-    /// beyond that a small file would stand for averages, which store each tensor apart, of any size.
+    /// How many times its length the tensors of a first model may show. Tied weights have two names each, rarely more.
+    /// Without this limit a small file could expand to averages of any size, because they store each tensor separately.
     /// </summary>
     private const int ShownTimes = 4;
 
-    /// <summary>
-    /// Why no round could go on from this first model, as a sentence; null where one can. Reads no tensor's bytes.
-    /// </summary>
-    public static string? FirstFlaw(PtFile model)
+    /// <summary>Whether rounds can start from this first model. Reads no tensor's bytes.</summary>
+    public static CheckResult CheckFirstModel(PtFile model)
     {
-        // Every update must have these tensors, and have them contiguous: as if this file were one.
-        if (FirstMismatch(model.Schema, model) is { } mismatch) return mismatch;
+        // Every update must match these tensors, so the model itself must.
+        var match = CheckMatch(model.Schema, model);
+        if (match.IsRefused(out _)) return match;
         long shown = model.Schema.Sum(tensor => tensor.Bytes);
         return shown / ShownTimes > model.Length
-            ? $"The tensors show {shown} bytes, more than {ShownTimes} times the {model.Length} of the file; "
-                + "call .clone() on those that share a storage before torch.save."
-            : PtWriter.FirstProblem(model.Schema);
+            ? CheckResult.Refused($"The tensors show {shown} bytes, more than {ShownTimes} times the {model.Length} "
+                + "of the file; call .clone() on those that share a storage before torch.save.")
+            : PtWriter.CheckSchema(model.Schema);
     }
 
     /// <summary>
-    /// The first difference as a sentence, in the order of <paramref name="expected"/>: a tensor that is missing, of
-    /// another type or shape, or not contiguous; then one that is too many. Null where there is none.
+    /// Whether the file has exactly the expected tensors. Names the first difference in the order of <paramref
+    /// name="expected"/>: a tensor that is missing, has another type or shape, or is not contiguous; then one too many.
     /// </summary>
-    public static string? FirstMismatch(IReadOnlyList<TensorInfo> expected, PtFile file)
+    public static CheckResult CheckMatch(IReadOnlyList<TensorInfo> expected, PtFile file)
     {
-        foreach (TensorInfo wanted in expected)
+        foreach (TensorInfo tensor in expected)
         {
-            if (FirstMismatch(wanted, file.Find(wanted.Name)) is { } mismatch)
-                return $"Tensor {PtText.Quote(wanted.Name)} {mismatch}";
+            if (Difference(tensor, file.Find(tensor.Name)) is { Length: > 0 } difference)
+                return CheckResult.Refused($"Tensor {PtText.Quote(tensor.Name)} {difference}");
         }
 
         HashSet<string> names = [.. expected.Select(tensor => tensor.Name)];
         return file.Schema.FirstOrDefault(tensor => !names.Contains(tensor.Name)) is { } extra
-            ? $"Tensor {PtText.Quote(extra.Name)} is not part of the model."
-            : null;
+            ? CheckResult.Refused($"Tensor {PtText.Quote(extra.Name)} is not part of the model.")
+            : CheckResult.Passed;
     }
 
     /// <summary>
-    /// The first boolean tensor whose content is not the model's; null where there is none. Booleans have no mean, so
-    /// updates that differ in one could not be averaged: better to refuse the one that changed it than to fail the
-    /// round.
+    /// Whether all boolean tensors equal the model's. Booleans have no mean, so updates with different ones could not
+    /// be averaged; refusing the one that changed them keeps the round going.
     /// </summary>
     /// <exception cref="PtFormatException">A file was cut since it was opened.</exception>
-    public static string? FirstChangedBoolean(PtFile model, PtFile update)
+    public static CheckResult CheckBooleans(PtFile model, PtFile update)
     {
-        Span<byte> wanted = stackalloc byte[1024], found = stackalloc byte[1024];
+        Span<byte> expected = stackalloc byte[1024], found = stackalloc byte[1024];
         foreach (PtTensor tensor in model.Tensors.Where(tensor => tensor.Info.Type == TensorType.Bool))
         {
-            if (update.Find(tensor.Info.Name) is not { } other || other.Info != tensor.Info) return tensor.Info.Name;
-            for (long done = 0; done < tensor.Info.Bytes; done += wanted.Length)
+            if (update.Find(tensor.Info.Name) is not { } other || other.Info != tensor.Info) return Changed(tensor);
+            for (long done = 0; done < tensor.Info.Bytes; done += expected.Length)
             {
-                int count = (int)Math.Min(wanted.Length, tensor.Info.Bytes - done);
-                model.Read(tensor, done, wanted[..count]);
+                int count = (int)Math.Min(expected.Length, tensor.Info.Bytes - done);
+                model.Read(tensor, done, expected[..count]);
                 update.Read(other, done, found[..count]);
-                if (!wanted[..count].SequenceEqual(found[..count])) return tensor.Info.Name;
+                if (!expected[..count].SequenceEqual(found[..count])) return Changed(tensor);
             }
         }
 
-        return null;
+        return CheckResult.Passed;
     }
 
-    private static string? FirstMismatch(TensorInfo wanted, PtTensor? found)
+    private static CheckResult Changed(PtTensor tensor) => CheckResult.Refused(
+        $"Tensor {PtText.Quote(tensor.Info.Name)} is boolean and differs from the model's: booleans have no mean.");
+
+    /// <summary>The first difference, as the end of a sentence; empty if there is none.</summary>
+    private static string Difference(TensorInfo expected, PtTensor? found)
     {
         if (found is null) return "is missing.";
-        if (found.Info.Type != wanted.Type) return $"is {found.Info.Type}, expected {wanted.Type}.";
-        if (found.Info != wanted)
-        {
+        if (found.Info.Type != expected.Type) return $"is {found.Info.Type}, expected {expected.Type}.";
+        if (found.Info != expected)
             return $"has shape {TensorInfo.FormatShape(found.Info.Shape)}, "
-                + $"expected {TensorInfo.FormatShape(wanted.Shape)}.";
-        }
-
-        return found.IsContiguous ? null : "is not contiguous; call .contiguous() on it before torch.save.";
+                + $"expected {TensorInfo.FormatShape(expected.Shape)}.";
+        return found.IsContiguous ? "" : "is not contiguous; call .contiguous() on it before torch.save.";
     }
 }

@@ -2,10 +2,10 @@ using System.Collections.Immutable;
 
 namespace Quorate.Pt;
 
-/// <summary>One tensor of a .pt file, and where it lies in it.</summary>
+/// <summary>One tensor of a .pt file and its place in the file.</summary>
 /// <remarks>
-/// Invariant: every element of the tensor, by offset, shape and strides, lies inside its storage, and the storage
-/// inside the file.
+/// Invariant: offset, shape and strides keep every element inside the tensor's storage, and the storage is inside the
+/// file.
 /// </remarks>
 public sealed class PtTensor
 {
@@ -20,16 +20,16 @@ public sealed class PtTensor
     public TensorInfo Info { get; }
 
     /// <summary>
-    /// Whether the elements lie one after the other in the shape's order. Only such tensors can be read; of others
-    /// (transposed, expanded, channels-last) a file would say more than its length, and call .contiguous() mends them.
+    /// Whether the elements are stored one after the other in row-major order. Only such tensors can be read; calling
+    /// .contiguous() fixes others (transposed, expanded, channels-last).
     /// </summary>
     public bool IsContiguous { get; }
 
-    /// <summary>Where the first element lies, in bytes from the start of the file.</summary>
+    /// <summary>Where the first element is, in bytes from the start of the file.</summary>
     public long FileOffset => Storage.DataStart + Offset;
 
     /// <summary>
-    /// Whether the tensor is its whole storage; a view saved by PyTorch carries the storage of its base.
+    /// Whether the tensor is its whole storage. PyTorch saves a view with the storage of its base.
     /// </summary>
     internal bool CoversStorage => IsContiguous && Offset == 0 && Info.Bytes == Storage.Length;
 
@@ -38,11 +38,11 @@ public sealed class PtTensor
     /// <summary>Bytes from the start of the storage to the first element.</summary>
     internal long Offset { get; }
 
-    /// <exception cref="PtFormatException">The description breaks a limit or reaches out of its storage.</exception>
+    /// <exception cref="PtFormatException">The description exceeds a limit or reaches outside its storage.</exception>
     internal static PtTensor Create(string name, PickleTensor tensor, ZipEntry storage)
     {
         (PickleStorage pickled, long offset, ImmutableArray<long> shape, ImmutableArray<long> strides) = tensor;
-        if (TensorInfo.FirstProblem(name, shape) is { } problem) throw new PtFormatException(problem);
+        if (TensorInfo.Check(name, shape).IsRefused(out string? reason)) throw new PtFormatException(reason);
         if (pickled.Elements * pickled.Type.Size() != storage.Length)
             throw new PtFormatException(
                 $"Tensor {PtText.Quote(name)} needs a storage of {pickled.Elements} {pickled.Type} elements, "
@@ -51,7 +51,7 @@ public sealed class PtTensor
             throw new PtFormatException($"Tensor {PtText.Quote(name)} has strides or an offset that no tensor has.");
 
         var info = new TensorInfo(name, pickled.Type, shape);
-        Int128 end = offset; // one past the last element; 32 products of two 64-bit numbers fit 128 bits
+        Int128 end = offset; // one past the last element; 32 products of two 64-bit numbers fit in 128 bits
         if (info.Elements > 0)
         {
             end++;
@@ -66,7 +66,7 @@ public sealed class PtTensor
     }
 
     /// <summary>
-    /// PyTorch's own rule: the stride of a dimension of size 1 does not matter, and without elements none does.
+    /// PyTorch's own rule: the stride of a dimension of size 1 does not matter; without elements, no stride does.
     /// </summary>
     private static bool AreContiguous(ImmutableArray<long> shape, ImmutableArray<long> strides, long elements)
     {

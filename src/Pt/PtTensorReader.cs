@@ -1,8 +1,8 @@
 namespace Quorate.Pt;
 
 /// <summary>
-/// Reads one tensor's bytes in order, and checks the CRC-32 of its storage on the way: one pass over the file instead
-/// of two.
+/// Reads one tensor's bytes in order and verifies the CRC-32 of its storage at the same time: one pass over the file
+/// instead of two.
 /// </summary>
 public sealed class PtTensorReader
 {
@@ -11,8 +11,8 @@ public sealed class PtTensorReader
     private readonly WideCrc32? _crc;
     private long _position;
 
-    /// <exception cref="PtFormatException">The tensor is a view into a larger storage, which is checked the first time,
-    /// and that is damaged.</exception>
+    /// <exception cref="PtFormatException">The tensor is a view into a larger storage, and that storage is
+    /// damaged. It is verified once, before the first read.</exception>
     public PtTensorReader(PtFile file, PtTensor tensor)
     {
         (_file, _tensor) = (file, tensor);
@@ -22,8 +22,8 @@ public sealed class PtTensorReader
 
     /// <summary>Fills <paramref name="destination"/> with the next bytes (little-endian elements).</summary>
     /// <exception cref="ArgumentOutOfRangeException">Fewer bytes are left.</exception>
-    /// <exception cref="PtFormatException">The tensor is not contiguous, or these were its last bytes and the storage
-    /// is damaged: then none of the bytes read before is to be trusted either.</exception>
+    /// <exception cref="PtFormatException">The tensor is not contiguous; or these were its last bytes and the storage
+    /// is damaged, so all bytes read before are invalid too.</exception>
     public void Read(Span<byte> destination)
     {
         _file.Read(_tensor, _position, destination);

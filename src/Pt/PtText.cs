@@ -2,20 +2,20 @@ using System.Text;
 
 namespace Quorate.Pt;
 
-/// <summary>Text that came from a file, made fit for a sentence.</summary>
+/// <summary>Text from a file, made safe for error messages.</summary>
 internal static class PtText
 {
     private const int Shown = 80;
 
     /// <summary>
-    /// UTF-8 that throws on malformed bytes, so that two different names never decode to the same text.
+    /// UTF-8 that throws on malformed bytes, so that different names never decode to the same text.
     /// </summary>
     public static readonly UTF8Encoding StrictUtf8 =
         new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>
-    /// The text in quotation marks, cut to a readable length, control characters replaced: a file cannot forge log
-    /// lines.
+    /// The text in quotation marks, cut to a readable length, with control characters replaced, so that a file cannot
+    /// forge log lines.
     /// </summary>
     public static string Quote(string text)
     {
@@ -23,7 +23,7 @@ internal static class PtText
         return $"'{string.Concat(cut.Select(c => char.IsControl(c) ? '?' : c))}'";
     }
 
-    /// <exception cref="PtFormatException">The bytes are no UTF-8.</exception>
+    /// <exception cref="PtFormatException">The bytes are not UTF-8.</exception>
     public static string Decode(ReadOnlySpan<byte> utf8, string what)
     {
         try

@@ -1,11 +1,10 @@
 namespace Quorate.Pt;
 
 /// <summary>
-/// Writes a .pt file in one pass, to a stream that need not seek (so that a hash can be taken on the way): PyTorch
-/// loads it with <c>torch.load(path, weights_only=True)</c> as an OrderedDict of tensors, each with a storage of its
-/// own.
+/// Writes a .pt file in one pass to a stream that need not seek, so the stream can hash what it writes. PyTorch loads
+/// the file with <c>torch.load(path, weights_only=True)</c> as an OrderedDict of tensors, each with its own storage.
 /// </summary>
-/// <remarks>Invariant: the same schema and the same bytes make the same file, bit for bit, on any machine and at any
+/// <remarks>Invariant: the same schema and the same bytes make the same file, bit for bit, on any machine at any
 /// time.</remarks>
 public sealed class PtWriter : IDisposable
 {
@@ -15,15 +14,16 @@ public sealed class PtWriter : IDisposable
     private int _index;
     private long _left;
 
-    /// <param name="output">Takes the file; it is written to here and in <see cref="Write"/>, and not disposed.</param>
-    /// <param name="schema">The tensors in their order, no name twice, at most <see cref="PtLimits.Tensors"/>.</param>
-    /// <exception cref="ArgumentException">The schema breaks one of these rules, or its names and shapes together
-    /// exceed
-    /// <see cref="PtLimits.PickleBytes"/>.</exception>
+    /// <param name="output">Receives the file, from here on and in <see cref="Write"/>. Not disposed.</param>
+    /// <param name="schema">The tensors in order, without duplicate names, at most
+    /// <see cref="PtLimits.Tensors"/>.</param>
+    /// <exception cref="ArgumentException">The schema breaks one of these rules, or its names and shapes together take
+    /// more than <see cref="PtLimits.PickleBytes"/>.</exception>
     public PtWriter(Stream output, IReadOnlyList<TensorInfo> schema)
     {
         byte[] pickle = StateDictPickle.Write(schema);
-        if (FirstProblem(schema, pickle.Length) is { } problem) throw new ArgumentException(problem, nameof(schema));
+        if (CheckSchema(schema, pickle.Length).IsRefused(out string? reason))
+            throw new ArgumentException(reason, nameof(schema));
 
         _schema = [.. schema];
         _zip = new ZipWriter(output);
@@ -33,15 +33,15 @@ public sealed class PtWriter : IDisposable
         BeginStorage();
     }
 
-    /// <summary>What forbids a file of this schema, as a sentence; null where one can be written.</summary>
-    public static string? FirstProblem(IReadOnlyList<TensorInfo> schema) =>
-        FirstProblem(schema, StateDictPickle.Write(schema).Length);
+    /// <summary>Whether a file of this schema can be written.</summary>
+    public static CheckResult CheckSchema(IReadOnlyList<TensorInfo> schema) =>
+        CheckSchema(schema, StateDictPickle.Write(schema).Length);
 
     /// <summary>
-    /// Takes the tensors' bytes (little-endian elements) in the schema's order; a block may end anywhere and span
+    /// Writes the tensors' bytes (little-endian elements) in the schema's order. A block may end anywhere and span
     /// several tensors.
     /// </summary>
-    /// <exception cref="InvalidOperationException">More bytes come than the schema has.</exception>
+    /// <exception cref="InvalidOperationException">There are more bytes than the schema has.</exception>
     public void Write(ReadOnlySpan<byte> block)
     {
         while (!block.IsEmpty)
@@ -56,7 +56,7 @@ public sealed class PtWriter : IDisposable
         }
     }
 
-    /// <summary>Ends the file; all of it has been handed to the stream afterwards.</summary>
+    /// <summary>Ends the file. Everything has then been written to the stream.</summary>
     /// <exception cref="InvalidOperationException">Bytes of a tensor are missing.</exception>
     public void Complete()
     {
@@ -65,18 +65,20 @@ public sealed class PtWriter : IDisposable
         _zip.Complete();
     }
 
-    /// <summary>Gives buffers back; without <see cref="Complete"/> before, what was written is no .pt file.</summary>
+    /// <summary>Returns the buffers. Without <see cref="Complete"/>, what was written is not a .pt file.</summary>
     public void Dispose() => _zip.Dispose();
 
-    private static string? FirstProblem(IReadOnlyList<TensorInfo> schema, int pickleBytes)
+    private static CheckResult CheckSchema(IReadOnlyList<TensorInfo> schema, int pickleBytes)
     {
         if (schema.Count > PtLimits.Tensors)
-            return $"{schema.Count} tensors; at most {PtLimits.Tensors} are allowed.";
+            return CheckResult.Refused(
+                $"The model has {schema.Count} tensors; at most {PtLimits.Tensors} are allowed.");
         if (schema.GroupBy(tensor => tensor.Name).FirstOrDefault(name => name.Count() > 1)?.Key is { } twice)
-            return $"Tensor '{twice}' stands in the schema twice.";
-        return pickleBytes > PtLimits.PickleBytes
-            ? $"The tensors' names and shapes take {pickleBytes} bytes; at most {PtLimits.PickleBytes} are allowed."
-            : null;
+            return CheckResult.Refused($"Tensor '{twice}' is in the schema twice.");
+        return pickleBytes <= PtLimits.PickleBytes
+            ? CheckResult.Passed
+            : CheckResult.Refused($"The tensors' names and shapes take {pickleBytes} bytes; "
+                + $"at most {PtLimits.PickleBytes} are allowed.");
     }
 
     private void EndStorage()
@@ -88,7 +90,7 @@ public sealed class PtWriter : IDisposable
 
     private void BeginStorage()
     {
-        // Tensors without elements have nothing to wait for.
+        // Tensors without elements are complete at once.
         for (; _index < _schema.Count && _schema[_index].Bytes == 0; _index++) _zip.Entry($"{Top}/data/{_index}", []);
         if (_index == _schema.Count) return;
         _left = _schema[_index].Bytes;

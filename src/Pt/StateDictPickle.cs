@@ -5,8 +5,7 @@ using System.Text;
 namespace Quorate.Pt;
 
 /// <summary>
-/// Writes the data.pkl of a state dict, as torch.save would, without memo: each tensor has a storage of its own, number
-/// i.
+/// Writes the data.pkl of a state dict as torch.save would, but without memo. Tensor number i has storage number i.
 /// </summary>
 internal static class StateDictPickle
 {
@@ -89,7 +88,7 @@ internal static class StateDictPickle
         pickle.Write(fits32 ? bytes[..sizeof(int)] : bytes);
     }
 
-    /// <summary>Row-major, in elements; PyTorch counts an empty dimension as one here.</summary>
+    /// <summary>Row-major strides in elements. PyTorch counts an empty dimension as one here.</summary>
     private static ImmutableArray<long> Strides(ImmutableArray<long> shape)
     {
         var strides = new long[shape.Length];

@@ -3,9 +3,9 @@ using System.Diagnostics.CodeAnalysis;
 namespace Quorate.Pt;
 
 /// <summary>
-/// The element types a .pt file of ours may hold: PyTorch's plain numeric storages, without complex and quantised ones.
+/// The element types that are read and written: PyTorch's plain numeric storages, without complex and quantised ones.
 /// </summary>
-[SuppressMessage("Naming", "CA1720", Justification = "The names of types are what it lists.")]
+[SuppressMessage("Naming", "CA1720", Justification = "The members are names of types.")]
 public enum TensorType
 {
     Float32,
@@ -22,8 +22,8 @@ public enum TensorType
 
 public static class TensorTypes
 {
-    // PyTorch names a storage's type by a class of its own in the pickle (torch/storage.py, the legacy typed storages).
-    private static readonly Dictionary<string, TensorType> ByStorageClass = new(StringComparer.Ordinal)
+    // In the pickle, a storage's class says its element type (torch/storage.py, the legacy typed storages).
+    private static readonly Dictionary<string, TensorType> _byStorageClass = new(StringComparer.Ordinal)
     {
         ["FloatStorage"] = TensorType.Float32,
         ["DoubleStorage"] = TensorType.Float64,
@@ -37,8 +37,8 @@ public static class TensorTypes
         ["BoolStorage"] = TensorType.Bool,
     };
 
-    private static readonly Dictionary<TensorType, string> StorageClasses =
-        ByStorageClass.ToDictionary(pair => pair.Value, pair => pair.Key);
+    private static readonly Dictionary<TensorType, string> _storageClasses =
+        _byStorageClass.ToDictionary(pair => pair.Value, pair => pair.Key);
 
     /// <summary>Bytes of one element: 1, 2, 4 or 8.</summary>
     public static int Size(this TensorType type) => type switch
@@ -50,13 +50,13 @@ public static class TensorTypes
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "Unknown tensor type."),
     };
 
-    /// <summary>True for the types that can hold NaN and infinities, and that are averaged as numbers.</summary>
+    /// <summary>Whether the type can hold NaN and infinities.</summary>
     public static bool IsFloating(this TensorType type) =>
         type is TensorType.Float32 or TensorType.Float64 or TensorType.Float16 or TensorType.BFloat16;
 
     /// <summary>PyTorch's class name of a storage of this type, such as <c>FloatStorage</c>.</summary>
-    internal static string StorageClass(this TensorType type) => StorageClasses[type];
+    internal static string StorageClass(this TensorType type) => _storageClasses[type];
 
     internal static bool TryParseStorageClass(string name, out TensorType type) =>
-        ByStorageClass.TryGetValue(name, out type);
+        _byStorageClass.TryGetValue(name, out type);
 }

@@ -5,9 +5,9 @@ namespace Quorate.Pt;
 
 /// <summary>
 /// Reads the data.pkl of a .pt file. A pickle is a program: opcodes push values on a stack, and REDUCE calls any
-/// function the pickle names, which is how a hostile file runs commands. This machine knows the opcodes and the three
-/// functions that a state dict of plain tensors is made of, and answers everything else with a refusal; it calls
-/// nothing, it only notes down which tensor lies where. It does not recurse, and every count is held against PtLimits.
+/// function that the pickle names, which lets a hostile file run commands. This reader knows only the opcodes and the
+/// three functions that a state dict of plain tensors uses and refuses everything else. It calls no function; it
+/// records where each tensor is. It does not recurse, and every count is checked against PtLimits.
 /// </summary>
 internal sealed class Unpickler
 {
@@ -19,26 +19,26 @@ internal sealed class Unpickler
 
     private Unpickler(byte[] pickle) => _code = new ByteCursor(pickle, "The pickle");
 
-    /// <returns>The state dict: a name and a tensor each, in its order, names without repetition.</returns>
-    /// <exception cref="PtFormatException">It is no state dict, or asks for what one never needs.</exception>
+    /// <returns>The state dict: names and tensors in order, without duplicate names.</returns>
+    /// <exception cref="PtFormatException">The pickle is not a state dict of plain tensors.</exception>
     public static IReadOnlyList<(string Name, PickleTensor Tensor)> ReadStateDict(byte[] pickle)
     {
         object root = new Unpickler(pickle).Run();
         if (root is not PickleDict dict)
             throw new PtFormatException(
-                "The file holds no state dict; save model.state_dict(), not the model or a tensor by itself.");
+                "The file is not a state dict: save model.state_dict(), not the model or a single tensor.");
         if (dict.Items.Count > PtLimits.Tensors)
             throw new PtFormatException(
                 $"The state dict has {dict.Items.Count} tensors; at most {PtLimits.Tensors} are allowed.");
 
         return [.. dict.Items.Select(item => (item.Key, item.Value as PickleTensor ?? throw new PtFormatException(
-            $"The entry {PtText.Quote(item.Key)} of the state dict is no tensor; "
-            + "save model.state_dict() by itself.")))];
+            $"The entry {PtText.Quote(item.Key)} of the state dict is not a tensor: "
+            + "save only model.state_dict().")))];
     }
 
     private object Run()
     {
-        // 2 is torch.save's default. Protocol 4 as Python writes it needs opcodes that are refused below.
+        // 2 is torch.save's default. Python writes protocol 4 with opcodes that are refused below.
         if (_code.AtEnd || _code.Byte() != PickleOpcode.Protocol || _code.Byte() is not (>= 2 and <= 4))
             throw new PtFormatException(
                 "The pickle does not start with protocol 2 to 4; use torch.save's default protocol.");
@@ -46,7 +46,7 @@ internal sealed class Unpickler
         for (byte opcode = _code.Byte(); opcode != PickleOpcode.Stop; opcode = _code.Byte()) Step(opcode);
         object root = Pop<object>("a value");
         if (_stack.Count != 0 || _marks.Count != 0 || !_code.AtEnd)
-            throw new PtFormatException("The pickle goes on after its value: the file is damaged or forged.");
+            throw new PtFormatException("The pickle continues after its value: the file is damaged or forged.");
         return root;
     }
 
@@ -128,7 +128,7 @@ internal sealed class Unpickler
     }
 
     /// <summary>
-    /// ('storage', class, key, location, elements), as torch.save describes a storage; its location is of no use here.
+    /// ('storage', class, key, location, elements), as torch.save describes a storage. The location is not used.
     /// </summary>
     private static PickleStorage ToStorage(object[] description) =>
         description is ["storage", TensorType type, string key, string, long elements]
@@ -138,7 +138,7 @@ internal sealed class Unpickler
                 "The pickle describes a storage in a way that torch.save never does: refused.");
 
     /// <summary>
-    /// Module.state_dict() hangs the modules' versions on its OrderedDict as attributes; they are of no use here.
+    /// Module.state_dict() attaches the modules' versions to its OrderedDict as attributes. They are not used.
     /// </summary>
     private void DropMetadata()
     {
@@ -154,7 +154,7 @@ internal sealed class Unpickler
         for (int i = 0; i < items.Length; i += 2)
         {
             if (items[i] is not string key)
-                throw new PtFormatException("The pickle holds a dict whose keys are no text: no state dict.");
+                throw new PtFormatException("The pickle has a dict whose keys are not text: not a state dict.");
             if (!dict.TryAdd(key, items[i + 1]))
                 throw new PtFormatException($"The pickle sets the key {PtText.Quote(key)} twice.");
         }
@@ -165,7 +165,7 @@ internal sealed class Unpickler
         uint length = _code.UInt32();
         if (length > PtLimits.NameBytes)
             throw new PtFormatException(
-                $"The pickle holds a text of {length} bytes; at most {PtLimits.NameBytes} are allowed.");
+                $"The pickle has a text of {length} bytes; at most {PtLimits.NameBytes} are allowed.");
         return PtText.Decode(_code.Take((int)length), "A text in the pickle");
     }
 
@@ -174,7 +174,7 @@ internal sealed class Unpickler
     {
         int length = _code.Byte();
         if (length > sizeof(long))
-            throw new PtFormatException($"The pickle holds a number of {length} bytes; at most 8 are allowed.");
+            throw new PtFormatException($"The pickle has a number of {length} bytes; at most 8 are allowed.");
         ReadOnlySpan<byte> digits = _code.Take(length);
         bool negative = length > 0 && (sbyte)digits[^1] < 0;
         Span<byte> wide = stackalloc byte[sizeof(long)];
@@ -187,24 +187,24 @@ internal sealed class Unpickler
     {
         if (tuple.Length > PtLimits.Dimensions)
             throw new PtFormatException(
-                $"The pickle holds a tensor of {tuple.Length} dimensions; at most {PtLimits.Dimensions} are allowed.");
+                $"The pickle has a tensor of {tuple.Length} dimensions; at most {PtLimits.Dimensions} are allowed.");
         return [.. tuple.Select(value => value is long number
             ? number
-            : throw new PtFormatException("The pickle holds a shape or stride that is no number."))];
+            : throw new PtFormatException("The pickle has a shape or stride that is not a number."))];
     }
 
     private void Remember(uint slot)
     {
         _memo[slot] = Top<object>("a value");
         if (_memo.Count > PtLimits.PickleMemo)
-            throw new PtFormatException($"The pickle remembers more than the {PtLimits.PickleMemo} values allowed.");
+            throw new PtFormatException($"The pickle stores more than the {PtLimits.PickleMemo} values allowed.");
     }
 
     private object Recall(uint slot) =>
         _memo.TryGetValue(slot, out object? value)
             ? value
             : throw new PtFormatException(
-                $"The pickle recalls value {slot}, which it never remembered: the file is damaged.");
+                $"The pickle recalls value {slot}, which it never stored: the file is damaged.");
 
     private void PushMark()
     {
@@ -216,7 +216,7 @@ internal sealed class Unpickler
     private void Push(object value)
     {
         if (_stack.Count == PtLimits.PickleStack || ++_pushed > PtLimits.PickleValues)
-            throw new PtFormatException("The pickle holds more values than the state dict of any model allowed here.");
+            throw new PtFormatException("The pickle has more values than the largest state dict allowed.");
         _stack.Add(value);
     }
 
@@ -227,7 +227,7 @@ internal sealed class Unpickler
         return _stack.Count > floor && _stack[^1] is T value
             ? value
             : throw new PtFormatException(
-                $"The pickle lacks {expected} where it needs one: no state dict, or damaged.");
+                $"The pickle lacks {expected} where it needs one: it is damaged, or not a state dict.");
     }
 
     private T Pop<T>(string expected)

@@ -7,25 +7,25 @@ using System.Runtime.Intrinsics.X86;
 namespace Quorate.Pt;
 
 /// <summary>
-/// CRC-32 (IEEE 802.3) with the same values as System.IO.Hashing's, and twice as fast where the processor multiplies
-/// polynomials 256 bits at a time (VPCLMULQDQ: Intel since Ice Lake, AMD since Zen 3): every byte of an update is
-/// checked ten times on its way from trainer to model.
+/// CRC-32 (IEEE 802.3) with the same values as System.IO.Hashing, and twice as fast on processors that multiply
+/// polynomials 256 bits at a time (VPCLMULQDQ: Intel since Ice Lake, AMD since Zen 3). It matters because every byte of
+/// an update is checked ten times on its way from the trainer to the model.
 /// <para>
-/// A long message is folded into one of less than 144 bytes that has the same CRC; the library does that one, and all
-/// of it elsewhere. To fold is to replace 16 bytes by their product with x^D mod P, D bits further on, which changes
-/// nothing mod P: V. Gopal et al., "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction", Intel,
-/// 2009.
+/// A long message is folded into one of less than 144 bytes that has the same CRC, and the library computes the CRC of
+/// that one. On other processors the library does all the work. Folding replaces 16 bytes by their product with x^D
+/// mod P, placed D bits later, which does not change the remainder mod P: V. Gopal et al., "Fast CRC Computation for
+/// Generic Polynomials Using PCLMULQDQ Instruction", Intel, 2009.
 /// </para>
 /// </summary>
 public sealed class WideCrc32
 {
-    /// <summary>0x04C11DB7, without its x^32.</summary>
+    /// <summary>The polynomial P without its x^32.</summary>
     private const uint Polynomial = 0x04C11DB7;
 
     /// <summary>Bytes folded in one step: four vectors of 32.</summary>
     private const int Step = 128;
 
-    /// <summary>What a message begins with, and ends with.</summary>
+    /// <summary>The initial value, and the value that the result is inverted with.</summary>
     private const uint Ones = uint.MaxValue;
 
     private static readonly Vector256<ulong> _by1024 = Factors(1024), _by256 = Factors(256), _by128 = Factors(128);
@@ -52,7 +52,7 @@ public sealed class WideCrc32
             _state = ~Crc32.HashToUInt32(Fold(_state, data, folded));
             return;
         }
-        // The library begins anew each time, but the first bytes can make up for that.
+        // The library starts from its initial value each time, so the state is mixed into the first four bytes.
         uint missing = _state ^ Ones;
         int head = Math.Min(data.Length, sizeof(uint));
         for (int i = 0; i < head; i++) folded[i] = (byte)(data[i] ^ missing >> (8 * i));
@@ -60,7 +60,7 @@ public sealed class WideCrc32
         _library.Append(folded[..head]);
         _library.Append(data[head..]);
         _state = ~_library.GetCurrentHashAsUInt32();
-        // Of fewer than four bytes, what they did not meet of the state moves on.
+        // With fewer than four bytes, the rest of the state is mixed in afterwards.
         if (head < sizeof(uint)) _state ^= missing >> (8 * head);
     }
 
@@ -69,9 +69,10 @@ public sealed class WideCrc32
     private static bool CanFold(int length) => Pclmulqdq.V256.IsSupported && length >= 2 * Step;
 
     /// <summary>
-    /// A message with the same CRC, beginning anew, as <paramref name="data"/> has after <paramref name="state"/>.
+    /// A message whose CRC from the initial value equals that of <paramref name="data"/> from <paramref
+    /// name="state"/>.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // Or the hot loop begins in code that is not.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // The loop would otherwise start in unoptimized code.
     private static ReadOnlySpan<byte> Fold(uint state, ReadOnlySpan<byte> data, Span<byte> folded)
     {
         ref byte at = ref MemoryMarshal.GetReference(data);
@@ -101,8 +102,9 @@ public sealed class WideCrc32
         Pclmulqdq.V256.CarrylessMultiply(lanes, factors, 0x00) ^ Pclmulqdq.V256.CarrylessMultiply(lanes, factors, 0x11);
 
     /// <summary>
-    /// What moves both halves of 16 bytes by so many bits: x^(bits + 32) and x^(bits - 32) mod P, mirrored as the bytes
-    /// are, and one place up, since a product of two mirrored numbers is one place short.
+    /// The factors that move both halves of 16 bytes by this many bits: x^(bits + 32) and x^(bits - 32) mod P. They are
+    /// bit-reversed like the bytes, and shifted by one place because a product of two reversed numbers is one place
+    /// short.
     /// </summary>
     private static Vector256<ulong> Factors(int bits) =>
         Vector256.Create(Vector128.Create(Mirrored(bits + 32), Mirrored(bits - 32)));

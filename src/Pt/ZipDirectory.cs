@@ -4,19 +4,19 @@ namespace Quorate.Pt;
 
 /// <summary>One stored entry of the archive.</summary>
 /// <param name="Name">Its full name, such as <c>archive/data/0</c>.</param>
-/// <param name="Start">Where its local header starts in the file.</param>
-/// <param name="DataStart">Where its bytes start in the file.</param>
-/// <param name="Length">Bytes; stored entries are as long as their content.</param>
-/// <param name="Crc">CRC-32 of the content, by the central directory.</param>
+/// <param name="Start">Where its local header starts, in bytes from the start of the file.</param>
+/// <param name="DataStart">Where its content starts, in bytes from the start of the file.</param>
+/// <param name="Length">Bytes of the content, which is stored uncompressed.</param>
+/// <param name="Crc">CRC-32 of the content, from the central directory.</param>
 internal sealed record ZipEntry(string Name, long Start, long DataStart, long Length, uint Crc);
 
 /// <summary>
-/// Reads a zip archive's central directory, strictly. PyTorch leaves CRC and sizes out of the local headers (it writes
-/// data descriptors), so the central directory is the authority and a local header only has to agree in name and
-/// method. Refused: anything compressed (a zip bomb, and its bytes cannot be read in place), encrypted or split
-/// entries, a comment or bytes after the archive, names twice, entries that overlap each other or the directory.
+/// Reads a zip archive's central directory strictly. PyTorch writes data descriptors and leaves CRC and sizes out of
+/// the local headers, so the central directory counts, and a local header only has to agree in name and method.
+/// Refused: compressed entries (zip bombs, and their bytes cannot be read in place), encrypted or split entries, a
+/// comment or bytes after the archive, duplicate names, and entries that overlap each other or the directory.
 ///
-/// Invariant: every entry returned lies whole inside the file, before the central directory, apart from all others.
+/// Invariant: every entry returned is inside the file, before the central directory, and overlaps no other.
 /// </summary>
 internal static class ZipDirectory
 {
@@ -33,7 +33,7 @@ internal static class ZipDirectory
     private const ushort EncryptedFlags = 0x0001 | 0x0040 | 0x2000;
 
     /// <returns>The entries by name.</returns>
-    /// <exception cref="PtFormatException">The file is no archive that we read.</exception>
+    /// <exception cref="PtFormatException">The file is not an archive that is read here.</exception>
     public static Dictionary<string, ZipEntry> Read(SafeFileHandle file)
     {
         (long start, long length, int count) = ReadEnd(file);
@@ -97,7 +97,7 @@ internal static class ZipDirectory
     }
 
     /// <summary>
-    /// The 64-bit end record, which PyTorch writes for archives of every size; null where the archive has none.
+    /// The 64-bit end record, which PyTorch writes for archives of every size; null if there is none.
     /// </summary>
     private static (ulong Start, ulong Length, ulong Count, long RecordStart)? FindEnd64(
         SafeFileHandle file, long endStart)
@@ -130,7 +130,7 @@ internal static class ZipDirectory
     private static ZipEntry ReadEntry(SafeFileHandle file, ByteCursor cursor, long directoryStart)
     {
         uint signature = cursor.UInt32();
-        cursor.Skip(4); // the versions that made it and that it needs
+        cursor.Skip(4); // version made by, version needed
         ushort flags = cursor.UInt16();
         ushort method = cursor.UInt16();
         cursor.Skip(4); // time and date
@@ -156,15 +156,15 @@ internal static class ZipDirectory
         cursor.Skip(commentLength);
         if (method != 0 || wideLength != widePacked)
             throw new PtFormatException($"The entry {PtText.Quote(name)} is compressed, as in TorchScript; "
-                + "torch.save(model.state_dict(), path) stores its entries plainly.");
+                + "torch.save(model.state_dict(), path) stores its entries uncompressed.");
         if ((flags & EncryptedFlags) != 0 || disk != 0)
-            throw new PtFormatException($"The entry {PtText.Quote(name)} is encrypted or lies on another disk.");
+            throw new PtFormatException($"The entry {PtText.Quote(name)} is encrypted or on another disk.");
 
         return Locate(file, name, rawName, wideStart, wideLength, crc, directoryStart);
     }
 
     /// <summary>
-    /// Takes the values that do not fit 32 bits (there 0xffffffff) from the zip64 extra field, in its fixed order.
+    /// Reads the values that do not fit in 32 bits (marked 0xffffffff) from the zip64 extra field, in its fixed order.
     /// </summary>
     private static (ulong Length, ulong Packed, ulong Start) Widen(
         ReadOnlyMemory<byte> extra, ulong length, ulong packed, ulong start, string name)
@@ -205,7 +205,7 @@ internal static class ZipDirectory
         if (signature != LocalSignature || method != 0 || nameLength != rawName.Length
             || !local.Take(rawName.Length).SequenceEqual(rawName.Span))
             throw new PtFormatException(
-                $"The entry {PtText.Quote(name)} and its own header contradict each other: the file is damaged.");
+                $"The entry {PtText.Quote(name)} and its local header contradict each other: the file is damaged.");
 
         ulong dataStart = start + headerLength + extraLength;
         if (dataStart > limit || limit - dataStart < length)

@@ -1,16 +1,15 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
 
 namespace Quorate.Pt;
 
 /// <summary>
-/// Writes a zip archive of stored entries to a stream that cannot seek. An entry's CRC follows its bytes in a data
-/// descriptor, as PyTorch's own writer does it; each entry's content starts at a multiple of 64 bytes, which lets
-/// others map the file. zip64 fields appear where 32 bits do not hold a value, and nowhere else; no time stamp is
+/// Writes a zip archive of uncompressed entries to a stream that cannot seek. As in PyTorch's own files, an entry's CRC
+/// follows its content in a data descriptor, and each entry's content starts at a multiple of 64 bytes, which lets
+/// readers map the file. zip64 fields are written only for values that do not fit in 32 bits. No time stamp is
 /// written.
 /// </summary>
-/// <param name="output">Takes the archive; gathered here into large writes. Not disposed.</param>
+/// <param name="output">Receives the archive in large writes. Not disposed.</param>
 internal sealed class ZipWriter(Stream output) : IDisposable
 {
     private const int GatherBytes = 64 << 10;
@@ -21,14 +20,9 @@ internal sealed class ZipWriter(Stream output) : IDisposable
     private const ushort Version = 45; // of the zip format: the first that knows zip64
     private const uint NoTime = 0x0021_0000; // 1980-01-01 00:00, the earliest date the format has
 
-    /// <summary>
-    /// A process writes one file at a time, or few; the shared pool would keep a buffer for each thread.
-    /// </summary>
-    private static readonly ArrayPool<byte> _gathers = ArrayPool<byte>.Create(GatherBytes, maxArraysPerBucket: 4);
-
     private readonly List<(byte[] Name, long Start, long Length, uint Crc)> _entries = [];
     private readonly WideCrc32 _crc = new();
-    private byte[]? _gather = _gathers.Rent(GatherBytes);
+    private byte[]? _gather = FileBlocks.Pool.Rent(GatherBytes);
     private int _gathered;
     private long _position;
     private (byte[] Name, long Start, long Length) _open;
@@ -40,7 +34,7 @@ internal sealed class ZipWriter(Stream output) : IDisposable
         End();
     }
 
-    /// <summary>Starts an entry that will be exactly <paramref name="length"/> bytes long.</summary>
+    /// <summary>Starts an entry of exactly <paramref name="length"/> bytes.</summary>
     public void Begin(string name, long length)
     {
         _open = (Encoding.UTF8.GetBytes(name), _position, length);
@@ -97,7 +91,7 @@ internal sealed class ZipWriter(Stream output) : IDisposable
         _entries.Add((name, start, length, crc));
     }
 
-    /// <summary>Writes the directory and the end records, and hands everything to the stream.</summary>
+    /// <summary>Writes the directory and the end records, then flushes everything to the stream.</summary>
     public void Complete()
     {
         long start = _position;
@@ -110,7 +104,7 @@ internal sealed class ZipWriter(Stream output) : IDisposable
     public void Dispose()
     {
         if (_gather is null) return;
-        _gathers.Return(_gather);
+        FileBlocks.Pool.Return(_gather);
         _gather = null;
     }
 
@@ -204,7 +198,7 @@ internal sealed class ZipWriter(Stream output) : IDisposable
         _gathered = 0;
     }
 
-    /// <summary>Little-endian fields, one after the other.</summary>
+    /// <summary>Writes little-endian fields in sequence.</summary>
     private ref struct Fields(Span<byte> bytes)
     {
         private readonly Span<byte> _bytes = bytes;

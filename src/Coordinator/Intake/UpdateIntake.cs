@@ -136,16 +136,15 @@ internal sealed partial class UpdateIntake(
             if (from is null)
             {
                 // Once it is published, no leader could get past what its averages cannot be.
-                if (PtSchema.FirstFlaw(file) is { } flaw) return flaw;
+                if (PtSchema.CheckFirstModel(file).IsRefused(out string? flaw)) return flaw;
             }
             else
             {
                 using var model = PtFile.Open(blobs.PathOf(from.Blob));
-                if (PtSchema.FirstMismatch(model.Schema, file) is { } mismatch) return mismatch;
-                if (PtSchema.FirstChangedBoolean(model, file) is { } mask)
-                    return $"Tensor '{mask}' is boolean and differs from the model's: booleans have no mean.";
+                if (PtSchema.CheckMatch(model.Schema, file).IsRefused(out string? mismatch)) return mismatch;
+                if (PtSchema.CheckBooleans(model, file).IsRefused(out string? changed)) return changed;
             }
-            return file.FirstNonFinite(token) is { } name ? $"Tensor '{name}' holds NaN or Inf." : null;
+            return file.CheckFinite(token).IsRefused(out string? reason) ? reason : null;
         }
         catch (PtFormatException e)
         {

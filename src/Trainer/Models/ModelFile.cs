@@ -24,7 +24,7 @@ internal static class ModelFile
         try
         {
             using PtFile file = PtFile.Open(path);
-            if (PtSchema.FirstMismatch(Schema(model), file) is { } mismatch)
+            if (PtSchema.CheckMatch(Schema(model), file).IsRefused(out string? mismatch))
                 throw new TrainerException($"{path} is no {model.GetName()}: {mismatch}");
             file.VerifyStorages();
             using IDisposable noGrad = no_grad();

@@ -35,9 +35,10 @@ public sealed class BadInputTests(OpenRound round) : IClassFixture<OpenRound>
             Pickle.Archive([.. Pickle.Records([0x80, 2, 0x2e]), ("a/data.pkl", [1])])), "Rejected"),
         ["a record whose name is a path"] = (r => r.Anna.UpdateAsync(
             Pickle.Archive([("../../a/data.pkl", [0x80, 2, 0x2e])])), "Rejected"),
-        ["infinity in the last element"] = (r => r.Anna.UpdateAsync(With(3, float.PositiveInfinity)), "'b' holds NaN"),
+        ["infinity in the last element"] = (
+            r => r.Anna.UpdateAsync(With(3, float.PositiveInfinity)), "'b' contains NaN"),
         ["NaN with a payload"] = (r => r.Anna.UpdateAsync(With(0, BitConverter.Int32BitsToSingle(0x7F800001))),
-            "'b' holds NaN"),
+            "'b' contains NaN"),
         ["half precision"] = (r => r.Anna.UpdateAsync(Typed(TensorType.Float16)), "'w' is Float16, expected Float32"),
         ["whole numbers"] = (r => r.Anna.UpdateAsync(Typed(TensorType.Int64)), "'w' is Int64, expected Float32"),
         ["a scalar for a matrix"] = (r => r.Anna.UpdateAsync(Shaped()), "'w' has shape []"),

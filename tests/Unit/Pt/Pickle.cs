@@ -4,8 +4,8 @@ using System.Text;
 namespace Quorate.Unit.Pt;
 
 /// <summary>
-/// Builds pickles and archives by hand, with a zip writer that is not ours. A pickle is a string here, one character a
-/// byte, so that opcodes read as themselves: <c>"}" + Text("a") + "Ns."</c>.
+/// Builds pickles and archives by hand, with the library's zip writer. A pickle is a string with one character per
+/// byte, so opcodes are readable: <c>"}" + Text("a") + "Ns."</c>.
 /// </summary>
 internal static class Pickle
 {
@@ -25,13 +25,13 @@ internal static class Pickle
         "ctorch._utils\n_rebuild_tensor_v2\n("
         + storage + Number(offset) + shape + strides + "\u0089" + OrderedDict + "tR";
 
-    /// <summary>A dict with the one tensor 'w' of that description.</summary>
+    /// <summary>A dict with one tensor 'w' of that description.</summary>
     public static string DictOf(string tensor) => Protocol + "}" + Text("w") + tensor + "s.";
 
-    /// <summary>An archive with a tensor of so many bytes, under each of these names.</summary>
+    /// <summary>An archive with one tensor of this many bytes under each of these names.</summary>
     public static byte[] Tied(int bytes, params IEnumerable<string> names)
     {
-        // The dict's first value is remembered as number 0, and recalled for each further name.
+        // The first value is stored as number 0 and recalled for each further name.
         string tensor = Tensor(Storage(elements: bytes, type: "ByteStorage"), 0, Tuple(bytes), Tuple(1)) + "q\0";
         string items = string.Concat(names.Select((name, i) => Text(name) + (i == 0 ? tensor : "h\0") + "s"));
         return Archive(
@@ -43,7 +43,7 @@ internal static class Pickle
 
     public static byte[] Bytes(string pickle) => Encoding.Latin1.GetBytes(pickle);
 
-    /// <summary>A sound archive with this pickle and a storage '0' of 16 bytes.</summary>
+    /// <summary>An intact archive with this pickle and a storage '0' of 16 bytes.</summary>
     public static byte[] Archive(string pickle) => Archive(Records(Bytes(pickle)));
 
     public static (string Name, byte[] Content)[] Records(byte[] pickle) =>

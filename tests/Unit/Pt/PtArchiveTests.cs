@@ -40,7 +40,7 @@ public sealed class PtArchiveTests : IDisposable
     }
 
     [Fact]
-    public void A_file_that_is_not_there_says_so() =>
+    public void A_missing_file_is_reported() =>
         Assert.Throws<FileNotFoundException>(() => PtFile.Open(_folder.File("none.pt")));
 
     [Fact]
@@ -59,8 +59,8 @@ public sealed class PtArchiveTests : IDisposable
 
     [Theory]
     [InlineData("w")]
-    [InlineData("n")] // An integer: read for its check sum alone.
-    public void Damage_that_looks_like_infinity_is_called_damage(string tensor)
+    [InlineData("n")] // An integer tensor: only its checksum is checked.
+    public void Damage_that_looks_like_an_infinity_is_reported_as_damage(string tensor)
     {
         byte[] bytes = Ours();
         string path = _folder.Write("a.pt", bytes);
@@ -68,7 +68,7 @@ public sealed class PtArchiveTests : IDisposable
         using (PtFile file = PtFile.Open(path)) at = file.Find(tensor)!.FileOffset;
         BitConverter.TryWriteBytes(bytes.AsSpan((int)at), float.PositiveInfinity);
         using PtFile changed = PtFile.Open(_folder.Write("a.pt", bytes));
-        var damage = Assert.Throws<PtFormatException>(() => changed.FirstNonFinite());
+        var damage = Assert.Throws<PtFormatException>(() => changed.CheckFinite());
         Assert.Contains(" has CRC-32 ", damage.Message, StringComparison.Ordinal);
     }
 
@@ -77,7 +77,7 @@ public sealed class PtArchiveTests : IDisposable
         Refused("is compressed", Pickle.Archive(Pickle.Records(Sound), CompressionLevel.SmallestSize));
 
     [Fact]
-    public void Entries_twice_are_refused() => Refused(
+    public void Duplicate_entries_are_refused() => Refused(
         "The archive holds the entry 'a/data/0' twice.",
         Pickle.Archive([.. Pickle.Records(Sound), ("a/data/0", new byte[16])]));
 
@@ -97,7 +97,7 @@ public sealed class PtArchiveTests : IDisposable
     [InlineData("version", "three", "the format version 'three'")]
     [InlineData("byteorder", "big", "byte order is 'big'")]
     [InlineData("version", "000000000000000000000000000000003", "33 bytes; at most 32")]
-    public void A_version_or_byte_order_that_we_do_not_read_is_refused(string record, string content, string sentence)
+    public void An_unknown_version_or_byte_order_is_refused(string record, string content, string sentence)
     {
         IEnumerable<(string, byte[])> records = Pickle.Records(Sound).Where(entry => entry.Name != $"a/{record}")
             .Append(($"a/{record}", Encoding.ASCII.GetBytes(content)));
@@ -150,7 +150,7 @@ public sealed class PtArchiveTests : IDisposable
     }
 
     [Fact]
-    public void More_entries_than_allowed_are_refused_before_room_is_made_for_them()
+    public void Too_many_entries_are_refused_before_memory_is_allocated()
     {
         byte[] bytes = Pickle.Archive(Pickle.Records(Sound));
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(bytes.Length - 22 + 8), 60_000 | (60_000u << 16));
@@ -158,7 +158,7 @@ public sealed class PtArchiveTests : IDisposable
     }
 
     /// <summary>
-    /// PyTorch writes zip64 end records in files of every size; here their fields lie one after the other.
+    /// PyTorch writes zip64 end records in files of every size. The numbers are offsets of the record's fields.
     /// </summary>
     [Theory]
     [InlineData(0)]

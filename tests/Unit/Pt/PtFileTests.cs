@@ -50,7 +50,7 @@ public sealed class PtFileTests
     }
 
     [Fact]
-    public void A_storage_is_verified_once_however_many_views_show_it()
+    public void A_storage_with_several_views_is_verified_once()
     {
         using var folder = new TestFolder();
         string path = folder.Write("shapes.pt", File.ReadAllBytes(PathOf("shapes.pt")));
@@ -69,7 +69,7 @@ public sealed class PtFileTests
     }
 
     [Fact]
-    public void The_block_that_a_file_is_verified_by_outlives_the_thread()
+    public void The_block_for_verifying_files_outlives_its_thread()
     {
         const int Threads = 50, BlockBytes = 256 << 10;
         using PtFile file = PtFile.Open(PathOf("shapes.pt"));
@@ -85,7 +85,7 @@ public sealed class PtFileTests
             thread.Join();
         }
 
-        // Other tests verify files meanwhile, and may hold some of the pool's blocks.
+        // Other tests may use some of the pool's blocks at the same time.
         Assert.InRange(allocated, 0, Threads / 2 * BlockBytes);
     }
 
@@ -111,7 +111,7 @@ public sealed class PtFileTests
                 Info("fc.bias", TensorType.Float32, 4)], file.Schema);
         Assert.Equal(1, BinaryPrimitives.ReadInt64LittleEndian(file.ReadBytes("bn.num_batches_tracked")));
         file.VerifyStorages();
-        Assert.Null(file.FirstNonFinite());
+        Assert.Equal(CheckResult.Passed, file.CheckFinite());
     }
 
     [Fact]
@@ -130,9 +130,9 @@ public sealed class PtFileTests
     [Theory]
     [InlineData("evil.pt", "The pickle names the global 'posix.system', " + NeverRun)]
     [InlineData("checkpoint.pt",
-        "The entry 'epoch' of the state dict is no tensor; save model.state_dict() by itself.")]
+        "The entry 'epoch' of the state dict is not a tensor: save only model.state_dict().")]
     [InlineData("tensor.pt",
-        "The file holds no state dict; save model.state_dict(), not the model or a tensor by itself.")]
+        "The file is not a state dict: save model.state_dict(), not the model or a single tensor.")]
     [InlineData("legacy.pt",
         "The file does not end as a zip archive: it is cut off, or not written by torch.save of PyTorch 1.6 or newer.")]
     [InlineData("protocol4.pt",
@@ -141,8 +141,8 @@ public sealed class PtFileTests
     [InlineData("sparse.pt", "The pickle names the global 'torch._utils._rebuild_sparse_tensor', " + NeverRun)]
     [InlineData("script.pt",
         "The entry 'script/code/__torch__/torch/nn/modules/linear.py' is compressed, as in TorchScript; "
-        + "torch.save(model.state_dict(), path) stores its entries plainly.")]
-    public void What_is_no_state_dict_of_plain_tensors_is_refused_in_one_sentence(string fixture, string sentence)
+        + "torch.save(model.state_dict(), path) stores its entries uncompressed.")]
+    public void Files_other_than_plain_state_dicts_are_refused_with_one_sentence(string fixture, string sentence)
     {
         PtFormatException refused = Assert.Throws<PtFormatException>(() => PtFile.Open(PathOf(fixture)));
         Assert.Equal(sentence, refused.Message);

@@ -3,7 +3,7 @@ using Quorate.Pt;
 namespace Quorate.Unit.Pt;
 
 /// <summary>
-/// Files made by PyTorch (tests/fixtures/pt/make_fixtures.py), and files of our own in a folder that goes with the
+/// Files made by PyTorch (tests/fixtures/pt/make_fixtures.py), and our own files in a folder that is deleted after the
 /// test.
 /// </summary>
 internal static class PtFixtures

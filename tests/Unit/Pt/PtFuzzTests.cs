@@ -6,8 +6,8 @@ using static Quorate.Unit.Pt.PtFixtures;
 namespace Quorate.Unit.Pt;
 
 /// <summary>
-/// Damaged files, the same on every run: each is read or refused with a <see cref="PtFormatException"/>, and takes
-/// little memory however large it says it is; anything else, a crash or a hang fails the test.
+/// Damaged files, the same in every test run. Each one must be read or refused with a <see cref="PtFormatException"/>
+/// and must take little memory, whatever size it claims.
 /// </summary>
 public sealed class PtFuzzTests(ITestOutputHelper output) : IDisposable
 {
@@ -28,8 +28,8 @@ public sealed class PtFuzzTests(ITestOutputHelper output) : IDisposable
     }
 
     /// <summary>
-    /// The pickle's checksum guards it from chance, not from intent: here the archive around each damaged pickle is
-    /// sound.
+    /// The pickle's checksum protects against accidents, not against intent: here each damaged pickle is in an intact
+    /// archive.
     /// </summary>
     [Fact]
     public void Pickles_with_changed_bytes_in_sound_archives_are_read_or_refused()
@@ -53,7 +53,7 @@ public sealed class PtFuzzTests(ITestOutputHelper output) : IDisposable
                 using PtFile file = PtFile.Open(path);
                 foreach (PtTensor tensor in file.Tensors.Where(tensor => tensor.IsContiguous))
                     file.Read(tensor, 0, new byte[tensor.Info.Bytes]);
-                file.FirstNonFinite();
+                file.CheckFinite();
                 file.VerifyStorages();
                 read++;
             }

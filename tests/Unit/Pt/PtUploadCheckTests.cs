@@ -3,7 +3,7 @@ using static Quorate.Unit.Pt.PtFixtures;
 
 namespace Quorate.Unit.Pt;
 
-/// <summary>What an update is asked before it is accepted: the model's tensors, and finite numbers.</summary>
+/// <summary>The checks before an update is accepted: the model's tensors and finite numbers.</summary>
 public sealed class PtUploadCheckTests : IDisposable
 {
     private static readonly TensorInfo Weight = Info("w", TensorType.Float32, 2, 3);
@@ -16,7 +16,7 @@ public sealed class PtUploadCheckTests : IDisposable
     public void The_models_own_tensors_match_in_any_order()
     {
         using PtFile file = Open((Mask, new byte[2]), (Weight, new byte[24]));
-        Assert.Null(PtSchema.FirstMismatch([Weight, Mask], file));
+        Assert.Equal(CheckResult.Passed, PtSchema.CheckMatch([Weight, Mask], file));
     }
 
     [Fact]
@@ -36,41 +36,42 @@ public sealed class PtUploadCheckTests : IDisposable
         using PtFile model = Open((Weight, new byte[24]), (Mask, [1, 0]));
         using PtFile same = Open((Weight, Enumerable.Repeat((byte)1, 24).ToArray()), (Mask, [1, 0]));
         using PtFile other = Open((Weight, new byte[24]), (Mask, [1, 1]));
-        Assert.Null(PtSchema.FirstChangedBoolean(model, same));
-        Assert.Equal("m", PtSchema.FirstChangedBoolean(model, other));
+        Assert.Equal(CheckResult.Passed, PtSchema.CheckBooleans(model, same));
+        Assert.True(PtSchema.CheckBooleans(model, other).IsRefused(out string? reason));
+        Assert.Equal("Tensor 'm' is boolean and differs from the model's: booleans have no mean.", reason);
     }
 
     [Fact]
-    public void Tied_weights_may_start_a_run_and_a_storage_shown_a_hundred_times_may_not()
+    public void A_first_model_may_tie_weights_but_not_show_one_storage_a_hundred_times()
     {
-        Assert.Null(Flaw(Pickle.Tied(50_000, Names(4))));
-        string flaw = Flaw(Pickle.Tied(50_000, Names(100)))!;
+        Assert.Equal(CheckResult.Passed, Check(Pickle.Tied(50_000, Names(4))));
+        string flaw = Check(Pickle.Tied(50_000, Names(100))).ToString();
         Assert.StartsWith("The tensors show 5000000 bytes, more than 4 times the ", flaw, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_first_model_whose_averages_have_too_long_a_pickle_may_not_start_a_run() => Assert.Matches(
+    public void A_first_model_whose_averages_need_too_long_a_pickle_is_refused() => Assert.Matches(
         "^The tensors' names and shapes take [0-9]+ bytes; at most 4194304 are allowed.$",
-        Flaw(Pickle.Tied(1, Names(PtLimits.Tensors, new string('n', 120)))));
+        Check(Pickle.Tied(1, Names(PtLimits.Tensors, new string('n', 120)))).ToString());
 
     [Theory]
     [InlineData("FloatStorage")]
     [InlineData("LongStorage")]
     [InlineData("BoolStorage")]
-    public void A_first_model_that_no_update_could_match_may_not_start_a_run(string storage) => Assert.Equal(
+    public void A_first_model_that_no_update_could_match_is_refused(string storage) => Assert.Equal(
         "Tensor 'w' is not contiguous; call .contiguous() on it before torch.save.",
-        Flaw(Pickle.Archive([.. Pickle.Records(Pickle.Bytes(Pickle.DictOf(Pickle.Tensor(
+        Check(Pickle.Archive([.. Pickle.Records(Pickle.Bytes(Pickle.DictOf(Pickle.Tensor(
             Pickle.Storage(type: storage), 0, Pickle.Tuple(2, 2), Pickle.Tuple(1, 2)))))[..2],
-            ("a/data/0", new byte[storage switch { "FloatStorage" => 16, "LongStorage" => 32, _ => 4 }])])));
+            ("a/data/0", new byte[storage switch { "FloatStorage" => 16, "LongStorage" => 32, _ => 4 }])])).ToString());
 
     [Fact]
-    public void A_check_that_is_given_up_ends()
+    public void A_cancelled_check_ends()
     {
         using PtFile file = Open((Weight, new byte[24]));
-        Assert.Throws<OperationCanceledException>(() => file.FirstNonFinite(new CancellationToken(canceled: true)));
+        Assert.Throws<OperationCanceledException>(() => file.CheckFinite(new CancellationToken(canceled: true)));
     }
 
-    // Lengths below, at and beyond a vector's; the bad number at either end.
+    // Lengths below, at and beyond a vector's length, with the bad number at either end.
     public static TheoryData<TensorType, int, int> Places
     {
         get
@@ -91,7 +92,7 @@ public sealed class PtUploadCheckTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Places))]
-    public void NaN_and_infinities_are_found_wherever_they_stand(TensorType type, int length, int place)
+    public void NaN_and_infinities_are_found_at_any_position(TensorType type, int length, int place)
     {
         foreach (double bad in new[] { double.NaN, double.PositiveInfinity, double.NegativeInfinity })
         {
@@ -99,7 +100,7 @@ public sealed class PtUploadCheckTests : IDisposable
             Element(type, bad).CopyTo(content, place * type.Size());
             using PtFile file = Open(
                 (Info("first", type, length), new byte[content.Length]), (Info("bad", type, length), content));
-            Assert.Equal("bad", file.FirstNonFinite());
+            Assert.Equal("Tensor 'bad' contains NaN or Inf.", file.CheckFinite().ToString());
         }
     }
 
@@ -112,7 +113,7 @@ public sealed class PtUploadCheckTests : IDisposable
             (Info("h", TensorType.Float16, 2), [0xff, 0x7b, 0xff, 0xfb]),
             (Info("b", TensorType.BFloat16, 2), [0x7f, 0x7f, 0x7f, 0xff]),
             (Info("i", TensorType.Int32, 1), [0, 0, 0x80, 0x7f]));
-        Assert.Null(file.FirstNonFinite());
+        Assert.Equal(CheckResult.Passed, file.CheckFinite());
     }
 
     private static byte[] Element(TensorType type, double value) => type switch
@@ -123,16 +124,16 @@ public sealed class PtUploadCheckTests : IDisposable
         _ => BitConverter.GetBytes((float)value)[2..],
     };
 
-    private string? Mismatch(params TensorInfo[] tensors)
+    private string Mismatch(params TensorInfo[] tensors)
     {
         using PtFile file = Open([.. tensors.Select(tensor => (tensor, new byte[tensor.Bytes]))]);
-        return PtSchema.FirstMismatch([Weight, Mask], file);
+        return PtSchema.CheckMatch([Weight, Mask], file).ToString();
     }
 
-    private string? Flaw(byte[] bytes)
+    private CheckResult Check(byte[] bytes)
     {
         using PtFile file = PtFile.Open(_folder.Write("first.pt", bytes));
-        return PtSchema.FirstFlaw(file);
+        return PtSchema.CheckFirstModel(file);
     }
 
     private static IEnumerable<string> Names(int count, string suffix = "") =>

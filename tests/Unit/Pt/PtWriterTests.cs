@@ -30,7 +30,7 @@ public sealed class PtWriterTests
     [InlineData(1)]
     [InlineData(7)]
     [InlineData(70_000)]
-    public void The_same_bytes_make_the_same_file_in_blocks_of_any_size(int blockBytes)
+    public void The_same_bytes_make_the_same_file_with_any_block_size(int blockBytes)
     {
         byte[] all = [.. Tensors.SelectMany(tensor => tensor.Bytes)];
         var output = new MemoryStream();
@@ -41,7 +41,7 @@ public sealed class PtWriterTests
     }
 
     /// <summary>
-    /// The file's bytes are a promise to every peer: a change of the writer changes the hash of every model.
+    /// Every peer relies on these bytes: any change of the writer changes the hash of every model.
     /// </summary>
     [Fact]
     public void The_bytes_of_a_file_never_change()
@@ -63,15 +63,15 @@ public sealed class PtWriterTests
     }
 
     [Fact]
-    public void A_name_twice_is_an_error()
+    public void A_duplicate_name_is_an_error()
     {
         TensorInfo tensor = Info("a", TensorType.Float32, 2);
         ArgumentException refused = Assert.Throws<ArgumentException>(() => new PtWriter(Stream.Null, [tensor, tensor]));
-        Assert.StartsWith("Tensor 'a' stands in the schema twice.", refused.Message, StringComparison.Ordinal);
+        Assert.StartsWith("Tensor 'a' is in the schema twice.", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_tensor_that_breaks_a_limit_does_not_construct()
+    public void A_tensor_beyond_a_limit_cannot_be_constructed()
     {
         Assert.Throws<ArgumentException>(() => Info("", TensorType.Float32));
         Assert.Throws<ArgumentException>(() => Info("a", TensorType.Float32, -1));

@@ -4,7 +4,7 @@ using Xunit.Abstractions;
 namespace Quorate.Unit.Pt;
 
 /// <summary>
-/// Our files as a real PyTorch sees them. Runs where a python3 can import torch (on Debian: apt-get install
+/// Our files as PyTorch loads them. Needs a python3 that can import torch (on Debian: apt-get install
 /// python3-torch).
 /// </summary>
 public sealed class PyTorchTests(ITestOutputHelper output)
@@ -27,7 +27,7 @@ public sealed class PyTorchTests(ITestOutputHelper output)
         if (python is null)
         {
             output.WriteLine(
-                "SKIPPED: no python3 here can import torch, so our .pt files were not held against PyTorch.");
+                "SKIPPED: no python3 here can import torch, so our .pt files were not checked with PyTorch.");
             return;
         }
 
@@ -40,7 +40,7 @@ public sealed class PyTorchTests(ITestOutputHelper output)
         Assert.Equal(string.Join('\n', expected), Run(python, "-c", Describe, path)?.TrimEnd('\n'));
     }
 
-    /// <summary>What the program printed; null where it cannot be started or fails.</summary>
+    /// <summary>What the program printed, or null if it cannot be started or fails.</summary>
     private string? Run(string program, params string[] arguments)
     {
         try

@@ -7,7 +7,7 @@ namespace Quorate.Unit.Pt;
 public sealed class WideCrc32Tests
 {
     [Fact]
-    public void It_is_the_CRC_32_that_everybody_knows()
+    public void The_standard_check_value_is_right()
     {
         Assert.Equal(0xCBF43926u, WideCrc32.Of("123456789"u8)); // The check value of CRC-32/ISO-HDLC.
         Assert.Equal(0u, WideCrc32.Of([]));
@@ -15,7 +15,7 @@ public sealed class WideCrc32Tests
     }
 
     [Fact]
-    public void It_is_the_librarys_for_every_length()
+    public void It_equals_the_library_for_every_length()
     {
         byte[] bytes = Bytes(2000);
         for (int length = 0; length <= bytes.Length; length++)
@@ -23,7 +23,7 @@ public sealed class WideCrc32Tests
     }
 
     [Fact]
-    public void It_is_the_same_in_pieces_of_any_lengths()
+    public void It_does_not_depend_on_how_the_message_is_split()
     {
         byte[] bytes = Bytes(10_000);
         uint whole = Crc32.HashToUInt32(bytes);
@@ -43,7 +43,7 @@ public sealed class WideCrc32Tests
     }
 
     [Fact]
-    public void A_flipped_bit_shows_wherever_it_is()
+    public void Every_flipped_bit_changes_it()
     {
         byte[] bytes = Bytes(1024);
         uint whole = WideCrc32.Of(bytes);
