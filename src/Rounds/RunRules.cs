@@ -37,19 +37,28 @@ public sealed record RunRules
     /// <summary>
     /// The first rule that is out of its range, as a sentence that names its key; null when all hold.
     /// </summary>
-    public string? FirstError()
+    public string? FirstError() => Errors() is [var first, ..] ? first : null;
+
+    /// <summary>Every rule that is out of its range, as a sentence that names its key.</summary>
+    public IReadOnlyList<string> Errors()
     {
-        if (Rounds is < 1 or > Limits.Rounds) return $"rounds must be 1 to {Limits.Rounds}, not {Rounds}.";
-        if (MinTrainers is < 1 or > Limits.Trainers)
-            return $"minTrainers must be 1 to {Limits.Trainers}, not {MinTrainers}.";
-        if (MinResults < 1 || MinResults > MinTrainers)
-            return $"minResults must be 1 to minTrainers ({MinTrainers}), not {MinResults}.";
-        if (Deadline < TimeSpan.FromSeconds(1) || Deadline > TimeSpan.FromDays(7))
-            return $"deadlineSeconds must be 1 to 604800, not {Deadline.TotalSeconds}.";
-        if (Grace < TimeSpan.Zero || Grace > TimeSpan.FromDays(7))
-            return $"graceSeconds must be 0 to 604800, not {Grace.TotalSeconds}.";
-        if (KeepUpdateRounds is < 0 or > 1000) return $"keepUpdateRounds must be 0 to 1000, not {KeepUpdateRounds}.";
-        if (KeepModels is < 1 or > Limits.Rounds) return $"keepModels must be 1 to {Limits.Rounds}, not {KeepModels}.";
-        return null;
+        var errors = new List<string>();
+        Check(Rounds is >= 1 and <= Limits.Rounds, $"rounds must be 1 to {Limits.Rounds}, not {Rounds}.");
+        Check(MinTrainers is >= 1 and <= Limits.Trainers,
+            $"minTrainers must be 1 to {Limits.Trainers}, not {MinTrainers}.");
+        Check(MinResults >= 1 && MinResults <= MinTrainers,
+            $"minResults must be 1 to minTrainers ({MinTrainers}), not {MinResults}.");
+        Check(Deadline >= TimeSpan.FromSeconds(1) && Deadline <= TimeSpan.FromDays(7),
+            $"deadlineSeconds must be 1 to 604800, not {Deadline.TotalSeconds}.");
+        Check(Grace >= TimeSpan.Zero && Grace <= TimeSpan.FromDays(7),
+            $"graceSeconds must be 0 to 604800, not {Grace.TotalSeconds}.");
+        Check(KeepUpdateRounds is >= 0 and <= 1000, $"keepUpdateRounds must be 0 to 1000, not {KeepUpdateRounds}.");
+        Check(KeepModels is >= 1 and <= Limits.Rounds, $"keepModels must be 1 to {Limits.Rounds}, not {KeepModels}.");
+        return errors;
+
+        void Check(bool holds, string error)
+        {
+            if (!holds) errors.Add(error);
+        }
     }
 }

@@ -4,7 +4,7 @@ namespace Quorate.Shared.Runs;
 
 /// <summary>
 /// One object of a JSON file, read key by key. A wrong value adds a sentence to the errors and yields a stand-in, so
-/// that reading goes on and finds the other errors too; whoever reads looks at the errors before using anything.
+/// that reading continues and finds the other errors too. Callers look at the errors before they use any value.
 /// </summary>
 internal sealed class JsonSection(JsonElement element, string path, List<string> errors)
 {
@@ -13,15 +13,16 @@ internal sealed class JsonSection(JsonElement element, string path, List<string>
     /// <summary>Unknown keys named for one section: each makes a sentence, and a file could hold thousands.</summary>
     private const int UnknownKeysNamedMax = 8;
 
-    private readonly HashSet<string> known = [];
+    /// <summary>Thirty years: far beyond any rule, and far below what a TimeSpan holds.</summary>
+    private const int SecondsMax = 1_000_000_000;
+
+    private readonly HashSet<string> _known = [];
 
     public bool Has(string key) => Find(key) is not null;
 
-    /// <remarks>
-    /// <paramref name="absent"/> is what the key's absence means, null where it must be there; <paramref
-    /// name="standIn"/> is what a wrong value yields, the least one where none is given: one with which no comparison
-    /// with another key fails as well.
-    /// </remarks>
+    /// <param name="absent">What the key's absence means; null where the key is required.</param>
+    /// <param name="standIn">What a wrong value yields: a value with which no comparison with another key fails too.
+    /// The least value where none is given.</param>
     public int Int(string key, int min, int max, int? absent = null, int? standIn = null)
     {
         string rule = $"a whole number from {min} to {max}";
@@ -29,6 +30,15 @@ internal sealed class JsonSection(JsonElement element, string path, List<string>
             : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number)
                 && number >= min && number <= max ? number
             : Wrong(key, rule, value, standIn ?? min);
+    }
+
+    /// <summary>A whole number whose range is checked elsewhere; a wrong one yields 1.</summary>
+    public int Int(string key, int? absent = null)
+    {
+        string rule = $"a whole number up to {int.MaxValue}";
+        return Find(key) is not { } value ? absent ?? Missing(key, rule, 1)
+            : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number
+            : Wrong(key, rule, value, 1);
     }
 
     public ulong Whole(string key)
@@ -44,9 +54,15 @@ internal sealed class JsonSection(JsonElement element, string path, List<string>
         : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && allowed(number) ? number
         : Wrong(key, rule, value, 0.0);
 
-    public TimeSpan Seconds(string key, double min, double max, double absent) =>
-        TimeSpan.FromSeconds(
-            Number(key, s => s >= min && s <= max, $"a number of seconds from {min} to {max}", absent));
+    /// <summary>A span whose range is checked elsewhere; a wrong one yields what its absence means.</summary>
+    public TimeSpan Seconds(string key, double absent)
+    {
+        string rule = $"a number of seconds up to {SecondsMax}";
+        return TimeSpan.FromSeconds(Find(key) is not { } value ? absent
+            : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number)
+                && Math.Abs(number) <= SecondsMax ? number
+            : Wrong(key, rule, value, absent));
+    }
 
     public string Text(string key, Func<string, bool> allowed, string rule) =>
         Find(key) is not { } value ? Missing(key, rule, "")
@@ -57,12 +73,12 @@ internal sealed class JsonSection(JsonElement element, string path, List<string>
     public T Word<T>(string key, T? absent = null)
         where T : struct, Enum
     {
-        string rule = $"one of {string.Join(", ", Enum.GetValues<T>().Select(m => $"\"{Words.Of(m)}\""))}";
+        string rule = $"one of {string.Join(", ", Enum.GetValues<T>().Select(m => $"\"{EnumNames.Of(m)}\""))}";
         if (Find(key) is not { } value)
             return absent ?? Missing(key, rule, default(T));
         foreach (T member in Enum.GetValues<T>())
         {
-            if (value.ValueKind == JsonValueKind.String && value.ValueEquals(Words.Of(member)))
+            if (value.ValueKind == JsonValueKind.String && value.ValueEquals(EnumNames.Of(member)))
                 return member;
         }
 
@@ -75,19 +91,22 @@ internal sealed class JsonSection(JsonElement element, string path, List<string>
         : value.ValueKind == JsonValueKind.Object ? new JsonSection(value, PathOf(key), errors)
         : Wrong<JsonSection?>(key, "an object", value, null);
 
+    /// <summary>Sentences that already name their keys.</summary>
+    public void Refuse(IEnumerable<string> sentences) => errors.AddRange(sentences);
+
     public void Refuse(string key, string why) => errors.Add($"{PathOf(key)} {why}.");
 
-    /// <summary>Comes last: a key that nobody asked for is an error.</summary>
+    /// <summary>Called last: a key that was not read is unknown, and an error.</summary>
     public void RefuseUnknownKeys()
     {
-        foreach (JsonProperty property in element.EnumerateObject().Where(p => !known.Contains(p.Name))
+        foreach (JsonProperty property in element.EnumerateObject().Where(p => !_known.Contains(p.Name))
             .Take(UnknownKeysNamedMax))
-            Refuse(property.Name, $"is no key of a run file; the keys here are {string.Join(", ", known)}");
+            Refuse(property.Name, $"is no key of a run file; the keys here are {string.Join(", ", _known)}");
     }
 
     private JsonElement? Find(string key)
     {
-        known.Add(key);
+        _known.Add(key);
         return element.TryGetProperty(key, out JsonElement value) ? value : null;
     }
 

@@ -54,9 +54,28 @@ public sealed record RunFile
                 throw new RunFileException(path, [$"It is longer than {FileBytesMax / 1024} KiB."]);
             return Parse(File.ReadAllText(path, Encoding.UTF8), path);
         }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new RunFileException($"There is no file {path}.");
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new RunFileException(path, [$"It cannot be read ({e.Message})"]);
+            throw new RunFileException($"{path} cannot be read: {e.Message}");
         }
     }
+}
+
+/// <summary>A run file is wrong. <see cref="Errors"/> holds every error found, not only the first.</summary>
+public sealed class RunFileException : Exception
+{
+    public RunFileException(string source, IReadOnlyList<string> errors)
+        : base($"{source} is not a run file: {string.Join(" ", errors)}") => Errors = errors;
+
+    /// <summary>There is no text to look at.</summary>
+    public RunFileException(string sentence)
+        : base(sentence) => Errors = [sentence];
+
+    /// <summary>One sentence for each error. It begins with the key's path (such as <c>training.data.shards</c>) and
+    /// says what the value must be.</summary>
+    public IReadOnlyList<string> Errors { get; }
 }

@@ -30,12 +30,13 @@ internal static class RunFileReader
         }
         catch (JsonException e)
         {
-            errors.Add($"It is not JSON ({e.Message})");
+            string what = e.Message.Split(" LineNumber:")[0].Split(" Path:")[0];
+            errors.Add($"It is not JSON: line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}: {what}");
         }
         catch (Exception e) when (e is InvalidOperationException or ArgumentException)
         {
-            // Half of a surrogate pair, escaped or not, is JSON by its grammar and no text.
-            errors.Add($"It holds half a character ({e.Message})");
+            // JSON's grammar allows half of a surrogate pair, escaped or not; a string of .NET does not.
+            errors.Add("It contains an unpaired surrogate.");
         }
 
         if (errors.Count == 0 && Encoding.UTF8.GetByteCount(run!.Json) > RunFile.JsonBytesMax)
@@ -45,26 +46,25 @@ internal static class RunFileReader
 
     private static RunFile ReadRun(JsonSection file)
     {
-        int minTrainers = file.Int("minTrainers", 1, Limits.Trainers);
+        int minTrainers = file.Int("minTrainers");
         var run = new RunFile
         {
             Name = ReadName(file),
             Rules = new RunRules
             {
-                Rounds = file.Int("rounds", 1, Limits.Rounds),
+                Rounds = file.Int("rounds"),
                 MinTrainers = minTrainers,
-                MinResults = file.Int("minResults", 1, Limits.Trainers, minTrainers),
-                Deadline = file.Seconds("deadlineSeconds", 1, 604_800, 600),
-                Grace = file.Seconds("graceSeconds", 0, 604_800, 0),
-                KeepUpdateRounds = file.Int("keepUpdateRounds", 0, 1_000, 2),
-                KeepModels = file.Int("keepModels", 1, Limits.Rounds, 10),
+                MinResults = file.Int("minResults", minTrainers),
+                Deadline = file.Seconds("deadlineSeconds", 600),
+                Grace = file.Seconds("graceSeconds", 0),
+                KeepUpdateRounds = file.Int("keepUpdateRounds", 2),
+                KeepModels = file.Int("keepModels", 10),
             },
             Seed = file.Whole("seed"),
             Training = file.Section("training", required: false) is { } training ? ReadTraining(training) : null,
             Scoring = file.Section("scoring", required: false) is { } scoring ? ReadScoring(scoring) : null,
         };
-        if (run.Rules.MinResults > minTrainers)
-            file.Refuse("minResults", $"must not be above minTrainers ({minTrainers}), and is {run.Rules.MinResults}");
+        file.Refuse(run.Rules.Errors());
         if (run.Training is { } plan && plan.Data.Shards < minTrainers)
         {
             file.Refuse(

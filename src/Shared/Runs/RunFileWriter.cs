@@ -40,16 +40,16 @@ internal static class RunFileWriter
     private static void WriteTraining(Utf8JsonWriter json, TrainingPlan training)
     {
         json.WriteStartObject("training");
-        json.WriteString("model", Words.Of(training.Model));
+        json.WriteString("model", EnumNames.Of(training.Model));
 
         DataPlan data = training.Data;
         json.WriteStartObject("data");
-        json.WriteString("set", Words.Of(data.Set));
+        json.WriteString("set", EnumNames.Of(data.Set));
         json.WriteString("path", data.Path);
         json.WriteNumber("shards", data.Shards);
         json.WriteNumber("shardExamples", data.ShardExamples);
-        json.WriteString("partition", Words.Of(data.Partition));
-        json.WriteString("normalise", Words.Of(data.Normalise));
+        json.WriteString("partition", EnumNames.Of(data.Partition));
+        json.WriteString("normalise", EnumNames.Of(data.Normalise));
         json.WriteEndObject();
 
         json.WriteStartObject("local");
@@ -66,7 +66,7 @@ internal static class RunFileWriter
 
         OptimiserPlan optimiser = training.Optimiser;
         json.WriteStartObject("optimiser");
-        json.WriteString("name", Words.Of(optimiser.Name));
+        json.WriteString("name", EnumNames.Of(optimiser.Name));
         json.WriteNumber("learningRate", optimiser.LearningRate);
         json.WriteNumber("momentum", optimiser.Momentum);
         json.WriteNumber("weightDecay", optimiser.WeightDecay);

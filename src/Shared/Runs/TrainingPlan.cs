@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Quorate.Shared.Runs;
 
 /// <summary>A network that the trainer program can build.</summary>
@@ -92,3 +94,10 @@ public sealed record TrainingPlan(
 /// <param name="Images">How many of the test images each round's model is scored on, 1..1,000,000; the last model sees
 /// them all.</param>
 public sealed record ScoringPlan(int Images);
+
+/// <summary>How a run file spells the members of an enum: MeanStd is "mean-std".</summary>
+internal static class EnumNames
+{
+    public static string Of<T>(T member)
+        where T : struct, Enum => JsonNamingPolicy.KebabCaseLower.ConvertName(member.ToString());
+}

@@ -147,11 +147,16 @@ public sealed class RunFileTests
         Assert.StartsWith("It ", Assert.Single(refusal.Errors), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("{\n  \"name\": oops }", "It is not JSON: line 2, byte 11: ")]
+    public void Bad_json_is_refused_with_its_place_counted_from_one(string json, string start) => Assert.StartsWith(
+        start, Assert.Single(Assert.Throws<RunFileException>(() => RunFile.Parse(json)).Errors),
+        StringComparison.Ordinal);
+
     [Fact]
     public void A_missing_file_is_refused_by_its_name()
     {
         var refusal = Assert.Throws<RunFileException>(() => RunFile.Load("no/such/run.json"));
-        Assert.StartsWith(
-            "no/such/run.json is not a run file: It cannot be read", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal("There is no file no/such/run.json.", refusal.Message);
     }
 }
