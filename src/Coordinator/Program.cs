@@ -1,19 +1,19 @@
 using Quorate.Coordinator;
 using Quorate.Coordinator.Disk;
 using Quorate.Coordinator.Settings;
+using Quorate.Settings;
 using Quorate.Shared.Processes;
 
 NativeHeap.Share();
 if (args.Contains("--help") || args.Contains("-h"))
 {
-    Console.WriteLine(CoordinatorOptions.Usage);
-    return ExitCode.Stopped;
+    return await SettingSource.Parse(CoordinatorOptions.CommandLine(SettingSource.Process), ["--help"]).InvokeAsync();
 }
 try
 {
     if (CrashPoint.Arm(Environment.GetEnvironmentVariable(CrashPoint.Variable)) is { } flaw)
         throw new SettingsException([flaw]);
-    var options = CoordinatorOptions.Read(args, Environment.GetEnvironmentVariable);
+    var options = CoordinatorOptions.Read(args, SettingSource.Process);
     using var data = DataDirectory.Open(options.DataDirectory, options.Node);
     using var stopping = new CancellationTokenSource();
     using var signals = new StopSignals(stopping);

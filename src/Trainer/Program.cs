@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Quorate.Settings;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Processes;
 using Quorate.Shared.Runs;
@@ -15,8 +16,8 @@ var program = new RootCommand("Trains models on its own data, for a Quorate clus
     AttendCommand.Create(),
 };
 
-// `--id 3` alone attends, as in the first days of this program.
-if (args is [var first, ..] && first.StartsWith("--id", StringComparison.Ordinal))
+// Flags without a command attend.
+if (args is [] || args[0].StartsWith("--", StringComparison.Ordinal) && args[0] is not ("--help" or "--version"))
     args = ["attend", .. args];
 
 if (CrashPoint.Arm(Environment.GetEnvironmentVariable(CrashPoint.Variable)) is { } flaw)
@@ -24,7 +25,7 @@ if (CrashPoint.Arm(Environment.GetEnvironmentVariable(CrashPoint.Variable)) is {
     await Console.Error.WriteLineAsync(flaw);
     return ExitCode.BadInput;
 }
-ParseResult line = program.Parse(args);
+ParseResult line = SettingSource.Parse(program, args);
 using var stopping = new CancellationTokenSource();
 using var signals = new StopSignals(stopping);
 try

@@ -1,52 +1,35 @@
 using System.CommandLine;
 using System.Security.Cryptography;
 using Quorate.Client.Attending;
-using Quorate.Rounds;
+using Quorate.Settings;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Trainer.Learning;
-using Command = System.CommandLine.Command;
 
 namespace Quorate.Trainer.Commands;
 
-/// <summary>
-/// <c>attend</c>, and what <c>--id N</c> alone means: joins the cluster's run and trains in its rounds.
-/// </summary>
+/// <summary><c>attend</c>, the default: joins the cluster's run and trains in its rounds.</summary>
 internal static class AttendCommand
 {
     public static Command Create()
     {
-        var id = new Option<string>("--id") { Description = "This trainer's stable name, such as 0 or ward-7.",
-            Required = true };
-        var hosts = new Option<string>("--hosts")
-        {
-            Description = "The coordinators' addresses.", DefaultValueFactory = _ => "config/hosts.json",
-        };
-        var shard = new Option<int?>(
-            "--shard") { Description = "Which shard of the run's data; otherwise the id, a number then." };
-        var work = new Option<string?>(
-            "--work") { Description = "Folder for models and updates; otherwise run/trainer-ID." };
-        var once = new Option<bool>(
-            "--once") { Description = "Leave when the run has ended, instead of waiting for the next." };
-        var options = new RunOptions();
-        var attend = new Command("attend", "Joins the cluster and trains in its rounds (the default).") { id, hosts,
-            shard, work, once };
-        options.AddTo(attend, withRun: false);
+        var attend = new Command("attend", "Joins the cluster and trains in its rounds (the default).")
+            .With(TrainerSettings.Attending);
         attend.SetAction(async (line, cancellation) =>
         {
-            string name = line.GetRequiredValue(id);
-            if (!TrainerId.TryParse(name, out var trainer))
-                throw new TrainerException(
-                    $"--id {name} is no trainer id: use 1 to 63 of A-Z a-z 0-9 . _ - and start with a letter or "
-                    + "a digit.");
+            var source = SettingSource.Process;
+            var trainer = source.Get(line, TrainerSettings.Id);
             var settings = new AttendSettings
             {
-                Trainer = trainer, WorkDirectory = line.GetValue(work) ?? $"run/trainer-{name}", Once = line.GetValue(
-                    once),
+                Trainer = trainer, Once = source.Get(line, TrainerSettings.Once),
+                WorkDirectory = source.TryGet(line, TrainerSettings.Work, out string? work)
+                    ? work
+                    : $"run/trainer-{trainer}",
             };
-            var members = HostsFile.Load(line.GetRequiredValue(hosts));
-            using var learner = new TorchLearner(trainer, line.GetValue(shard), options.DataFolder(line),
-                options.LoadTorch(line));
+            int? shard = source.TryGet(line, TrainerSettings.Shard, out int named) ? named : null;
+            var members = HostsFile.Load(source.Get(line, TrainerSettings.Hosts));
+            using var learner = new TorchLearner(
+                trainer, shard, TrainerSettings.DataFolder(line), TrainerSettings.LoadTorch(line));
             await RunAsync(settings, members, learner, cancellation);
             return ExitCode.Done;
         });
@@ -64,8 +47,6 @@ internal static class AttendCommand
         await new TrainerLoop(settings, cluster, worker, presence, terminal, time).RunAsync(cancellation);
     }
 
-    /// <summary>
-    /// A process names itself with 64 random bits, so that it is told from every other one under its id; 0 names none.
-    /// </summary>
+    /// <summary>64 random bits tell this process from every other one under its id; 0 names no process.</summary>
     private static ulong DrawIncarnation() => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1;
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Quorate.Settings;
 using Quorate.Shared.Runs;
 using Quorate.Trainer.Data;
 using Quorate.Trainer.Learning;
@@ -19,22 +20,17 @@ internal static class BenchCommand
 
     public static Command Create()
     {
-        var options = new RunOptions();
-        var model = new Option<Architecture>("--model") { Description = "logistic, lenet5 or simplecnn.",
-            Required = true };
-        var steps = new Option<int>("--steps") { Description = "Measured steps.", DefaultValueFactory = _ => 200 };
+        var model = Setting.Required("model", SettingKinds.Choice<Architecture>(), "the model to train");
+        var steps = Setting.Of("steps", SettingKinds.Whole(1, 1_000_000), 200, "measured steps");
         var command = new Command("bench", "Measures training: images a second, processor time an epoch.")
-        {
-            model, steps,
-        };
-        options.AddTo(command, withRun: false);
+            .WithFlags(model, steps).With(TrainerSettings.Data, TrainerSettings.Device, TrainerSettings.Libtorch);
         command.SetAction((line, cancellation) =>
         {
-            var device = options.LoadTorch(line);
-            int wanted = line.GetValue(steps);
+            var device = TrainerSettings.LoadTorch(line);
+            int wanted = SettingSource.Flags.Get(line, steps);
             var plan = new TrainingPlan(
-                line.GetValue(model),
-                new DataPlan(DataSet.Mnist, options.DataFolder(line) ?? "data/mnist", Shards: 5, ShardImages,
+                SettingSource.Flags.Get(line, model),
+                new DataPlan(DataSet.Mnist, TrainerSettings.DataFolder(line) ?? "data/mnist", Shards: 5, ShardImages,
                     Partitioning.Iid, Normalisation.MeanStd),
                 new LocalWork.Steps(WarmUp + wanted), Batch, new OptimiserPlan(OptimiserKind.Sgd, 0.01, 0, 0));
             string folder = Directory.CreateTempSubdirectory("quorate-bench-").FullName;

@@ -1,25 +1,25 @@
 using System.CommandLine;
-using Quorate.Shared.Runs;
+using Quorate.Settings;
 using Quorate.Trainer.Models;
 
 namespace Quorate.Trainer.Commands;
 
-/// <summary><c>init</c>: a run's first model. Architecture and seed alone decide every byte of the file.</summary>
+/// <summary><c>init</c>: a run's first model. The model's name and the seed alone decide every byte of the file.
+/// </summary>
 internal static class InitCommand
 {
     public static Command Create()
     {
-        var options = new RunOptions();
-        var output = new Option<string>("--out") { Description = "Where the model goes (.pt).", Required = true };
-        var command = new Command("init", "Writes a run's first model.") { output };
-        options.AddTo(command, withData: false);
+        var output = Setting.Required("out", SettingKinds.Text("a file", "FILE"), "the model is written here (.pt)");
+        var command = new Command("init", "Writes a run's first model.").WithFlags(output).WithRun()
+            .With(TrainerSettings.Libtorch);
         command.SetAction(line =>
         {
-            (RunFile run, TrainingPlan plan) = options.Load(line);
-            options.LoadTorch(line);
+            var (run, plan) = TrainerSettings.LoadRun(line);
+            TrainerSettings.LoadTorch(line, cpu: true);
             using var model = ModelFactory.Build(plan.Model);
             ModelFactory.Initialise(model, plan.Model, run.Seed);
-            ModelFile.Save(model, line.GetRequiredValue(output));
+            ModelFile.Save(model, SettingSource.Flags.Get(line, output));
             return ExitCode.Done;
         });
         return command;

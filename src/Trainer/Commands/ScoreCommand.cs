@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
-using Quorate.Shared.Runs;
+using Quorate.Settings;
 using Quorate.Trainer.Data;
 using Quorate.Trainer.Learning;
 using Quorate.Trainer.Models;
@@ -13,27 +13,26 @@ internal static class ScoreCommand
 {
     public static Command Create()
     {
-        var options = new RunOptions();
-        var modelPath = new Option<string>("--model") { Description = "The model (.pt).", Required = true };
-        var count = new Option<int?>("--images") { Description = "Score on the first N test images, not on all." };
-        count.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int?>() < 1)
-                result.AddError("--images must be 1 or more.");
-        });
-        var json = new Option<bool>("--json") { Description = "Print one JSON object: loss, accuracy (0..1), images." };
-        var command = new Command("score", "Scores a model on the test images.") { modelPath, count, json };
-        options.AddTo(command);
+        var modelPath = Setting.Required("model", SettingKinds.Text("a file", "FILE"), "the model (.pt)");
+        var count = Setting.Optional("images", SettingKinds.Whole(1, int.MaxValue), "all",
+            "score on the first N test images");
+        var json = Setting.Of("json", SettingKinds.Switch, false,
+            "print one JSON object: loss, accuracy (0..1), images");
+        var command = new Command("score", "Scores a model on the test images.").WithFlags(modelPath, count, json)
+            .WithRun().With(TrainerSettings.Data, TrainerSettings.Device, TrainerSettings.Libtorch);
         command.SetAction(line =>
         {
-            (_, TrainingPlan plan) = options.Load(line);
-            var device = options.LoadTorch(line);
+            var flags = SettingSource.Flags;
+            var (_, plan) = TrainerSettings.LoadRun(line);
+            var device = TrainerSettings.LoadTorch(line);
             using var model = ModelFactory.Build(plan.Model);
-            ModelFile.Load(model, line.GetRequiredValue(modelPath));
+            ModelFile.Load(model, flags.Get(line, modelPath));
             model.to(device);
-            using ImageSet images = Mnist.Test(plan.Data, options.DataFolder(line, plan), line.GetValue(count), device);
-            Score score = Scoring.Of(model, images);
-            Console.WriteLine(line.GetValue(json)
+            int? images = flags.TryGet(line, count, out int first) ? first : null;
+            string folder = TrainerSettings.DataFolder(line) ?? plan.Data.Path;
+            using ImageSet set = Mnist.Test(plan.Data, folder, images, device);
+            Score score = Scoring.Of(model, set);
+            Console.WriteLine(flags.Get(line, json)
                 ? JsonSerializer.Serialize(score, JsonSerializerOptions.Web)
                 : $"loss {score.Loss:f4} · accuracy {score.Accuracy:p2} · {score.Images} images");
             return ExitCode.Done;

@@ -8,13 +8,12 @@ internal static class ServeCommand
 {
     public static Command Create()
     {
-        var options = new RunOptions();
-        var command = new Command("serve", "Makes and scores models: a JSON request a line in, an answer a line out.");
-        options.AddTo(command, withRun: false);
+        var command = new Command("serve", "Makes and scores models: one JSON request per input line, one answer each.")
+            .With(TrainerSettings.Data, TrainerSettings.Device, TrainerSettings.Libtorch);
         command.SetAction(async (line, cancellation) =>
         {
             using var input = new StreamReader(Console.OpenStandardInput());
-            using var server = new ModelServer(options.DataFolder(line), options.LoadTorch(line));
+            using var server = new ModelServer(TrainerSettings.DataFolder(line), TrainerSettings.LoadTorch(line));
             await server.ServeAsync(input, Console.Out, cancellation);
             return ExitCode.Done;
         });

@@ -1,41 +1,44 @@
-using System.CommandLine;
 using System.Text.Json;
-using Quorate.Shared.Runs;
+using Quorate.Rounds;
+using Quorate.Settings;
 using Quorate.Trainer.Data;
 using Quorate.Trainer.Learning;
 using Quorate.Trainer.Models;
+using Command = System.CommandLine.Command;
 
 namespace Quorate.Trainer.Commands;
 
-/// <summary><c>train</c>: one trainer's one round, without a cluster: what an attending trainer does, repeated by hand,
-/// to the byte.</summary>
+/// <summary><c>train</c>: one trainer's part of one round, without a cluster. It makes the same bytes as an attending
+/// trainer.</summary>
 internal static class TrainCommand
 {
     public static Command Create()
     {
-        var options = new RunOptions();
-        var modelPath = new Option<string>("--model") { Description = "The round's model (.pt).", Required = true };
-        var output = new Option<string>("--out") { Description = "Where the update goes (.pt).", Required = true };
-        var shard = new Option<int>("--shard") { Description = "Which shard of the training images.", Required = true };
-        var round = new Option<int>("--round") { Description = "The round, from 1.", DefaultValueFactory = _ => 1 };
-        var trainer = new Option<string?>("--trainer") { Description = "The trainer's id, if not the shard's number." };
+        var file = SettingKinds.Text("a file", "FILE");
+        var modelPath = Setting.Required("model", file, "the round's model (.pt)");
+        var output = Setting.Required("out", file, "the update is written here (.pt)");
+        var shard = Setting.Required("shard", SettingKinds.Whole(0, Limits.Trainers - 1),
+            "which shard of the training images");
+        var round = Setting.Of("round", SettingKinds.Whole(1, Limits.Rounds), 1, "the round");
+        var trainer = Setting.Optional("trainer", SettingKinds.Text("an id", "ID"), "the shard's number",
+            "the trainer's id");
         var command = new Command("train", "Trains for one round, without a cluster.")
-        {
-            modelPath, output, shard, round, trainer,
-        };
-        options.AddTo(command);
+            .WithFlags(modelPath, output, shard, round, trainer)
+            .WithRun().With(TrainerSettings.Data, TrainerSettings.Device, TrainerSettings.Libtorch);
         command.SetAction((line, cancellation) =>
         {
-            (RunFile run, TrainingPlan plan) = options.Load(line);
-            var device = options.LoadTorch(line);
-            int number = line.GetValue(shard);
-            ImageSet images = Mnist.Shard(plan.Data, options.DataFolder(line, plan), run.Seed, number, device);
+            var flags = SettingSource.Flags;
+            var (run, plan) = TrainerSettings.LoadRun(line);
+            var device = TrainerSettings.LoadTorch(line);
+            int number = flags.Get(line, shard);
+            string folder = TrainerSettings.DataFolder(line) ?? plan.Data.Path;
+            var images = Mnist.Shard(plan.Data, folder, run.Seed, number, device);
             using var training = new LocalTraining(plan, run.Seed, images, device);
-            LocalResult result = training.Run(
-                line.GetRequiredValue(modelPath),
-                line.GetValue(round),
-                line.GetValue(trainer) ?? $"{number}",
-                network => ModelFile.Save(network, line.GetRequiredValue(output)),
+            var result = training.Run(
+                flags.Get(line, modelPath),
+                flags.Get(line, round),
+                flags.TryGet(line, trainer, out string? id) ? id : $"{number}",
+                network => ModelFile.Save(network, flags.Get(line, output)),
                 progress: null,
                 cancellation);
             Console.WriteLine(JsonSerializer.Serialize(result, JsonSerializerOptions.Web));

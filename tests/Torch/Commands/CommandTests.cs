@@ -37,15 +37,18 @@ public sealed class CommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("no/such/run.json is not a run file: ", "score", "--run", "no/such/run.json", "--model", "m.pt")]
+    [InlineData("There is no file no/such/run.json.", "score", "--run", "no/such/run.json", "--model", "m.pt")]
     [InlineData("no-such.pt cannot be read: ", "score", "--run", Run, "--model", "no-such.pt")]
     [InlineData("global.json is no model file: ", "score", "--run", Run, "--model", "global.json")]
     [InlineData("there is no shard 10: ", "train", "--run", Run, "--model", "m.pt", "--out", "u.pt", "--shard", "10")]
     [InlineData("--device tpu names no device: ", "score", "--run", Run, "--model", "m.pt", "--device", "tpu")]
     [InlineData("libtorch is missing: ", "init", "--run", Run, "--out", "m.pt", "--libtorch", "config")]
     [InlineData("no/folder/m.pt cannot be written: ", "init", "--run", Run, "--out", "no/folder/m.pt")]
-    [InlineData("--images must be 1 or more.", "score", "--run", Run, "--model", "m.pt", "--images", "0")]
-    [InlineData("Option '--run' is required.", "init", "--out", "m.pt")]
+    [InlineData("--images must be a whole number from 1 to 2147483647, not '0'.", "score", "--run", Run, "--model",
+        "m.pt", "--images", "0")]
+    [InlineData("Unrecognized command or argument 'stray'.", "--id", "0", "stray")]
+    [InlineData("--id is missing; it must be 1 to 63 characters of A-Z", "--once")]
+    [InlineData("--run is missing; it must be a file: the run file", "init", "--out", "m.pt")]
     public async Task Bad_input_gets_one_sentence_and_exit_code_2(string sentence, params string[] arguments)
     {
         TrainerProcess refused = await TrainerProcess.RunAsync(arguments);

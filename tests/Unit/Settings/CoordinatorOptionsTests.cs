@@ -1,4 +1,5 @@
 using Quorate.Coordinator.Settings;
+using Quorate.Settings;
 
 namespace Quorate.Unit.Settings;
 
@@ -37,7 +38,8 @@ public sealed class CoordinatorOptionsTests : IDisposable
             _ => null,
         };
         var options = CoordinatorOptions.Read(
-            ["--hosts", _hosts, "--run", _run, "--id", "4", "--lease-seconds", "7"], Environment);
+            ["--hosts", _hosts, "--run", _run, "--id", "4", "--lease-seconds", "7"],
+            new SettingSource(Environment));
         Assert.Equal(TimeSpan.FromSeconds(7), options.Lease);
         Assert.Equal(TimeSpan.FromMilliseconds(500), options.Election);
     }
@@ -51,7 +53,7 @@ public sealed class CoordinatorOptionsTests : IDisposable
                          { "id": 2, "raft": "c:1", "grpc": "c:2" } ] }
             """);
         var options = CoordinatorOptions.Read(
-            ["--hosts", path, "--run", "none", "--id", "0", "--dial", "2=x:7,y:8"], _ => null);
+            ["--hosts", path, "--run", "none", "--id", "0", "--dial", "2=x:7,y:8"], SettingSource.Flags);
         Assert.Equal(("x:7", "y:8"), Reached(2));
         Assert.Equal(("b:1", "b:2"), Reached(1));
 
@@ -67,17 +69,21 @@ public sealed class CoordinatorOptionsTests : IDisposable
         Assert.Contains($"--id 9 is not in {_hosts}, which has 4.", Errors("--id", "9"), StringComparison.Ordinal);
 
     [Theory]
-    [InlineData("--id is missing")]
-    [InlineData("'--colour' is no flag", "--id", "4", "--colour", "red")]
-    [InlineData("'id' is no flag", "--id", "4", "id")]
+    [InlineData("--id is missing; it must be a whole number from 0 to 999: which node of the hosts file this is.")]
+    [InlineData("Unrecognized command or argument '--colour'.", "--id", "4", "--colour", "red")]
+    [InlineData("Unrecognized command or argument 'id'.", "--id", "4", "id")]
     [InlineData("--lease-seconds must be a whole number from 1 to 3600, not '0'", "--id", "4", "--lease-seconds", "0")]
     [InlineData("--id must be a whole number", "--id", "-1")]
     [InlineData("--id must be a whole number", "--id", "one")]
-    [InlineData("--id needs a value", "--id")]
+    [InlineData("Required argument missing for option: '--id'.", "--id")]
+    [InlineData("--id must be a whole number from 0 to 999, not '1000'.", "--id", "1000")]
+    [InlineData("--durability must be majority or leader, not 'all'.", "--id", "4", "--durability", "all")]
+    [InlineData("Required argument missing for option: '--data'.", "--id", "4", "--data=")]
+    [InlineData("--trainer: there is no file @words.", "--id", "4", "--trainer", "@words")]
     [InlineData("--dial 9=a:1,a:2: 9 is no other node", "--id", "4", "--dial", "9=a:1,a:2")]
     [InlineData("--dial 4=a:1,a:2: 4 is no other node", "--id", "4", "--dial", "4=a:1,a:2")]
     [InlineData("--dial takes NODE=HOST:RAFTPORT,HOST:GRPCPORT", "--id", "4", "--dial", "9=a:1")]
-    [InlineData("--rejoin is true or false, not 'maybe'", "--id", "4", "--rejoin=maybe")]
+    [InlineData("--rejoin must be true or false, not 'maybe'", "--id", "4", "--rejoin=maybe")]
     [InlineData("--trainer: there is no file nowhere.dll", "--id", "4", "--trainer", "nowhere.dll")]
     public void A_bad_flag_is_refused_by_its_name(string sentence, params string[] args) =>
         Assert.Contains(sentence, Errors(args), StringComparison.Ordinal);
@@ -86,13 +92,38 @@ public sealed class CoordinatorOptionsTests : IDisposable
     public void All_errors_are_reported_at_once()
     {
         var refusal = Assert.Throws<SettingsException>(() => CoordinatorOptions.Read(
-            ["--hosts", "nowhere.json", "--run", "nothing.json", "--id", "x", "--election-ms", "1"], _ => null));
+            ["--hosts", "nowhere.json", "--run", "nothing.json", "--id", "x", "--election-ms", "1"],
+            SettingSource.Flags));
         foreach (string part in (string[])["nowhere.json", "nothing.json", "--id", "--election-ms"])
             Assert.Contains(part, refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(4, refusal.Message.Split('\n').Length);
+    }
+
+    [Fact]
+    public void A_bad_value_in_the_environment_is_refused_like_a_flag()
+    {
+        var refusal = Assert.Throws<SettingsException>(() => CoordinatorOptions.Read(
+            ["--hosts", _hosts, "--run", _run, "--id", "4"],
+            new SettingSource(name => name == "QUORATE_LEASE_SECONDS" ? "soon" : null)));
+        Assert.Equal("--lease-seconds must be a whole number from 1 to 3600, not 'soon'.", refusal.Message);
+    }
+
+    [Fact]
+    public void A_flag_named_twice_counts_as_its_last_value() =>
+        Assert.Equal(9, Read("--id", "4", "--lease-seconds", "7", "--lease-seconds", "9").Lease.TotalSeconds);
+
+    [Fact]
+    public void The_usage_text_names_every_setting()
+    {
+        var text = new StringWriter();
+        SettingSource.Parse(CoordinatorOptions.CommandLine(SettingSource.Flags), ["--help"]).Invoke(
+            new System.CommandLine.InvocationConfiguration { Output = text });
+        Assert.All(CoordinatorOptions.Settings,
+            setting => Assert.Contains($"{setting.Flag} ", text.ToString(), StringComparison.Ordinal));
     }
 
     private CoordinatorOptions Read(params string[] args) =>
-        CoordinatorOptions.Read(["--hosts", _hosts, "--run", _run, .. args], _ => null);
+        CoordinatorOptions.Read(["--hosts", _hosts, "--run", _run, .. args], SettingSource.Flags);
 
     private string Errors(params string[] args) => Assert.Throws<SettingsException>(() => Read(args)).Message;
 }

@@ -79,10 +79,10 @@ public sealed class WallTests
         "src/Rounds references Shared; it may reference []")]
     [InlineData(
         "src/Coordinator/Coordinator.csproj", "Project", "../Trainer/Trainer.csproj",
-        "src/Coordinator references Trainer; it may reference [Rounds, Pt, Aggregation, Shared]")]
+        "src/Coordinator references Trainer; it may reference [Rounds, Pt, Aggregation, Settings, Shared]")]
     [InlineData(
         "src/Trainer/Trainer.csproj", "Project", @"..\Coordinator\Coordinator.csproj",
-        "src/Trainer references Coordinator; it may reference [Rounds, Pt, Shared, Client]")]
+        "src/Trainer references Coordinator; it may reference [Rounds, Pt, Settings, Shared, Client]")]
     [InlineData(
         "chaos-tests/ChaosTests.csproj", "Project", "../src/Coordinator/Coordinator.csproj",
         "chaos-tests references Coordinator; it may reference [Shared, Chaos]")]
