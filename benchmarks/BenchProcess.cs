@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Quorate.Shared.Processes;
 
 namespace Quorate.Benchmarks;
 
@@ -44,7 +45,7 @@ internal sealed class BenchProcess : IDisposable
         var start = new ProcessStartInfo("/bin/sh") { RedirectStandardInput = true, UseShellExecute = false };
         // A shell, because only it can point an output at a file; exec, so that the process has the id started here.
         foreach (string argument in (string[])["-c", "exec \"$0\" \"$@\" >\"$BENCH_LOG\" 2>\"$BENCH_LOG.err\"",
-            Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet",
+            DotnetHost.Path,
             program, .. arguments])
             start.ArgumentList.Add(argument);
         start.Environment["BENCH_LOG"] = log;

@@ -59,7 +59,7 @@ internal static class TrainCommand
     private static async Task<JsonElement> MeasureAsync(
         string model, string device, int steps, string data, CancellationToken token)
     {
-        var start = new ProcessStartInfo("dotnet",
+        var start = new ProcessStartInfo(Quorate.Shared.Processes.DotnetHost.Path,
         [
             Path.Combine(BenchCluster.Bin, "Trainer", "release", "Quorate.Trainer.dll"), "bench", "--model", model,
             "--device", device, "--steps", $"{steps}", "--data", data,

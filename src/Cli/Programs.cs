@@ -1,3 +1,5 @@
+using Quorate.Shared.Processes;
+
 namespace Quorate.Cli;
 
 /// <summary>
@@ -14,9 +16,8 @@ internal static class Programs
 
     public static string Trainer { get; } = Path.Combine(Bin, "Trainer", "release", "Quorate.Trainer.dll");
 
-    /// <summary>The dotnet that runs this program, else the one on the PATH.</summary>
-    public static string Dotnet { get; } =
-        Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? Environment.ProcessPath! : "dotnet";
+    /// <summary>The dotnet that runs this program.</summary>
+    public static string Dotnet => DotnetHost.Path;
 
     /// <summary>
     /// A file or folder of the checkout: below the current folder where it is there, else below <see cref="Root"/>.

@@ -29,9 +29,9 @@ public sealed class ProgramProcess : IDisposable
         (Id, CrashPoint) = (id, crashPoint);
         var start = new ProcessStartInfo("/bin/sh") { RedirectStandardInput = true };
         start.ArgumentList.Add("-c");
-        start.ArgumentList.Add("exec dotnet \"$0\" \"$@\" >>\"$CHAOS_LOG\" 2>&1");
+        start.ArgumentList.Add("exec \"$0\" \"$@\" >>\"$CHAOS_LOG\" 2>&1");
         string file = Path.Combine(_programs, program, "release", $"Quorate.{program}.dll");
-        foreach (string argument in (string[])[file, "--id", $"{id}", .. arguments])
+        foreach (string argument in (string[])[Shared.Processes.DotnetHost.Path, file, "--id", $"{id}", .. arguments])
             start.ArgumentList.Add(argument);
         start.Environment["CHAOS_LOG"] = log;
         start.Environment["QUORATE_EXIT_ON_STDIN_CLOSE"] = "1";

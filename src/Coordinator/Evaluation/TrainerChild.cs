@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Text;
+using Quorate.Coordinator.Settings;
+using Quorate.Shared.Processes;
 
 namespace Quorate.Coordinator.Evaluation;
 
@@ -13,6 +15,8 @@ internal sealed class TrainerChild : IDisposable
 
     /// <summary>Nice 10: the coordinator and the trainers next to it come first, and the score still arrives.</summary>
     private const string Niceness = "10";
+
+    private static readonly string[] _nicePrograms = ["/usr/bin/nice", "/bin/nice"];
 
     private readonly Process _process;
     private readonly Task<string> _errors;
@@ -87,12 +91,14 @@ internal sealed class TrainerChild : IDisposable
     {
         var start = new ProcessStartInfo { RedirectStandardOutput = true, RedirectStandardError = true,
             RedirectStandardInput = true };
-        List<string> words = program.EndsWith(".dll", StringComparison.Ordinal) ? ["dotnet", program] : [program];
-        if (OperatingSystem.IsLinux()) words = ["nice", "-n", Niceness, .. words];
+        string[] words = DotnetHost.Start(program);
+        if (_nicePrograms.FirstOrDefault(File.Exists) is { } nice) words = [nice, "-n", Niceness, .. words];
         start.FileName = words[0];
         foreach (string word in words.Skip(1)) start.ArgumentList.Add(word);
         start.ArgumentList.Add("serve");
         start.Environment["OMP_NUM_THREADS"] = "1";
+        // This program's settings are not the child's: QUORATE_DATA, for one, means another folder there.
+        foreach (var setting in CoordinatorOptions.Settings) start.Environment.Remove(setting.Variable);
         // A coordinator killed with -9 cannot kill its child; the child reads its input and so notices that it ended.
         start.Environment.Remove("QUORATE_EXIT_ON_STDIN_CLOSE");
         return start;
