@@ -138,10 +138,10 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
 
     private WebApplicationBuilder CreateBuilder()
     {
-        // Settings are flags. Watching the working directory for a changed settings file would watch every blob in it.
-        var builder = WebApplication.CreateSlimBuilder(
-            new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false"] });
-        builder.Logging.ClearProviders();
+        // An empty builder: no appsettings.json, no ASPNETCORE_ or DOTNET_ variable changes what a coordinator does.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore();
+        builder.Services.AddRoutingCore();
         logging(builder.Logging);
         builder.Services.AddSingleton(options).AddSingleton(_time);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = DrainTimeout);
