@@ -1,69 +1,50 @@
-using System.Diagnostics;
 using System.Globalization;
 using Quorate.Shared.Processes;
 
 namespace Quorate.Benchmarks;
 
-/// <summary>
-/// A coordinator or a process of trainers, its output in a log, and what /proc says of it. It ends when this process
-/// does: its input is a pipe from here, and QUORATE_EXIT_ON_STDIN_CLOSE makes it watch that.
-/// </summary>
+/// <summary>A coordinator or a process of trainers, and what /proc says about it.</summary>
 internal sealed class BenchProcess : IDisposable
 {
     /// <summary>Linux counts a process's time in hundredths of a second (USER_HZ).</summary>
     private const double MsPerTick = 10;
 
-    private readonly Process _process;
+    private readonly ChildProgram _child;
 
-    private BenchProcess(string name, Process process) => (Name, _process) = (name, process);
+    private BenchProcess(string name, ChildProgram child) => (Name, _child) = (name, child);
 
     public string Name { get; }
 
-    public int Id => _process.Id;
+    public int Id => _child.Id;
 
-    public bool HasExited => _process.HasExited;
+    public bool HasExited => _child.HasExited;
 
-    /// <summary>Milliseconds of processor time, user and system, so far; steps of 10 ms.</summary>
+    /// <summary>Milliseconds of processor time so far, user and system, in steps of 10 ms.</summary>
     public double CpuMs
     {
         get
         {
-            string stat = File.ReadAllText($"/proc/{_process.Id}/stat");
+            string stat = File.ReadAllText($"/proc/{Id}/stat");
             string[] fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-            return MsPerTick * (Number(fields[11]) + Number(fields[12]));
+            return MsPerTick * (Ticks(fields[11]) + Ticks(fields[12]));
         }
     }
 
-    /// <summary>Peak resident memory in MB (10^6 bytes), as the kernel counts it: VmHWM.</summary>
-    public double PeakMb => Field("status", "VmHWM:") * 1024 / 1e6;
+    /// <summary>Peak resident memory (VmHWM) in MB of 10^6 bytes.</summary>
+    public double PeakMb => Figure("status", "VmHWM") / 1e6;
 
-    /// <summary>Bytes that this process caused to be sent to the disk.</summary>
-    public long DiskBytes => Field("io", "write_bytes:");
+    /// <summary>Bytes that this process caused to be written to the disk.</summary>
+    public long DiskBytes => Figure("io", "write_bytes");
 
-    public static BenchProcess Start(string name, string log, string program, params IEnumerable<string> arguments)
-    {
-        var start = new ProcessStartInfo("/bin/sh") { RedirectStandardInput = true, UseShellExecute = false };
-        // A shell, because only it can point an output at a file; exec, so that the process has the id started here.
-        foreach (string argument in (string[])["-c", "exec \"$0\" \"$@\" >\"$BENCH_LOG\" 2>\"$BENCH_LOG.err\"",
-            DotnetHost.Path,
-            program, .. arguments])
-            start.ArgumentList.Add(argument);
-        start.Environment["BENCH_LOG"] = log;
-        start.Environment["QUORATE_EXIT_ON_STDIN_CLOSE"] = "1";
-        var process = Process.Start(start) ?? throw new InvalidOperationException("A shell is always a new process.");
-        return new BenchProcess(name, process);
-    }
+    /// <param name="log">For its output; its errors go to the same name with .err appended.</param>
+    public static BenchProcess Start(string name, string log, string program, params IEnumerable<string> arguments) =>
+        new(name, ChildProgram.Start(program, log, arguments, errors: log + ".err"));
 
-    public void Dispose()
-    {
-        if (!_process.HasExited) _process.Kill();
-        _process.WaitForExit();
-        _process.Dispose();
-    }
+    public void Dispose() => _child.Dispose();
 
-    private long Field(string file, string key) => Number(
-        File.ReadLines($"/proc/{_process.Id}/{file}").First(line => line.StartsWith(key, StringComparison.Ordinal))
-            [key.Length..].Replace("kB", "", StringComparison.Ordinal));
+    private long Figure(string file, string field) => _child.TryReadFigure(file, field, out long value)
+        ? value
+        : throw new InvalidOperationException($"{Name} has ended; /proc has no {field} of it.");
 
-    private static long Number(string text) => long.Parse(text, CultureInfo.InvariantCulture);
+    private static long Ticks(string text) => long.Parse(text, CultureInfo.InvariantCulture);
 }

@@ -1,10 +1,10 @@
 using System.Globalization;
 
-[assembly: CollectionBehavior(DisableTestParallelization = true)] // Every test has processes of its own; two cores.
+[assembly: CollectionBehavior(DisableTestParallelization = true)] // Every test starts processes, on two cores.
 
 namespace Quorate.ChaosTests;
 
-/// <summary>Environment variables that make the tests longer or other: QUORATE_CHAOS_SEED and so on.</summary>
+/// <summary>Environment variables that change the tests' length or seed: QUORATE_CHAOS_SEED and so on.</summary>
 internal static class Settings
 {
     public static int Number(string name, int otherwise) =>

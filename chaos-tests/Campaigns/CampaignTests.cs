@@ -1,16 +1,15 @@
 using Quorate.Chaos.Campaigns;
-using Xunit.Abstractions;
 
 namespace Quorate.ChaosTests.Campaigns;
 
 /// <summary>
-/// `quorate chaos`, short: kills, stops, partitions, delays, resets, cuts, flips, twins and a rotting disk, all at
-/// once. Another storm: QUORATE_CHAOS_SEED. A longer one: scripts/chaos-long.sh.
+/// A short `quorate chaos`: kills, stops, partitions, delays, resets, cuts, bit flips, twins and a bad disk, all at
+/// once. QUORATE_CHAOS_SEED draws other faults; scripts/chaos-long.sh runs longer.
 /// </summary>
 public sealed class CampaignTests(ITestOutputHelper output)
 {
     [Fact]
-    public async Task After_a_storm_of_all_faults_the_run_goes_on_and_nothing_accepted_is_lost_doubled_or_different()
+    public async Task After_all_kinds_of_faults_the_run_continues_and_nothing_accepted_is_lost_doubled_or_changed()
     {
         var options = new CampaignOptions
         {

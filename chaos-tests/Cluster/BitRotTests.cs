@@ -1,16 +1,10 @@
-using Quorate.Chaos.Processes;
-using Quorate.Chaos.Training;
-using Quorate.Chaos;
-using Quorate.Shared.Protocol;
-using Xunit.Abstractions;
-
 namespace Quorate.ChaosTests.Cluster;
 
-/// <summary>Disks forget bits without saying so; what is served was hashed since.</summary>
+/// <summary>A disk changes bits silently. Blobs are hashed again before they are served.</summary>
 public sealed class BitRotTests(ITestOutputHelper output)
 {
     [Fact]
-    public async Task Blobs_that_rot_on_a_follower_are_never_served_and_come_back_from_a_peer()
+    public async Task Damaged_blobs_on_a_follower_are_never_served_and_are_restored_from_a_peer()
     {
         var run = new ChaosRun();
         string undisturbed = await Undisturbed.FinalModelAsync(run);
@@ -36,10 +30,10 @@ public sealed class BitRotTests(ITestOutputHelper output)
                     if (given is null) refusals++;
                     return given;
                 },
-                "a rotten blob back from a peer");
+                "a damaged blob restored from a peer");
         string[] quarantined = Directory.GetFiles(Path.Combine(cluster.DirectoryOf(rotten), "quarantine"));
         Assert.NotEmpty(quarantined);
-        output.WriteLine($"{blobs.Length} blobs rotted, {refusals} times none was given: "
+        output.WriteLine($"{blobs.Length} blobs damaged, {refusals} downloads refused: "
             + await cluster.AssertIntactAsync(undisturbed));
     }
 

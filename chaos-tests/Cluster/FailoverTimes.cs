@@ -1,13 +1,9 @@
-using Quorate.Chaos;
-using Quorate.Chaos.Processes;
-using Xunit.Abstractions;
-
 namespace Quorate.ChaosTests.Cluster;
 
 /// <summary>
-/// Measures, and asserts nothing about time: a leader is killed, or hangs, until the next update is accepted by its
-/// successor; a follower hangs. QUORATE_CHAOS_FAILOVERS (3 in CI), QUORATE_CHAOS_HUNG (1 in CI) are how many. The
-/// machine's load is printed, for it decides the figures.
+/// Measures the time from the kill or the stop of a leader to the next update accepted by its successor, and the effect
+/// of a stopped follower. It asserts nothing about time. QUORATE_CHAOS_FAILOVERS (3 in CI) and QUORATE_CHAOS_HUNG (1 in
+/// CI) set the counts. The machine's load is printed, because the figures depend on it.
 /// </summary>
 public sealed class FailoverTimes(ITestOutputHelper output)
 {
@@ -15,7 +11,7 @@ public sealed class FailoverTimes(ITestOutputHelper output)
     private readonly Draws _draws = new((ulong)Settings.Number("SEED", 1));
 
     [Fact]
-    public async Task A_killed_leader_is_followed_by_the_next_accepted_update()
+    public async Task After_a_leader_is_killed_its_successor_accepts_updates()
     {
         int wanted = Settings.Number("FAILOVERS", 3);
         await using var cluster = await Flow.StartAsync();
@@ -36,7 +32,7 @@ public sealed class FailoverTimes(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task A_leader_that_hangs_is_followed_by_the_next_accepted_update()
+    public async Task After_a_leader_hangs_its_successor_accepts_updates()
     {
         await using var cluster = await Flow.StartAsync();
         var seconds = new List<double>();
@@ -56,7 +52,7 @@ public sealed class FailoverTimes(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task A_follower_that_hangs_costs_no_leader()
+    public async Task A_follower_that_hangs_causes_no_election()
     {
         bool quiet = Flow.IsQuiet;
         await using var cluster = await Flow.StartAsync();
@@ -73,7 +69,7 @@ public sealed class FailoverTimes(ITestOutputHelper output)
             await cluster.TogetherAsync();
             if (quiet) Assert.Equal((leader, term), (await cluster.LeaderAsync(), await cluster.TermAsync()));
         }
-        output.WriteLine($"longest time without an accepted update beside a stopped follower: {Flow.Figures(gaps)}");
+        output.WriteLine($"longest time without an accepted update with a stopped follower: {Flow.Figures(gaps)}");
         await cluster.AssertUnharmedAsync();
         cluster.Passed();
     }

@@ -1,13 +1,11 @@
 using System.Globalization;
-using Quorate.Chaos.Processes;
-using Quorate.Chaos.Training;
 using Quorate.Rounds;
 
 namespace Quorate.ChaosTests.Cluster;
 
 /// <summary>
-/// A cluster in which updates come in all the time, so that whatever stops them shows as a gap: five trainers, short
-/// trainings, small models.
+/// A cluster with a steady flow of updates, so that any interruption shows as a gap: five trainers, short training,
+/// small models.
 /// </summary>
 internal static class Flow
 {
@@ -24,7 +22,7 @@ internal static class Flow
     public static double SecondsSince(long timestamp) => TimeProvider.System.GetElapsedTime(timestamp).TotalSeconds;
 
     /// <summary>
-    /// The first update that was accepted after a moment, by another node than <paramref name="exceptBy"/>.
+    /// The first update accepted after a moment by any node except <paramref name="exceptBy"/>.
     /// </summary>
     public static Task<SafeAnswer> AcceptedAsync(this ChaosCluster cluster, long after, int exceptBy = -1) =>
         cluster.UntilAsync(
@@ -41,7 +39,7 @@ internal static class Flow
             TimeProvider.System.GetElapsedTime(before, after).TotalSeconds).Max();
     }
 
-    /// <summary>Returns once all nodes hear a majority and stand within a hundred entries of each other.</summary>
+    /// <summary>Waits until all nodes have a quorum and are within a hundred entries of each other.</summary>
     public static async Task TogetherAsync(this ChaosCluster cluster) => await cluster.UntilAsync(
         async token => await cluster.Connections.StatusAsync(new() { Trail = 1 }, token) is var replies
             && replies.All(reply => reply is { Quorum: true })
@@ -55,7 +53,7 @@ internal static class Flow
         (await cluster.StatusAsync(CancellationToken.None)).Max(reply => reply?.Term ?? 0);
 
     /// <summary>
-    /// No round went wrong: every published one has all trainers' updates, and no trainer was refused.
+    /// Every published round has the updates of all trainers, and no trainer was refused.
     /// </summary>
     public static async Task AssertUnharmedAsync(this ChaosCluster cluster)
     {
@@ -66,7 +64,7 @@ internal static class Flow
         Assert.Empty(cluster.Observer.Violations);
     }
 
-    /// <summary>p50, p99 and the greatest of some durations, with their number and the machine's load.</summary>
+    /// <summary>The p50, p99 and maximum of some durations, with their count and the machine's load.</summary>
     public static string Figures(List<double> seconds)
     {
         seconds.Sort();
@@ -77,8 +75,8 @@ internal static class Flow
     }
 
     /// <summary>
-    /// Whether nobody else needs the processors: fewer than two tasks a core. Where others starve the coordinators, an
-    /// election says nothing about them.
+    /// Whether the machine runs fewer than two tasks a core. When other programs starve the coordinators, an election
+    /// is not their fault.
     /// </summary>
     public static bool IsQuiet => double.Parse(Load.Split(' ')[0], CultureInfo.InvariantCulture)
         < 2 * Environment.ProcessorCount;

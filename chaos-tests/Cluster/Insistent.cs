@@ -2,25 +2,21 @@ using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using Google.Protobuf;
 using Grpc.Core;
-using Quorate.Chaos;
-using Quorate.Chaos.Checking;
-using Quorate.Chaos.Processes;
-using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
 
 namespace Quorate.ChaosTests.Cluster;
 
 /// <summary>
-/// A trainer as no healthy one is: several clients at once, all under its id, offer this update and that one for the
-/// open round, again and again, at whichever coordinator the draw names, and give up easily. What each was told is
-/// written down with its times, and so is what looks at the leader see meanwhile.
+/// A misbehaving trainer: several clients at once, all with its id, keep offering different updates for the open round
+/// to randomly drawn coordinators, and give up easily. All answers are recorded with their times, and so is what
+/// concurrent looks at the leader see.
 /// </summary>
 internal sealed class Insistent(ChaosCluster cluster, string trainer, ulong seed) : IAsyncDisposable
 {
     private const ulong Incarnation = 77;
 
-    /// <summary>A call that takes longer is given up: its outcome is unknown.</summary>
-    private static readonly TimeSpan CallMax = TimeSpan.FromSeconds(2);
+    /// <summary>A call that takes longer is cancelled; its outcome is unknown.</summary>
+    private static readonly TimeSpan _callMax = TimeSpan.FromSeconds(2);
 
     private readonly CancellationTokenSource _stop = new();
     private readonly List<Task> _clients = [];
@@ -62,9 +58,9 @@ internal sealed class Insistent(ChaosCluster cluster, string trainer, ulong seed
             string model = Convert.ToHexStringLower(status.Run.Trail[^1].Blob.Span);
             string path = Path.Combine(cluster.Root, $"{client}.pt");
             if (!TryWrite(cluster.BlobOf(status.Node, model), status.Run.Round, draws.Below(3), path)) continue;
-            // Now and then the round before, whose time is over.
+            // Sometimes an update for the previous round, which is closed.
             int round = status.Run.Round - (draws.Below(6) == 0 && status.Run.Round > 1 ? 1 : 0);
-            // The leader most often; a follower must say so and do nothing.
+            // Usually the leader; a follower must refuse and do nothing.
             int node = draws.Below(5) == 0 ? draws.Below(ChaosCluster.Nodes) : status.Node;
             await OfferAsync(client, node, round, path);
         }
@@ -79,7 +75,7 @@ internal sealed class Insistent(ChaosCluster cluster, string trainer, ulong seed
         }
         catch (IOException)
         {
-            return false; // The leader that we asked pulls the model yet.
+            return false; // That leader is still pulling the model.
         }
     }
 
@@ -97,13 +93,13 @@ internal sealed class Insistent(ChaosCluster cluster, string trainer, ulong seed
         };
         var answer = Answer.Unknown;
         long call = TimeProvider.System.GetTimestamp();
-        using var bound = new CancellationTokenSource(CallMax);
-        using var guard = new StallGuard(CallMax, TimeProvider.System, bound.Token);
+        using var bound = new CancellationTokenSource(_callMax);
+        using var guard = new StallGuard(_callMax, TimeProvider.System, bound.Token);
         try
         {
             using var source = BlobSource.Complete(Rounds.BlobHash.FromBytes(hash), File.OpenHandle(path));
             using var upload = cluster.Connections.Nodes[node].Transfer.Upload(guard.Token);
-            var reply = await PartSending.SendAsync(upload, header, source, 0, guard, CallMax);
+            var reply = await PartSending.SendAsync(upload, header, source, 0, guard, _callMax);
             answer = reply.Verdict switch
             {
                 VerdictCode.Accepted => Answer.Accepted,
@@ -115,11 +111,11 @@ internal sealed class Insistent(ChaosCluster cluster, string trainer, ulong seed
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.FailedPrecondition)
         {
-            return; // No leader: nothing was proposed.
+            return; // Not the leader: nothing was proposed.
         }
         catch (Exception e) when (e is RpcException or IOException or TimeoutException or OperationCanceledException)
         {
-            // Cut, or given up.
+            // The connection broke, or the call took too long.
         }
         History.Enqueue(new Operation(Key(round), client, call, TimeProvider.System.GetTimestamp(),
             OperationKind.Offer, Convert.ToHexStringLower(hash), answer));
@@ -136,12 +132,12 @@ internal sealed class Insistent(ChaosCluster cluster, string trainer, ulong seed
                 {
                     var status = await node.Federation.StatusAsync(
                         new StatusRequest { Trail = 2, Linearizable = true },
-                        deadline: TimeProvider.System.GetUtcNow().UtcDateTime + CallMax);
+                        deadline: TimeProvider.System.GetUtcNow().UtcDateTime + _callMax);
                     if (status.Run is { } run) See(client, run, call);
                 }
                 catch (Exception e) when (e is RpcException or OperationCanceledException)
                 {
-                    // No leader, or none that could be asked: nothing was seen.
+                    // No leader answered: nothing was seen.
                 }
             }
             await ChaosCluster.PauseAsync(TimeSpan.FromMilliseconds(5));
@@ -171,11 +167,11 @@ internal sealed class Insistent(ChaosCluster cluster, string trainer, ulong seed
                 {
                     Run = cluster.Run.Name, Trainer = trainer, Incarnation = Incarnation, Examples = 100,
                 },
-                deadline: TimeProvider.System.GetUtcNow().UtcDateTime + CallMax);
+                deadline: TimeProvider.System.GetUtcNow().UtcDateTime + _callMax);
         }
         catch (Exception e) when (e is RpcException or OperationCanceledException)
         {
-            // Asked again with the next offer.
+            // The next offer joins again.
         }
     }
 

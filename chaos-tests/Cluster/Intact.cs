@@ -1,15 +1,12 @@
-using Quorate.Chaos.Checking;
-using Quorate.Chaos.Processes;
-
 namespace Quorate.ChaosTests.Cluster;
 
-/// <summary>How most tests end.</summary>
+/// <summary>The final check of most tests.</summary>
 internal static class Intact
 {
     /// <summary>
-    /// Waits for the end of the run; all promises must hold. What it returns is for the test's output.
+    /// Waits for the end of the run and asserts that all promises hold. Returns a line for the test's output.
     /// </summary>
-    /// <param name="mayRetrain">Trainers that the test killed: their memory was gone.</param>
+    /// <param name="mayRetrain">Trainers that the test killed: they lost their memory.</param>
     public static async Task<string> AssertIntactAsync(
         this ChaosCluster cluster, string undisturbed, params string[] mayRetrain)
     {

@@ -1,21 +1,17 @@
-using Quorate.Chaos.Processes;
-using Quorate.Chaos.Training;
-using Xunit.Abstractions;
-
 namespace Quorate.ChaosTests.Cluster;
 
 /// <summary>
-/// The bars of the core: with five 46.8 MB updates (the parameters of a ResNet-18) in a round, a coordinator never
-/// holds more than 200 MB, and four times as many trainers change little.
+/// With five 46.8 MB updates (the parameters of a ResNet-18) in a round, a coordinator never uses more than 200 MB, and
+/// four times as many trainers add at most a quarter.
 /// </summary>
 public sealed class MemoryTests(ITestOutputHelper output)
 {
     private const double BarMegabytes = 200, GrowthMax = 1.25;
 
-    private static readonly TimeSpan Bound = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan _bound = TimeSpan.FromMinutes(10);
 
     [Fact]
-    public async Task A_coordinators_memory_stays_small_however_many_large_updates_come_in()
+    public async Task A_coordinators_memory_does_not_grow_with_the_number_of_large_updates()
     {
         double[] five = await PeaksAsync(new ChaosRun { Trainers = 5, Rounds = 3 });
         double[] twenty = await PeaksAsync(
@@ -31,10 +27,10 @@ public sealed class MemoryTests(ITestOutputHelper output)
     {
         run = run with { Tensors = 62, Elements = 11_689_512, KeepUpdateRounds = 0 };
         await using var cluster = await ChaosCluster.StartAsync(run, TimeSpan.FromMilliseconds(50));
-        var ended = await cluster.WhenFinishedAsync(Bound);
+        var ended = await cluster.WhenFinishedAsync(_bound);
         Assert.All(ended, status => Assert.Equal(run.Trainers, status.Run.Trail[^1].Contributors));
         double[] peaks = [.. Enumerable.Range(0, ChaosCluster.Nodes).Select(node => cluster[node].PeakMegabytes())];
-        // Before Program's first line the runtime has started a few threads of its own.
+        // The runtime starts a few threads before the first line of Program.
         Assert.All(Enumerable.Range(0, ChaosCluster.Nodes), node => Assert.InRange(cluster[node].NativeHeaps(), 0, 8));
         cluster.Passed();
         return peaks;

@@ -2,17 +2,13 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using Google.Protobuf;
 using Grpc.Core;
-using Quorate.Chaos.Processes;
-using Quorate.Chaos.Training;
 using Quorate.Shared.Cluster;
-using Quorate.Shared.Protocol;
-using Xunit.Abstractions;
 
 namespace Quorate.ChaosTests.Cluster;
 
 /// <summary>
-/// 200 trainers that hardly train: they send as fast as they are answered, all at the same moment of each round.
-/// QUORATE_CHAOS_OVERLOAD_SECONDS (8 in CI) is how long; a probe asks the leader all the while, as one more client.
+/// 200 trainers that hardly train: they send as fast as they are answered, all at the same time of each round. A probe
+/// asks the leader all the time, like one more client. QUORATE_CHAOS_OVERLOAD_SECONDS (8 in CI) sets the length.
 /// </summary>
 public sealed class OverloadTests(ITestOutputHelper output)
 {
@@ -43,14 +39,14 @@ public sealed class OverloadTests(ITestOutputHelper output)
         long elections = await cluster.TermAsync() - term;
         leader = await cluster.LeaderAsync();
 
-        // The crowd goes: whoever is left is served as if nothing had been.
+        // After the crowd has gone, the remaining trainers are served normally again.
         await Task.WhenAll(cluster.Trainers.Skip(5).Select(trainer => trainer.KillAsync()));
         long gone = Flow.Now;
         await cluster.UntilAsync(
             async _ => await ProbeAsync(cluster.Connections.Nodes[leader]) is { Code: StatusCode.OK, Seconds: < 0.1 }
                 ? cluster
                 : null,
-            "an offer answered in less than 0.1 s");
+            "an answer to an offer in less than 0.1 s");
         double normal = Flow.SecondsSince(gone);
 
         var refused = answers.Where(answer => answer.Code == StatusCode.ResourceExhausted).ToList();
@@ -58,8 +54,7 @@ public sealed class OverloadTests(ITestOutputHelper output)
             + $"{answers.Max(answer => answer.Seconds):F2} s; {refused.Count} refused, slowest "
             + $"{refused.Select(answer => answer.Seconds).DefaultIfEmpty().Max():F2} s; peak MB "
             + $"{string.Join(", ", peaks.Select(peak => $"{peak:F0}"))}; normal again after {normal:F2} s; "
-            + $"{elections} elections; "
-            + $"load average {Flow.Load}");
+            + $"{elections} elections; load average {Flow.Load}");
         if (quiet) Assert.Equal(0, elections);
         Assert.True(peaks.Max() <= BarMegabytes, $"{peaks.Max():F0} MB");
         Assert.Empty(cluster.Observer.Violations);
@@ -67,8 +62,8 @@ public sealed class OverloadTests(ITestOutputHelper output)
     }
 
     /// <summary>
-    /// Offers an update that nobody has made yet, in the name of a trainer of the open round, of one whose update still
-    /// lacks where there is one. Null: there was no trainer just then.
+    /// Offers an update with an unknown hash in the name of a present trainer, preferably one whose update is missing.
+    /// Null if no trainer is present at the moment.
     /// </summary>
     private static async Task<(StatusCode Code, double Seconds)?> ProbeAsync(NodeConnection leader)
     {

@@ -1,16 +1,13 @@
-using Quorate.Chaos.Processes;
-using Xunit.Abstractions;
-
 namespace Quorate.ChaosTests.Cluster;
 
 /// <summary>
-/// An upgrade, as an operator does it: one coordinator after the other is stopped with SIGTERM and started again, while
-/// trainers train. QUORATE_CHAOS_ROLLING (3 in CI) is how many times a coordinator is.
+/// An upgrade as an operator does it: one coordinator after another is stopped with SIGTERM and started again, while
+/// trainers train. QUORATE_CHAOS_ROLLING (3 in CI) sets the number of restarts.
 /// </summary>
 public sealed class RollingRestarts(ITestOutputHelper output)
 {
     [Fact]
-    public async Task Coordinators_are_restarted_one_after_the_other_and_no_round_fails()
+    public async Task Coordinators_are_restarted_one_after_another_and_no_round_fails()
     {
         int wanted = Settings.Number("ROLLING", 3), leaders = 0;
         await using var cluster = await Flow.StartAsync();

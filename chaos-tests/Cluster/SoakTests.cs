@@ -1,17 +1,13 @@
-using Quorate.Chaos;
-using Quorate.Chaos.Processes;
-using Xunit.Abstractions;
-
 namespace Quorate.ChaosTests.Cluster;
 
 /// <summary>
-/// Whether anything grows that should not, over a long time with mixed load and gentle faults: a node pauses for a
-/// second, a trainer is killed and comes back. QUORATE_CHAOS_SOAK_SECONDS (10 in CI, where only the faults count; 3600
-/// for an hour). The processes are the same from the beginning to the end, so that their memory tells something.
+/// Checks that nothing grows without bound over a long time with mixed load and mild faults: a node pauses for a
+/// second, a trainer is killed and started again. QUORATE_CHAOS_SOAK_SECONDS (10 in CI, where only the faults matter;
+/// 3600 for an hour). No coordinator is restarted, so its memory can be compared over time.
 /// </summary>
 public sealed class SoakTests(ITestOutputHelper output)
 {
-    /// <summary>Of the long run: memory may not grow faster once it is warm, in MB in ten minutes.</summary>
+    /// <summary>The most that memory may grow after the warm-up of a long run, in MB in ten minutes.</summary>
     private const double SlopeMax = 1;
 
     private static readonly TimeSpan _length = TimeSpan.FromSeconds(Settings.Number("SOAK_SECONDS", 10));
@@ -19,7 +15,7 @@ public sealed class SoakTests(ITestOutputHelper output)
     private readonly Draws _draws = new((ulong)Settings.Number("SEED", 1));
 
     [Fact]
-    public async Task Memory_log_and_blobs_stay_within_bounds()
+    public async Task Memory_log_and_blobs_stay_within_their_bounds()
     {
         await using var cluster = await Flow.StartAsync("--snapshot-every", "500", "--collect-after-seconds", "5");
         var samples = new List<Sample>();
@@ -44,7 +40,7 @@ public sealed class SoakTests(ITestOutputHelper output)
         Assert.Empty(cluster.Observer.Violations);
         if (_length >= TimeSpan.FromMinutes(30))
             Assert.All(samples.GroupBy(s => s.Node), node => Assert.True(Slope(node, s => s.Megabytes) < SlopeMax));
-        // Blobs of two kept rounds and of those that wait to be collected; the log up to its next snapshot, in chunks.
+        // Blobs of two kept rounds and those not yet collected; the log up to its next snapshot, in chunks.
         Assert.All(samples, sample => Assert.True(sample is { Blobs: < 20_000_000, Log: < 40_000_000 }, $"{sample}"));
         cluster.Passed();
     }
@@ -72,11 +68,11 @@ public sealed class SoakTests(ITestOutputHelper output)
             Bytes(Path.Combine(root, "blobs")));
     }
 
-    /// <summary>Files come and go meanwhile.</summary>
+    /// <summary>Files may disappear while they are counted.</summary>
     private static long Bytes(string folder) => new DirectoryInfo(folder)
         .EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Exists ? file.Length : 0);
 
-    /// <summary>The slope of the line through the samples (least squares), in units in ten minutes.</summary>
+    /// <summary>The slope of the least-squares line through the samples, per ten minutes.</summary>
     private static double Slope(IEnumerable<Sample> samples, Func<Sample, double> value)
     {
         var all = samples.ToList();
@@ -85,7 +81,8 @@ public sealed class SoakTests(ITestOutputHelper output)
         return spread > 0 ? all.Sum(s => (s.At - meanAt) * (value(s) - mean)) / spread * 600 : 0;
     }
 
-    /// <summary>Whether it climbs, steps or swings, where its slope is too steep: medians, in MB.</summary>
+    /// <summary>The medians of twelve parts of the time, in MB: they show whether memory climbs, steps or swings.
+    /// </summary>
     private static string Course(IEnumerable<Sample> samples) => string.Join(' ', samples
         .GroupBy(sample => (int)(12 * sample.At / _length.TotalSeconds))
         .Select(part => part.Select(sample => sample.Megabytes).Order().ElementAt(part.Count() / 2))

@@ -1,18 +1,15 @@
 using System.Diagnostics;
-using Quorate.Chaos.Processes;
-using Quorate.Chaos.Training;
-using Quorate.Shared.Protocol;
-using Xunit.Abstractions;
 
 namespace Quorate.ChaosTests.Cluster;
 
 /// <summary>
-/// A leader that hangs is worse than one that died: its sockets are open, and it wakes up sure that it leads.
+/// A leader that hangs is worse than a dead one: its sockets stay open, and when it continues it believes that it
+/// leads.
 /// </summary>
 public sealed class StoppedLeaderTests(ITestOutputHelper output)
 {
     [Fact]
-    public async Task A_stopped_leader_is_replaced_and_steps_down_when_it_wakes()
+    public async Task A_stopped_leader_is_replaced_and_steps_down_when_it_continues()
     {
         var run = new ChaosRun();
         string undisturbed = await Undisturbed.FinalModelAsync(run);

@@ -1,21 +1,16 @@
-using Quorate.Chaos.Processes;
-using Quorate.Chaos.Training;
-using Quorate.Shared.Protocol;
-using Xunit.Abstractions;
-
 namespace Quorate.ChaosTests.Cluster;
 
-/// <summary>Trainers come and go; a run waits for them, and says for whom.</summary>
+/// <summary>Trainers leave and return; a run waits for them and names them.</summary>
 public sealed class TrainerTests(ITestOutputHelper output)
 {
-    private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(400);
+    private static readonly TimeSpan _pace = TimeSpan.FromMilliseconds(400);
 
     [Fact]
     public async Task A_trainer_killed_in_a_round_returns_under_its_id_and_the_run_ends_the_same()
     {
         var run = new ChaosRun();
         string undisturbed = await Undisturbed.FinalModelAsync(run);
-        await using var cluster = await ChaosCluster.StartAsync(run, Pace);
+        await using var cluster = await ChaosCluster.StartAsync(run, _pace);
         var victim = cluster.Trainers[1];
         await InRoundTwoAsync(cluster, victim);
 
@@ -26,11 +21,11 @@ public sealed class TrainerTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task A_run_below_its_threshold_pauses_names_who_is_missing_and_goes_on_when_they_are_back()
+    public async Task A_run_with_too_few_trainers_waits_names_the_missing_ones_and_continues_when_they_return()
     {
         var run = new ChaosRun();
         string undisturbed = await Undisturbed.FinalModelAsync(run);
-        await using var cluster = await ChaosCluster.StartAsync(run, Pace, "--lease-seconds", "2");
+        await using var cluster = await ChaosCluster.StartAsync(run, _pace, "--lease-seconds", "2");
         var victim = cluster.Trainers[2];
         await InRoundTwoAsync(cluster, victim);
 
@@ -38,7 +33,7 @@ public sealed class TrainerTests(ITestOutputHelper output)
         var paused = await cluster.WhenAsync(
             r => r.WaitingFor.Contains($"Missing: {victim.Record.Trainer}.", StringComparison.Ordinal), "the pause");
         Assert.Equal(2, paused.Present);
-        // The others finish what they have; then nothing moves until the third is back.
+        // The others finish their updates; then nothing happens until the third trainer is back.
         await cluster.WhenAsync(r => r.Phase == RunPhase.Waiting || r.Updates.Count == 2, "the others' updates");
         var still = await cluster.WhenAsync(_ => true, "the paused run");
         Assert.Equal(paused.Round, still.Round);

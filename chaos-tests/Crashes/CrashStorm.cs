@@ -1,20 +1,16 @@
-using Quorate.Chaos;
-using Quorate.Chaos.Processes;
-using Quorate.Shared.Protocol;
-
 namespace Quorate.ChaosTests.Crashes;
 
 /// <summary>
-/// Makes coordinators die at named points, one after the other, all in one running cluster. Every node is armed with
-/// some point; whenever one dies there, it is started again with the next of the list. Which node, and beside which
-/// deaths of the others, is left to chance: two may lie dead at once.
+/// Makes coordinators die at named crash points in one running cluster. Every node is armed with a point; when a node
+/// dies at its point, it is started again with the next point of the list. Chance decides which node dies when, and two
+/// may be dead at once.
 /// </summary>
-/// <param name="points">What is left to strike; what struck is taken from it.</param>
+/// <param name="points">The remaining points; a point is removed when a node is armed with it.</param>
 internal sealed class CrashStorm(ChaosCluster cluster, List<string> points, Draws draws)
 {
     /// <summary>
-    /// A node that waits for a point of the other role waits for ever, unless the roles change: so they do when this
-    /// many rounds went by and nobody died. Rounds, not seconds: then a slow machine changes nothing.
+    /// A node that is armed with a point of the other role would wait forever. So the leader is killed after this many
+    /// rounds without a death. Rounds, not seconds, so that a slow machine changes nothing.
     /// </summary>
     private const int CalmRounds = 4;
 
@@ -27,8 +23,9 @@ internal sealed class CrashStorm(ChaosCluster cluster, List<string> points, Draw
     /// <summary>Deaths that changed the roles.</summary>
     public int Kills { get; private set; }
 
-    /// <summary>Returns once all points have struck or the run has ended, with all nodes started without any.</summary>
-    public async Task RageAsync()
+    /// <summary>Returns once all points were reached or the run has ended. All nodes then run without a
+    /// point.</summary>
+    public async Task RunAsync()
     {
         for (int node = 0; node < ChaosCluster.Nodes; node++)
         {
@@ -58,7 +55,7 @@ internal sealed class CrashStorm(ChaosCluster cluster, List<string> points, Draw
             struck = _armed[node];
             Struck++;
             _armed[node] = null;
-            // Now and then the others carry on for a while, or are the next to die.
+            // The other nodes continue for a while, or die next.
             await ChaosCluster.PauseAsync(TimeSpan.FromMilliseconds(draws.Below(3) * 100));
             await RearmAsync(node);
         }
@@ -67,7 +64,7 @@ internal sealed class CrashStorm(ChaosCluster cluster, List<string> points, Draw
         if (leader is null) return struck;
         if (leader.Run.Phase >= RunPhase.Finished) return Ended;
         if (struck is not null) _round = leader.Run.Round;
-        // In the middle of a round: the successor then lacks some update and must pull it.
+        // In the middle of a round, so that the successor is missing an update and must pull it.
         else if (leader.Run.Round >= _round + CalmRounds && leader.Run.Updates.Count > 0)
         {
             Kills++;

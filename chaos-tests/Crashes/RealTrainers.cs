@@ -1,20 +1,17 @@
-using Quorate.Chaos.Checking;
-using Quorate.Chaos.Processes;
 using Quorate.Shared.Cluster;
-using Quorate.Shared.Protocol;
 
 namespace Quorate.ChaosTests.Crashes;
 
 /// <summary>
-/// Three real coordinators and two real trainers, torch and all, through one short run. Whoever dies at a crash point
+/// One short run with three real coordinators and two real trainers with torch. A process that dies at its crash point
 /// is started again, the first trainer with its next point.
 /// </summary>
 internal sealed class RealTrainers : IDisposable
 {
     private const int Trainers = 2;
 
-    /// <summary>A start of torch takes seconds; there are up to five, on two cores that may have other work.</summary>
-    private static readonly TimeSpan Patience = 3 * ChaosCluster.Patience;
+    /// <summary>Torch is started up to five times and needs seconds each time, on two cores that may be busy.</summary>
+    private static readonly TimeSpan _patience = 3 * ChaosCluster.Patience;
 
     private readonly string _root = Directory.CreateTempSubdirectory("quorate-chaos-").FullName;
     private readonly ProgramProcess[] _nodes, _trainers;
@@ -23,8 +20,8 @@ internal sealed class RealTrainers : IDisposable
     private readonly string _hosts, _run;
     private bool _passed;
 
-    /// <param name="leaderPoint">Where a leader shall die; null: nowhere.</param>
-    /// <param name="trainerPoints">Where the first trainer shall die, in this order.</param>
+    /// <param name="leaderPoint">The crash point of every coordinator; null: none.</param>
+    /// <param name="trainerPoints">The crash points of the first trainer, in order.</param>
     public RealTrainers(string? leaderPoint, IEnumerable<string> trainerPoints)
     {
         var hosts = LoopbackHosts.Take(ChaosCluster.Nodes);
@@ -46,31 +43,31 @@ internal sealed class RealTrainers : IDisposable
         _trainers = [.. Enumerable.Range(0, Trainers).Select(id => StartTrainer(id, id == 0 ? NextPoint() : null))];
     }
 
-    /// <summary>Every death at a point so far.</summary>
+    /// <summary>The crash points reached so far.</summary>
     public List<string> Deaths { get; } = [];
 
-    // This checkout's, from artifacts/bin/ChaosTests/release.
+    // The checkout's data, seen from artifacts/bin/ChaosTests/release.
     private static string Images => Path.GetFullPath("../../../../data/mnist", AppContext.BaseDirectory);
 
     /// <summary>The final model's SHA-256, the same on every node.</summary>
     public async Task<string> FinalModelAsync()
     {
-        using var bound = new CancellationTokenSource(Patience);
+        using var bound = new CancellationTokenSource(_patience);
         while (!bound.IsCancellationRequested)
         {
             for (int id = 0; id < _nodes.Length; id++)
-                if (Died(_nodes[id])) _nodes[id] = Again(_nodes[id], StartNode(id, null));
+                if (Crashed(_nodes[id])) _nodes[id] = Replace(_nodes[id], StartNode(id, null));
             for (int id = 0; id < _trainers.Length; id++)
-                if (Died(_trainers[id])) _trainers[id] = Again(_trainers[id], StartTrainer(id, NextPoint()));
+                if (Crashed(_trainers[id])) _trainers[id] = Replace(_trainers[id], StartTrainer(id, NextPoint()));
             var replies = await _connections.StatusAsync(new StatusRequest(), CancellationToken.None);
             if (replies.All(reply => reply?.Run?.Phase == RunPhase.Finished))
                 return Assert.Single(replies.Select(reply => History.Of(reply!).FinalModel).Distinct());
             await ChaosCluster.PauseAsync(TimeSpan.FromMilliseconds(50));
         }
-        throw new TimeoutException($"The run did not end within {Patience}; see {_root}.");
+        throw new TimeoutException($"The run did not end within {_patience}; see {_root}.");
     }
 
-    /// <summary>The test has passed: nothing of it is kept.</summary>
+    /// <summary>The test has passed: its files are deleted.</summary>
     public void Passed() => _passed = true;
 
     public void Dispose()
@@ -80,11 +77,12 @@ internal sealed class RealTrainers : IDisposable
         if (_passed) Directory.Delete(_root, recursive: true);
     }
 
-    private bool Died(ProgramProcess process) => process.OwnExit is { } code
+    /// <exception cref="ProgramEndedException">It ended, but not at its crash point.</exception>
+    private bool Crashed(ProgramProcess process) => process.OwnExit is { } code
         ? throw new ProgramEndedException($"A program ended with exit code {code}; see {_root}.")
         : process.Crashed;
 
-    private ProgramProcess Again(ProgramProcess dead, ProgramProcess next)
+    private ProgramProcess Replace(ProgramProcess dead, ProgramProcess next)
     {
         Deaths.Add(dead.CrashPoint!);
         dead.Dispose();

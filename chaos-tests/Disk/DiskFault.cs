@@ -1,15 +1,13 @@
-using Quorate.Chaos;
-
 namespace Quorate.ChaosTests.Disk;
 
-/// <summary>What a disk does to the files of a node that is down.</summary>
+/// <summary>Damage to the files of a node that is down.</summary>
 internal sealed record DiskFault(string Name, Func<string, Draws, string?> Strike)
 {
     private const int Sector = 512;
 
     /// <summary>
-    /// Each kind of damage on each kind of file where it can be. A strike returns what it did, for the reader of a
-    /// violation; null where there is nothing to strike yet.
+    /// Every kind of damage on every kind of file. A strike returns a description of the damage, or null if there is no
+    /// file to damage yet.
     /// </summary>
     public static IReadOnlyList<DiskFault> All { get; } =
     [
@@ -34,7 +32,7 @@ internal sealed record DiskFault(string Name, Func<string, Draws, string?> Strik
 
     private static bool IsWritten(string path) => new FileInfo(path).Length > 0 && Used(File.ReadAllBytes(path)) > 0;
 
-    /// <summary>One bit, somewhere in what was written.</summary>
+    /// <summary>Flips one bit in the written part.</summary>
     private static void Rot(FileStream file, Draws draws)
     {
         file.Position = draws.Below(UsedOf(file));
@@ -43,7 +41,7 @@ internal sealed record DiskFault(string Name, Func<string, Draws, string?> Strik
         file.WriteByte((byte)(was ^ (1 << draws.Below(8))));
     }
 
-    /// <summary>512 bytes of zeros, on a sector's bound.</summary>
+    /// <summary>Writes 512 zeros at a sector boundary.</summary>
     private static void Lose(FileStream file, Draws draws)
     {
         int used = UsedOf(file);
@@ -51,7 +49,7 @@ internal sealed record DiskFault(string Name, Func<string, Draws, string?> Strik
         file.Write(new byte[Math.Min(Sector, file.Length - file.Position)]);
     }
 
-    /// <summary>The end is gone, from anywhere in what was written.</summary>
+    /// <summary>Truncates the file within the written part.</summary>
     private static void Tear(FileStream file, Draws draws)
     {
         file.SetLength(draws.Below(UsedOf(file)));
@@ -66,6 +64,7 @@ internal sealed record DiskFault(string Name, Func<string, Draws, string?> Strik
         return Used(bytes);
     }
 
-    /// <summary>A page is mapped whole and written from its start: what counts ends before the last zeros.</summary>
+    /// <summary>Pages are mapped whole and written from their start, so the written part ends before the last zeros.
+    /// </summary>
     private static int Used(byte[] bytes) => bytes.AsSpan().LastIndexOfAnyExcept((byte)0) + 1;
 }

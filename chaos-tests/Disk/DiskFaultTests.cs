@@ -1,17 +1,11 @@
-using Quorate.Chaos;
-using Quorate.Chaos.Checking;
-using Quorate.Chaos.Processes;
-using Quorate.Chaos.Training;
-using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
-using Xunit.Abstractions;
 
 namespace Quorate.ChaosTests.Disk;
 
 /// <summary>
-/// One node's disk fails, the others' do not: the node repairs what it can or refuses to start, with a sentence and an
-/// exit code; set aside and rejoined it comes back; the cluster goes on all the while; and no byte of anything served
-/// is wrong. QUORATE_CHAOS_DISK_TRIES (1 in CI) is how often each fault strikes.
+/// The disk of one node fails. The node repairs the damage, or refuses to start with a sentence and an exit code and
+/// returns with --rejoin and an empty directory. The cluster continues all the time and never serves a wrong byte.
+/// QUORATE_CHAOS_DISK_TRIES (1 in CI) sets how often each fault happens.
 /// </summary>
 public sealed class DiskFaultTests(ITestOutputHelper output)
 {
@@ -50,7 +44,7 @@ public sealed class DiskFaultTests(ITestOutputHelper output)
             return "all of it";
         })]);
 
-    /// <summary>Strikes with each fault, as often as asked for, in one cluster after the other.</summary>
+    /// <summary>Applies each fault as often as configured, in one cluster after another.</summary>
     private async Task EachAsync(
         IEnumerable<(string Name, Func<ChaosCluster, int, Task<string?>> Strike)> faults)
     {
@@ -66,7 +60,7 @@ public sealed class DiskFaultTests(ITestOutputHelper output)
             await cluster.WhenAsync(r => r.Round >= 5, "files to damage");
             while (left.TryPeek(out var fault)
                 && (await cluster.WhenAsync(_ => true, "the round")).Phase < RunPhase.Scoring)
-                if (await TryAsync(cluster, fault.Name, fault.Strike)) left.Dequeue();
+                if (await ApplyAsync(cluster, fault.Name, fault.Strike)) left.Dequeue();
             var outcome = await Outcome.OfAsync(cluster, undisturbed);
             output.WriteLine($"{_repaired} repaired, {_refused} refused and rejoined; {outcome.Summary}");
             Assert.True(outcome.Holds, $"{outcome}");
@@ -74,8 +68,8 @@ public sealed class DiskFaultTests(ITestOutputHelper output)
         }
     }
 
-    /// <summary>False: there was nothing to strike.</summary>
-    private async Task<bool> TryAsync(
+    /// <summary>Returns false if there was no file to damage.</summary>
+    private async Task<bool> ApplyAsync(
         ChaosCluster cluster, string name, Func<ChaosCluster, int, Task<string?>> strike)
     {
         int node = _draws.Below(ChaosCluster.Nodes);
@@ -99,9 +93,9 @@ public sealed class DiskFaultTests(ITestOutputHelper output)
     }
 
     /// <summary>
-    /// Waits until the node holds every blob that the state names, as it should with --verify: a disk that fails
-    /// before the last one's blobs are back is not one node's disk. (Three that failed within ten seconds took all
-    /// copies of an update, seed 33.)
+    /// Waits until the node holds every blob that the state names, as it should with --verify. A second disk that fails
+    /// before that would be two failed disks. (Three that failed within ten seconds destroyed all copies of an update,
+    /// seed 33.)
     /// </summary>
     private static async Task WholeAsync(ChaosCluster cluster, int node)
     {
@@ -120,7 +114,7 @@ public sealed class DiskFaultTests(ITestOutputHelper output)
     }
 
     /// <summary>
-    /// Null once the node answers and has caught up with what the others had; otherwise its exit code.
+    /// Null once the node answers and has caught up with the other nodes; its exit code if it ends.
     /// </summary>
     private static async Task<int?> ExitAsync(ChaosCluster cluster, int node)
     {

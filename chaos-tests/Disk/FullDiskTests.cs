@@ -1,26 +1,23 @@
 using System.Diagnostics;
-using Quorate.Chaos.Checking;
-using Quorate.Chaos.Processes;
-using Quorate.Chaos.Training;
-using Xunit.Abstractions;
+using System.Diagnostics.CodeAnalysis;
 
 namespace Quorate.ChaosTests.Disk;
 
 /// <summary>
-/// A node on a disk of its own, a small tmpfs, that somebody else fills, QUORATE_CHAOS_DISK_TRIES times (1 in CI).
+/// A node on its own disk, a small tmpfs, which the test fills QUORATE_CHAOS_DISK_TRIES times (1 in CI).
 /// </summary>
 public sealed class FullDiskTests(ITestOutputHelper output)
 {
     private const int Broken = 4;
 
-    /// <summary>Room for all that the longest run keeps, 90 MB, and what a node leaves free.</summary>
+    /// <summary>Enough for everything the longest run keeps, 90 MB, and the space that a node leaves free.</summary>
     private const long DiskBytes = 256L << 20;
 
-    /// <summary>So that a run's rounds stay few enough to be waited for.</summary>
+    /// <summary>Limits the number of rounds that a test waits for.</summary>
     private const int TriesPerRun = 4;
 
     [TmpfsFact]
-    public async Task A_node_whose_disk_fills_up_stops_with_a_sentence_and_goes_on_with_room()
+    public async Task A_node_whose_disk_fills_up_stops_with_a_sentence_and_continues_once_there_is_space()
     {
         int tries = Settings.Number("DISK_TRIES", 1);
         var run = new ChaosRun { Rounds = 30 + Math.Min(tries, TriesPerRun) * 20 };
@@ -33,7 +30,7 @@ public sealed class FullDiskTests(ITestOutputHelper output)
     {
         await using var cluster = await ChaosCluster.StartAsync(run, TimeSpan.FromMilliseconds(100), "--verify");
         await cluster.WhenAsync(r => r.Round >= 3, "round 3");
-        int node = await cluster.LeaderAsync(); // The worst: nobody else can take its place while it lives.
+        int node = await cluster.LeaderAsync(); // The worst case: no other node leads while it lives.
         using var disk = await MoveToAsync(cluster, node);
         for (int i = 0; i < tries; i++)
         {
@@ -51,7 +48,7 @@ public sealed class FullDiskTests(ITestOutputHelper output)
         var outcome = await Outcome.OfAsync(cluster, undisturbed);
         output.WriteLine($"{tries} times full: {outcome.Summary}");
         Assert.True(outcome.Holds, $"{outcome}");
-        await cluster.KillAsync(node); // Nothing holds the disk when it is taken away.
+        await cluster.KillAsync(node); // The disk can be unmounted only when it is not in use.
         cluster.Passed();
     }
 
@@ -72,7 +69,8 @@ public sealed class FullDiskTests(ITestOutputHelper output)
         string directory = cluster.DirectoryOf(node), kept = directory + "-kept";
         Directory.Move(directory, kept);
         Directory.CreateDirectory(directory);
-        var disk = Tmpfs.Mount(directory, DiskBytes) ?? throw new InvalidOperationException("It may not mount.");
+        if (!Tmpfs.TryMount(directory, DiskBytes, out var disk))
+            throw new InvalidOperationException("This user may not mount a tmpfs.");
         using var copy = Process.Start("cp", ["-a", kept + "/.", directory]);
         await copy.WaitForExitAsync();
         cluster.Start(node);
@@ -91,34 +89,37 @@ public sealed class FullDiskTests(ITestOutputHelper output)
         }
         catch (IOException)
         {
-            // Full before we thought: the node wrote, too.
+            // Full earlier than expected: the node writes, too.
         }
     }
 }
 
-/// <summary>A test that mounts a disk of its own; skipped, and said so, where this user may not.</summary>
+/// <summary>A test that mounts its own disk; skipped if this user may not mount.</summary>
 internal sealed class TmpfsFactAttribute : FactAttribute
 {
     public TmpfsFactAttribute()
     {
         string place = Directory.CreateTempSubdirectory("quorate-tmpfs-").FullName;
-        using (var disk = Tmpfs.Mount(place, 1 << 20))
-            if (disk is null) Skip = "This user may not mount a tmpfs, and so no disk can be filled.";
+        if (Tmpfs.TryMount(place, 1 << 20, out var disk)) disk.Dispose();
+        else Skip = "This user may not mount a tmpfs, so no disk can be filled.";
         Directory.Delete(place);
     }
 }
 
-/// <summary>A disk in memory; gone with its owner.</summary>
+/// <summary>A disk in memory, unmounted on disposal.</summary>
 internal sealed class Tmpfs : IDisposable
 {
     private readonly string _place;
 
     private Tmpfs(string place) => _place = place;
 
-    /// <summary>Null: not allowed here.</summary>
-    public static Tmpfs? Mount(string place, long bytes) =>
-        OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess
-            && Run("mount", "-t", "tmpfs", "-o", $"size={bytes}", "quorate-test", place) == 0 ? new Tmpfs(place) : null;
+    public static bool TryMount(string place, long bytes, [NotNullWhen(true)] out Tmpfs? disk)
+    {
+        bool mounted = OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess
+            && Run("mount", "-t", "tmpfs", "-o", $"size={bytes}", "quorate-test", place) == 0;
+        disk = mounted ? new Tmpfs(place) : null;
+        return mounted;
+    }
 
     public void Dispose() => Run("umount", "--lazy", _place);
 

@@ -1,8 +1,6 @@
-using Quorate.Chaos.Checking;
-
 namespace Quorate.ChaosTests.Durability;
 
-/// <summary>A checker is trusted because it rejects what is known to be wrong.</summary>
+/// <summary>The checker must find what is known to be wrong.</summary>
 public sealed class DurabilityCheckerTests
 {
     [Fact]
@@ -10,14 +8,14 @@ public sealed class DurabilityCheckerTests
         Assert.Empty(DurabilityChecker.Diverged([["1 a", "2 b"], ["2 b", "3 c"], []]));
 
     [Fact]
-    public void Different_hashes_at_one_index_are_a_divergence()
+    public void Different_hashes_at_the_same_index_are_found()
     {
         string violation = Assert.Single(DurabilityChecker.Diverged([["1 a", "2 b"], ["1 a", "2 x"]]));
         Assert.Contains("index 2", violation, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void What_was_acknowledged_and_is_missing_anywhere_is_lost()
+    public void An_acknowledged_command_that_one_node_does_not_hold_is_lost()
     {
         Assert.Empty(DurabilityChecker.Lost(["a"], [["a", "b"], ["a"]]));
         string violation = Assert.Single(DurabilityChecker.Lost(["a", "b"], [["a", "b"], ["b"]]));

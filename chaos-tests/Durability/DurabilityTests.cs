@@ -3,14 +3,14 @@ using System.Globalization;
 namespace Quorate.ChaosTests.Durability;
 
 /// <summary>
-/// Promise P1 and P3 of docs/PROMISES.md: what is acknowledged survives any number of process kills, and all nodes hold
-/// the same history. The long run: QUORATE_DURABILITY_ROUNDS=150 (0 violations in 150 rounds: below 2 % a round with
-/// 95 % confidence). The canary, which must fail: QUORATE_DURABILITY_LOG=stock with as many rounds.
+/// Promises P1 and P3 of docs/PROMISES.md: what is acknowledged survives any number of process kills, and all nodes
+/// hold the same history. The long run is QUORATE_DURABILITY_ROUNDS=150 (0 violations in 150 rounds mean less than 2 %
+/// a round with 95 % confidence). With QUORATE_DURABILITY_LOG=stock and as many rounds, the test must fail.
 /// </summary>
-public sealed class DurabilityTests(Xunit.Abstractions.ITestOutputHelper output)
+public sealed class DurabilityTests(ITestOutputHelper output)
 {
     [Fact]
-    public async Task What_is_acknowledged_survives_killing_every_node()
+    public async Task Acknowledged_commands_survive_the_kill_of_every_node()
     {
         int rounds = int.Parse(Setting("ROUNDS", "8"), CultureInfo.InvariantCulture);
         ulong seed = ulong.Parse(Setting("SEED", "1"), CultureInfo.InvariantCulture);

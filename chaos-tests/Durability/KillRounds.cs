@@ -1,32 +1,30 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using Quorate.Chaos;
-using Quorate.Chaos.Checking;
-using Quorate.Chaos.Processes;
 
 namespace Quorate.ChaosTests.Durability;
 
-/// <summary>What a number of rounds showed. No count is worth anything without the others.</summary>
+/// <summary>The result of an experiment.</summary>
 internal sealed record KillReport(int Rounds, int Kills, int Acked, List<string> Violations);
 
 /// <summary>
-/// The durability experiment: three real processes write as fast as they can; in each round all of them, or one or two,
-/// are killed with SIGKILL at a moment drawn from the seed, and started again. Then every node must hold everything
-/// that was ever acknowledged, and no two may differ at any index. Nodes that die by themselves are violations too.
+/// The durability experiment: three real processes write as fast as they can. In each round, one, two or all of them
+/// are killed with SIGKILL at a moment drawn from the seed and started again. Then every node must hold everything that
+/// was ever acknowledged, and no two may differ at any index. A node that ends by itself is a violation, too.
 /// </summary>
 internal sealed class KillRounds : IDisposable
 {
     private const int Nodes = 3;
 
     /// <summary>
-    /// Acks a node gives per round at most, so that sixteen runs of 20,000 trainers hold hundreds of rounds.
+    /// The most acknowledgements of a node in a round, so that sixteen runs of 20,000 trainers are enough for hundreds
+    /// of rounds.
     /// </summary>
     private const int AcksMax = 300;
 
     private const int RoundsPerRun = 20;
 
-    /// <summary>As long as a coordinator's watch waits.</summary>
-    private static readonly TimeSpan LaggardAfter = TimeSpan.FromSeconds(10);
+    /// <summary>As long as a coordinator waits for a follower without progress.</summary>
+    private static readonly TimeSpan _laggardAfter = TimeSpan.FromSeconds(10);
 
     private readonly string _root = Directory.CreateTempSubdirectory("quorate-durability-").FullName;
     private readonly int[] _ports = FreePorts.Take(Nodes);
@@ -44,7 +42,7 @@ internal sealed class KillRounds : IDisposable
         _settings = settings;
     }
 
-    /// <summary>Logs and data of the nodes: the artefact of a failure.</summary>
+    /// <summary>The folder with the nodes' logs and data, kept after a failure.</summary>
     public string Root => _root;
 
     public async Task<KillReport> RunAsync(int rounds, CancellationToken token)
@@ -62,7 +60,7 @@ internal sealed class KillRounds : IDisposable
             }
             catch (OperationCanceledException) when (!token.IsCancellationRequested)
             {
-                violations.Add($"Round {round} did not come to its end within 60 s.");
+                violations.Add($"Round {round} did not end within 60 s.");
             }
         }
         return new KillReport(round, _kills, _acked.Count, [.. violations.Take(20)]);
@@ -81,23 +79,23 @@ internal sealed class KillRounds : IDisposable
         await _firstAck.Task.WaitAsync(token);
         await Task.Delay(TimeSpan.FromMilliseconds(_draws.Below(400)), _time, token);
 
-        // Two rounds of three kill everybody: only then is nothing left but what is on the disks.
+        // Two of three rounds kill all nodes: then only what is on the disks is left.
         int count = _draws.Below(3) < 2 ? Nodes : 1 + _draws.Below(2), first = _draws.Below(Nodes);
         int[] victims = [.. Enumerable.Range(first, count).Select(node => node % Nodes)];
         await Task.WhenAll(victims.Select(victim => _nodes[victim]!.KillAsync(token)));
         _kills += victims.Length;
         var violations = _nodes.Where(node => node!.OwnExit is not null)
-            .Select(node => $"Node {node!.Node} died by itself with exit code {node.OwnExit}.").ToList();
+            .Select(node => $"Node {node!.Node} ended by itself with exit code {node.OwnExit}.").ToList();
         if (violations.Count > 0) return violations;
         foreach (var node in _nodes) node!.Tell($"stop");
         await StartMissingAsync(token);
 
-        // A marker through the new leader: once all have applied it, all have applied everything before it.
+        // A marker from the new leader: a node that has applied it has applied everything before it.
         long index = await MarkAsync($"{prefix}-mark", run, token);
         foreach (var node in _nodes) node!.Tell($"wait {index}");
-        var there = Task.WhenAll(_nodes.Select(node => node!.HearAsync("AT", token)));
-        // As a coordinator's LaggardWatch does: the library can refuse a follower the rest for ever.
-        while (await Task.WhenAny(there, Task.Delay(LaggardAfter, _time, token)) != there)
+        var there = Task.WhenAll(_nodes.Select(node => node!.ReadLineAsync("AT", token)));
+        // Like a coordinator, the leader resigns if a follower makes no progress: the library can get stuck with it.
+        while (await Task.WhenAny(there, Task.Delay(_laggardAfter, _time, token)) != there)
         {
             token.ThrowIfCancellationRequested();
             foreach (var node in _nodes) node!.Tell($"resign");
@@ -108,8 +106,8 @@ internal sealed class KillRounds : IDisposable
             node!.Tell($"chains 0");
             node.Tell($"has {run} r");
         }
-        var chains = await Task.WhenAll(_nodes.Select(node => node!.HearAllAsync("CHAIN", token)));
-        var held = await Task.WhenAll(_nodes.Select(node => node!.HearAllAsync("HAS", token)));
+        var chains = await Task.WhenAll(_nodes.Select(node => node!.ReadLinesAsync("CHAIN", token)));
+        var held = await Task.WhenAll(_nodes.Select(node => node!.ReadLinesAsync("HAS", token)));
         int oldest = round - (round % RoundsPerRun);
         string[] acked = [.. _acked.Keys.Where(name => RoundOf(name) >= oldest)];
         return [.. DurabilityChecker.Diverged(chains), .. DurabilityChecker.Lost(acked, held)];
@@ -128,14 +126,14 @@ internal sealed class KillRounds : IDisposable
             started.Add(_nodes[node] = new NodeProcess(node, _ports, Path.Combine(_root, $"node-{node}"), _settings,
                 OnAck));
         }
-        await Task.WhenAll(started.Select(node => node.HearAsync("READY", token)));
+        await Task.WhenAll(started.Select(node => node.ReadLineAsync("READY", token)));
     }
 
     private async Task<long> MarkAsync(string name, string run, CancellationToken token)
     {
         using var answered = CancellationTokenSource.CreateLinkedTokenSource(token);
-        // By its name: a marker is asked for again and again, and the last round's late answers are still to be heard.
-        var answers = _nodes.Select(node => node!.HearAsync($"MARKED {name} ", answered.Token)).ToArray();
+        // With its name: the marker is requested repeatedly, and late answers of the last round may still arrive.
+        var answers = _nodes.Select(node => node!.ReadLineAsync($"MARKED {name} ", answered.Token)).ToArray();
         try
         {
             while (true)

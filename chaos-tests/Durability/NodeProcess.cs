@@ -4,10 +4,10 @@ using System.Threading.Channels;
 
 namespace Quorate.ChaosTests.Durability;
 
-/// <summary>One DurabilityNode process: commands go in, lines come out, and it can be killed with SIGKILL.</summary>
+/// <summary>One DurabilityNode process: it reads commands, prints lines, and can be killed with SIGKILL.</summary>
 internal sealed class NodeProcess : IDisposable
 {
-    // Far above what three nodes say in a round; a full channel makes the reader wait and the node with it.
+    // Far more lines than a node prints in a round. When the channel is full, the node has to wait.
     private readonly Channel<string> _lines = Channel.CreateBounded<string>(100_000);
     private readonly Process _process;
     private readonly Task _reading;
@@ -16,11 +16,7 @@ internal sealed class NodeProcess : IDisposable
         Action<string> onAck)
     {
         Node = node;
-        // Beside this program, or where a canary was built (scripts/chaos-canaries.sh).
-        string program = Path.GetFullPath("DurabilityNode/release/Quorate.DurabilityNode.dll",
-            Environment.GetEnvironmentVariable("QUORATE_CHAOS_PROGRAMS") is { Length: > 0 } built
-                ? Path.GetFullPath(built)
-                : Path.GetFullPath("../..", AppContext.BaseDirectory));
+        string program = Path.Combine(ProgramProcess.Programs, "DurabilityNode/release/Quorate.DurabilityNode.dll");
         var start = new ProcessStartInfo("dotnet")
         {
             RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
@@ -33,7 +29,7 @@ internal sealed class NodeProcess : IDisposable
 
     public int Node { get; }
 
-    /// <summary>Null while it runs, and after a kill of ours.</summary>
+    /// <summary>Its exit code if it ended by itself; null while it runs and after <see cref="KillAsync"/>.</summary>
     public int? OwnExit => !Killed && _process.HasExited ? _process.ExitCode : null;
 
     public bool Killed { get; private set; }
@@ -47,32 +43,33 @@ internal sealed class NodeProcess : IDisposable
         }
         catch (IOException)
         {
-            // It is dead; whoever waits for its answer sees that.
+            // It has ended; the caller that reads its answer notices.
         }
     }
 
     /// <summary>The rest of the next line that starts with <paramref name="word"/>; other lines are dropped.</summary>
-    public async Task<string> HearAsync(string word, CancellationToken token)
+    public async Task<string> ReadLineAsync(string word, CancellationToken token)
     {
         await foreach (string line in _lines.Reader.ReadAllAsync(token))
             if (line.StartsWith(word, StringComparison.Ordinal)) return line[word.Length..].Trim();
-        throw new InvalidOperationException($"Node {Node} ended (exit {_process.ExitCode}) before it said {word}.");
+        throw new InvalidOperationException(
+            $"Node {Node} ended with exit code {_process.ExitCode} before it printed {word}.");
     }
 
-    /// <summary>What its lines that start with <paramref name="word"/> say, up to END.</summary>
-    public async Task<List<string>> HearAllAsync(string word, CancellationToken token)
+    /// <summary>The rest of all lines that start with <paramref name="word"/>, up to END.</summary>
+    public async Task<List<string>> ReadLinesAsync(string word, CancellationToken token)
     {
-        var heard = new List<string>();
+        var lines = new List<string>();
         await foreach (string line in _lines.Reader.ReadAllAsync(token))
         {
-            if (line == "END") return heard;
-            if (line.StartsWith(word, StringComparison.Ordinal)) heard.Add(line[word.Length..].Trim());
+            if (line == "END") return lines;
+            if (line.StartsWith(word, StringComparison.Ordinal)) lines.Add(line[word.Length..].Trim());
         }
         throw new InvalidOperationException(
-            $"Node {Node} ended (exit {_process.ExitCode}) in the middle of an answer.");
+            $"Node {Node} ended with exit code {_process.ExitCode} in the middle of an answer.");
     }
 
-    /// <summary>SIGKILL; what it had said before still arrives.</summary>
+    /// <summary>Sends SIGKILL; lines printed before it are still read.</summary>
     public async Task KillAsync(CancellationToken token)
     {
         Killed = !_process.HasExited;

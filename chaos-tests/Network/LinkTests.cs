@@ -2,11 +2,10 @@ using System.Net;
 using System.Net.Sockets;
 using System.Numerics;
 using Quorate.Chaos.Network;
-using Quorate.Chaos.Processes;
 
 namespace Quorate.ChaosTests.Network;
 
-/// <summary>A fault that does not do what it says proves nothing: each is seen on real sockets.</summary>
+/// <summary>Each network fault does what it says, tested on real sockets.</summary>
 public sealed class LinkTests : IAsyncLifetime, IDisposable
 {
     private readonly TcpListener _echo = new(IPAddress.Loopback, 0);
@@ -34,7 +33,7 @@ public sealed class LinkTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task In_fair_weather_everything_passes_both_ways()
+    public async Task In_fair_weather_everything_passes_in_both_directions()
     {
         using var client = await ConnectAsync(_link);
         byte[] sent = Bytes(300_000);
@@ -46,7 +45,7 @@ public sealed class LinkTests : IAsyncLifetime, IDisposable
     [InlineData(true, true)]
     [InlineData(true, false)]
     [InlineData(false, true)]
-    public async Task What_is_held_arrives_when_the_sky_clears_and_not_before(bool there, bool back)
+    public async Task Held_bytes_arrive_when_the_lane_clears_and_not_before(bool there, bool back)
     {
         using var client = await ConnectAsync(_link);
         await EchoedAsync(client, [1]);
@@ -63,12 +62,12 @@ public sealed class LinkTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task While_held_neither_end_learns_that_the_other_is_gone()
+    public async Task While_held_neither_end_learns_that_the_other_has_closed()
     {
         using var client = await ConnectAsync(_link);
         await EchoedAsync(client, [1]);
         _link.There.Weather = _link.Back.Weather = new Weather { Held = true };
-        await client.SendAsync("q"u8.ToArray(), _bound.Token); // The echo closes its end on a q.
+        await client.SendAsync("q"u8.ToArray(), _bound.Token); // The echo server closes its end on a q.
         await OtherLinkEchoesAsync();
         Assert.Equal(0, client.Available);
         Assert.False(client.Poll(0, SelectMode.SelectRead), "The end of the connection was seen.");
@@ -79,7 +78,7 @@ public sealed class LinkTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task A_reset_is_a_reset_and_the_next_connection_works()
+    public async Task A_reset_breaks_the_connection_and_the_next_one_works()
     {
         using var client = await ConnectAsync(_link);
         await EchoedAsync(client, [1]);
@@ -90,7 +89,7 @@ public sealed class LinkTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task A_cut_lets_so_many_bytes_pass_and_resets_once()
+    public async Task A_cut_resets_one_connection_after_the_given_number_of_bytes()
     {
         _link.There.Weather = new Weather { CutAfter = 100_000 };
         using var client = await ConnectAsync(_link);
@@ -102,7 +101,7 @@ public sealed class LinkTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task A_flip_is_one_bit_of_a_large_chunk_and_small_ones_are_spared()
+    public async Task A_flip_changes_one_bit_of_a_large_chunk_and_none_of_a_small_one()
     {
         _link.There.Weather = new Weather { FlipChance = 1 };
         using var client = await ConnectAsync(_link);
@@ -111,26 +110,26 @@ public sealed class LinkTests : IAsyncLifetime, IDisposable
         byte[] sent = Bytes(200_000), got = await EchoedAsync(client, sent);
         int bits = sent.Zip(got).Sum(pair => BitOperations.PopCount((uint)(pair.First ^ pair.Second)));
         Assert.InRange(bits, 1, _link.There.Flips);
-        Assert.Equal(_link.There.Flips % 2, bits % 2); // Two in one place would undo each other.
+        Assert.Equal(_link.There.Flips % 2, bits % 2); // Two flips of the same bit cancel each other.
     }
 
     [Fact]
-    public async Task A_delay_is_no_shorter_than_it_says()
+    public async Task A_delay_is_not_shorter_than_configured()
     {
         using var client = await ConnectAsync(_link);
         await EchoedAsync(client, [1]);
         _link.There.Weather = new Weather { Delay = TimeSpan.FromMilliseconds(60) };
         long sent = TimeProvider.System.GetTimestamp();
         await EchoedAsync(client, [2]);
-        // A timer counts whole ticks of a coarser clock, so it may seem to be a little early.
+        // Timers use a coarser clock and may fire slightly early.
         Assert.True(TimeProvider.System.GetElapsedTime(sent) >= TimeSpan.FromMilliseconds(50));
     }
 
     [Fact]
-    public async Task A_target_that_is_down_shows_as_a_reset()
+    public async Task A_target_that_is_down_causes_a_reset()
     {
         _echo.Stop();
-        // The reset can be there before the client has noticed that it was connected.
+        // The reset may arrive before the client's connect returns.
         var broken = await Assert.ThrowsAsync<SocketException>(async () =>
         {
             using var client = await ConnectAsync(_link);
@@ -141,7 +140,7 @@ public sealed class LinkTests : IAsyncLifetime, IDisposable
 
     private Link NewLink() => new(0, (IPEndPoint)_echo.LocalEndpoint, 7, TimeProvider.System);
 
-    /// <summary>A whole conversation elsewhere: what could pass here meanwhile would have passed.</summary>
+    /// <summary>A long exchange on another link: whatever could pass on this link has passed after it.</summary>
     private async Task OtherLinkEchoesAsync()
     {
         await using var other = NewLink();

@@ -1,7 +1,7 @@
 namespace Quorate.Chaos;
 
 /// <summary>
-/// SplitMix64 (Steele, Lea, Flood 2014): the same numbers for a seed for ever, which System.Random does not promise.
+/// SplitMix64 (Steele, Lea, Flood 2014): a seed always gives the same numbers, which System.Random does not promise.
 /// </summary>
 public sealed class Draws(ulong seed)
 {
@@ -18,14 +18,14 @@ public sealed class Draws(ulong seed)
     /// <summary>0 to <paramref name="below"/> - 1.</summary>
     public int Below(int below) => (int)(Next() % (ulong)below);
 
-    /// <summary>0 to 1, the 1 excluded.</summary>
+    /// <summary>From 0 to below 1.</summary>
     public double Share() => (Next() >> 11) * (1.0 / (1UL << 53));
 
     /// <summary>From <paramref name="low"/> to <paramref name="high"/>.</summary>
     public TimeSpan Between(TimeSpan low, TimeSpan high) => low + (high - low) * Share();
 
     /// <summary>
-    /// A stream of its own for each name, so that one that draws more often moves no other. FNV-1a of the name.
+    /// An independent stream for each name: drawing more from one changes no other. Uses FNV-1a of the name.
     /// </summary>
     public static Draws Named(ulong seed, string name)
     {
@@ -33,7 +33,7 @@ public sealed class Draws(ulong seed)
         return new Draws(Mix(seed, hash));
     }
 
-    /// <summary>A seed that depends on every one of the parts and on their order.</summary>
+    /// <summary>A seed that depends on all parts and their order.</summary>
     public static ulong Mix(params ReadOnlySpan<ulong> parts)
     {
         ulong mixed = 0;

@@ -6,19 +6,19 @@ internal enum ExitCode
     Ok = 0,
 
     /// <summary>
-    /// The demo: the final hashes differ, or something accepted was lost, or no leader could be killed. Chaos: a
-    /// promise was broken.
+    /// Demo: the final hashes differ, something accepted was lost, or a leader was not killed. Chaos: a promise was
+    /// broken. A downloaded model does not match its hash.
     /// </summary>
     Differs = 1,
 
     /// <summary>A file, an option or a request was refused.</summary>
     BadInput = 2,
 
-    /// <summary>Nobody leads, or what was waited for did not come in time.</summary>
+    /// <summary>No node leads, or something did not happen in time.</summary>
     TimedOut = 3,
 
     /// <summary>
-    /// The demo: one of its processes ended by itself. Chaos: so, before anything was done to it (later: a promise).
+    /// Demo: one of its processes ended by itself. Chaos: the same while the cluster starts; later it is a violation.
     /// </summary>
     ProcessDied = 4,
 
@@ -26,7 +26,7 @@ internal enum ExitCode
     Interrupted = 130,
 }
 
-/// <summary>The command cannot go on. The message is one clear sentence for the person who typed it.</summary>
+/// <summary>The command cannot continue. The message is one sentence for the person who typed it.</summary>
 internal sealed class CommandException(ExitCode code, string message) : Exception(message)
 {
     public ExitCode Code { get; } = code;

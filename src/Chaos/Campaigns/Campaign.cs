@@ -6,11 +6,11 @@ using Quorate.Shared.Transfer;
 namespace Quorate.Chaos.Campaigns;
 
 /// <summary>
-/// Runs, one after the other, on a cluster of real coordinators, each in a storm of faults that ends. Then everything
-/// is healed, the run must get through, and everything that was promised is checked. Faults, their order and their
-/// lengths come from the seed; how the processes interleave does not.
+/// One run after another on a cluster of real coordinators. During each run, faults of all kinds happen for a while
+/// (the storm). Then everything is healed, the run must finish, and every promise is checked. The faults, their order
+/// and their lengths come from the seed; how the processes interleave does not.
 /// <para>
-/// A run that could not be ended or checked ends the campaign: its files are kept, and the rest would prove nothing.
+/// A run that does not finish, or cannot be checked, ends the campaign. Its files are kept.
 /// </para>
 /// </summary>
 public sealed class Campaign(CampaignOptions options, Action<string> say)
@@ -19,15 +19,15 @@ public sealed class Campaign(CampaignOptions options, Action<string> say)
     private readonly List<string> _violations = [];
     private readonly List<Outcome> _outcomes = [];
 
-    /// <summary>Where the cluster's files are; they stay where a promise was broken.</summary>
+    /// <summary>The folder with the cluster's files. It is kept if a promise was broken.</summary>
     public string Root { get; private set; } = "";
 
     public Tally Tally => _tally;
 
-    /// <exception cref="OperationCanceledException">Cancelled; nothing is left running or lying about.</exception>
-    /// <exception cref="ProgramEndedException">A node ended as the cluster started: there is no campaign.</exception>
-    /// <exception cref="TimeoutException">The cluster did not get up.</exception>
-    /// <exception cref="TransferException">It took no seed model.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; no process and no file is left behind.</exception>
+    /// <exception cref="ProgramEndedException">A node ended while the cluster started.</exception>
+    /// <exception cref="TimeoutException">The cluster did not start in time.</exception>
+    /// <exception cref="TransferException">The cluster did not accept the seed model.</exception>
     public async Task<CampaignReport> RunAsync(CancellationToken token)
     {
         await using var cluster = await ChaosCluster.StartAsync(RunOf(0), options.Pace, options.Seed);
@@ -55,7 +55,7 @@ public sealed class Campaign(CampaignOptions options, Action<string> say)
         return Report();
     }
 
-    /// <summary>Weights, and who must take part, differ from run to run.</summary>
+    /// <summary>Every run has other weights; every second one closes a round with one update missing.</summary>
     private ChaosRun RunOf(int number) => new()
     {
         Name = $"storm-{number}", Seed = Draws.Mix(options.Seed, (ulong)number), Rounds = options.Rounds,
@@ -77,12 +77,12 @@ public sealed class Campaign(CampaignOptions options, Action<string> say)
         _outcomes.Add(outcome);
         _violations.AddRange(outcome.Violations);
         if (!outcome.Enough) _violations.Add($"Too little happened to prove anything: {outcome.Summary}");
-        _tally.Say($"run {cluster.Run.Name} through {seconds:F1} s after healing: {outcome.Summary}");
+        _tally.Say($"run {cluster.Run.Name} finished {seconds:F1} s after healing: {outcome.Summary}");
         _tally.Say($"so far: {_tally}");
     }
 
     /// <summary>
-    /// Faults of all kinds at once, until the storm is over or the run is. Returns who may have trained twice.
+    /// Faults of all kinds at once, until the storm or the run ends. Returns the trainers that may have trained twice.
     /// </summary>
     private async Task<List<string>> StormAsync(ChaosCluster cluster, int number, CancellationToken token)
     {
@@ -104,13 +104,13 @@ public sealed class Campaign(CampaignOptions options, Action<string> say)
         }
         catch (OperationCanceledException) when (!token.IsCancellationRequested)
         {
-            // It is over.
+            // The storm has ended.
         }
         cluster.Network!.Clear();
         for (int node = 0; node < ChaosCluster.Nodes; node++) await victims.StartAsync(node, meanwhile: null, token);
         return [.. clients.Killed.Keys];
 
-        // Kills alone at first: only then does the time to the next accepted update say something about failover.
+        // Only kills at first: the failover time can be measured only while there are no other faults.
         async Task LaterAsync(Func<CancellationToken, Task> part)
         {
             await Task.Delay(options.Storm / 4, TimeProvider.System, over.Token);
@@ -120,7 +120,7 @@ public sealed class Campaign(CampaignOptions options, Action<string> say)
         Draws Stream(string name) => Draws.Named(Draws.Mix(options.Seed, (ulong)number), name);
     }
 
-    /// <summary>A storm over a run that has ended would only wet the next one.</summary>
+    /// <summary>Ends the faults when the run ends, so that they do not leak into the next run.</summary>
     private static async Task EndAsync(ChaosCluster cluster, CancellationTokenSource over)
     {
         await cluster.WhenAsync(run => run.Phase >= Shared.Protocol.RunPhase.Finished, "the end of the run",
@@ -128,7 +128,7 @@ public sealed class Campaign(CampaignOptions options, Action<string> say)
         await over.CancelAsync();
     }
 
-    /// <summary>A storm in which a kind of fault never struck proves nothing about it.</summary>
+    /// <summary>A campaign in which some kind of fault never happened proves nothing about that kind.</summary>
     private void CheckAssumptions()
     {
         string[] always = [Tally.Kills, Tally.Pauses, Tally.Partitions];
@@ -136,7 +136,7 @@ public sealed class Campaign(CampaignOptions options, Action<string> say)
             Tally.Twins, Tally.DiskFaults];
         var due = options.Length >= TimeSpan.FromMinutes(5) ? always.Concat(inLong) : always;
         foreach (string fault in due.Where(fault => _tally[fault] == 0))
-            _violations.Add($"There were no {fault}: nothing was proved about them.");
+            _violations.Add($"There were no {fault}, so nothing was proved about them.");
     }
 
     private CampaignReport Report() => new(

@@ -3,14 +3,15 @@ using System.Text.Json;
 
 namespace Quorate.Chaos.Campaigns;
 
-/// <summary>What a campaign came to. The names of its JSON are a contract with scripts.</summary>
-/// <param name="Accepted">Updates that trainers were told are safe.</param>
-/// <param name="Lost">Of them, those that a node lacks or has with other bytes.</param>
-/// <param name="Linearizable">All offers and looks have one order; false also where none could be checked.</param>
-/// <param name="BitIdentical">Every model is what an undisturbed replay of the same updates gives.</param>
-/// <param name="ChainsEqual">At every index that two nodes remember they have the same history.</param>
-/// <param name="FailoverSeconds">Leader killed, with nothing else wrong, to the next accepted update.</param>
-/// <param name="Violations">Sentences; empty where all promises hold.</param>
+/// <summary>The result of a campaign. The names of its JSON fields are a contract with scripts.</summary>
+/// <param name="Accepted">Updates whose trainers were told that they are safe.</param>
+/// <param name="Lost">Accepted updates that a node does not have, or has with other bytes.</param>
+/// <param name="Linearizable">One order explains all offers and reads; false also if there was nothing to
+/// check.</param>
+/// <param name="BitIdentical">Every model equals the one computed by a replay of the same updates.</param>
+/// <param name="ChainsEqual">Any two nodes have the same chain hash at every index that both remember.</param>
+/// <param name="FailoverSeconds">From the kill of a leader, with no other fault, to the next accepted update.</param>
+/// <param name="Violations">One sentence for each broken promise.</param>
 public sealed record CampaignReport(
     ulong Seed, double Seconds, int Kills, int Pauses, int Partitions, int DiskFaults, int Accepted, int Lost,
     int CountedTwice, int RoundsPublished, bool Linearizable, bool BitIdentical, bool ChainsEqual,
@@ -24,7 +25,7 @@ public sealed record CampaignReport(
     public string ToJson() => JsonSerializer.Serialize(this, _format);
 }
 
-/// <summary>Null: nothing was measured.</summary>
+/// <summary>Percentiles of <paramref name="N"/> measurements; null if there were none.</summary>
 public sealed record Percentiles(double? P50, double? P99, double? Max, int N)
 {
     public static Percentiles Of(IEnumerable<double> values)

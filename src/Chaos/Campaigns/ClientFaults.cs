@@ -5,17 +5,17 @@ using Quorate.Chaos.Processes;
 namespace Quorate.Chaos.Campaigns;
 
 /// <summary>
-/// What happens to trainers: killed in the middle of a transfer, cut off, held up, bits flipped under way, and one that
-/// sends its update to everybody at once.
+/// Faults of trainers: killed during a transfer, connections cut or stalled, bits flipped in transit, and an update
+/// sent to all coordinators at once.
 /// </summary>
 internal sealed class ClientFaults(ChaosCluster cluster, Tally tally, Draws draws)
 {
-    /// <summary>Weights move every second or so; where they do not, the fault strikes all the same.</summary>
+    /// <summary>Weights are transferred about once a second; after this time, the fault happens anyway.</summary>
     private static readonly TimeSpan _transferAwaited = TimeSpan.FromSeconds(2);
 
     private readonly FaultyNetwork _network = cluster.Network!;
 
-    /// <summary>Trainers that were killed: their memory was gone, so they may train a round twice.</summary>
+    /// <summary>Trainers that were killed: they lost their memory, so they may train a round twice.</summary>
     public ConcurrentDictionary<string, bool> Killed { get; } = new();
 
     public async Task RunAsync(CancellationToken token)
@@ -42,23 +42,23 @@ internal sealed class ClientFaults(ChaosCluster cluster, Tally tally, Draws draw
 
     private Task TwinAsync(int trainer)
     {
-        tally.Say($"trainer {trainer} is to send its next update to every coordinator");
-        cluster.Trainers[trainer].Record.WantTwin();
+        tally.Say($"trainer {trainer} sends its next update to every coordinator");
+        cluster.Trainers[trainer].Record.RequestTwin();
         return Task.CompletedTask;
     }
 
-    /// <summary>Waits until weights move, if they do, and kills the trainer then.</summary>
+    /// <summary>Waits for a transfer, but not for long, and kills the trainer.</summary>
     private async Task KillInTransferAsync(int trainer, bool upload, CancellationToken token)
     {
         using var disturbed = tally.Disturb();
-        await MovedAsync(upload, draws.Below(150_000), token);
+        await WaitForTransferAsync(upload, draws.Below(150_000), token);
         var victim = cluster.Trainers[trainer];
         await victim.KillAsync();
         try
         {
             Killed[victim.Record.Trainer] = true;
             tally.Count(Tally.TrainerKills);
-            tally.Say($"trainer {trainer} killed while weights went {(upload ? "up" : "down")}");
+            tally.Say($"trainer {trainer} killed during {(upload ? "an upload" : "a download")}");
             await Task.Delay(draws.Between(TimeSpan.Zero, TimeSpan.FromSeconds(1)), TimeProvider.System, token);
         }
         finally
@@ -67,17 +67,19 @@ internal sealed class ClientFaults(ChaosCluster cluster, Tally tally, Draws draw
         }
     }
 
-    /// <summary>The connection that brings the byte that was drawn ends there, once on each link.</summary>
+    /// <summary>On each link, the connection that carries the drawn byte is reset at that byte.</summary>
     private async Task CutAsync(bool upload, CancellationToken token)
     {
         using var disturbed = tally.Disturb();
         var lanes = Lanes(upload);
         long before = lanes.Sum(lane => lane.Cuts);
         int after = draws.Below(300_000);
-        await Spell.OnAsync(lanes, new Weather { CutAfter = after }, Length(), token);
+        await Spell.ApplyAsync(lanes, new Weather { CutAfter = after }, Length(), token);
         int cuts = (int)(lanes.Sum(lane => lane.Cuts) - before);
+        if (cuts == 0) return;
         tally.Count(Tally.Cuts, cuts);
-        tally.Say($"{cuts} connections cut after {after} bytes {(upload ? "up" : "down")}");
+        tally.Say($"{Tally.Number(cuts, "connection")} cut after {after} bytes {(upload ? "to" : "from")} "
+            + "a coordinator");
     }
 
     private async Task HoldAsync(Link link, CancellationToken token)
@@ -85,17 +87,17 @@ internal sealed class ClientFaults(ChaosCluster cluster, Tally tally, Draws draw
         using var disturbed = tally.Disturb();
         tally.Count(Tally.Stalls);
         tally.Say($"the trainers' link {link.Address} stalls");
-        await Spell.OnAsync([link.There, link.Back], new Weather { Held = true }, Length(), token);
+        await Spell.ApplyAsync([link.There, link.Back], new Weather { Held = true }, Length(), token);
     }
 
     private async Task FlipAsync(CancellationToken token)
     {
         using var disturbed = tally.Disturb();
-        await Spell.OfFlipsAsync(
+        await Spell.FlipBitsAsync(
             "trainers and coordinators", [.. Lanes(true), .. Lanes(false)], Length(), tally, token);
     }
 
-    private async Task MovedAsync(bool upload, long bytes, CancellationToken token)
+    private async Task WaitForTransferAsync(bool upload, long bytes, CancellationToken token)
     {
         var lanes = Lanes(upload);
         long before = lanes.Sum(lane => lane.Passed), started = TimeProvider.System.GetTimestamp();

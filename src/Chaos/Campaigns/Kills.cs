@@ -3,20 +3,21 @@ using Quorate.Chaos.Processes;
 namespace Quorate.Chaos.Campaigns;
 
 /// <summary>
-/// SIGKILL of a leader, a follower, a majority, all, and of one again and again. One node has a bad disk, too: while it
-/// is down, bits of its blobs flip.
+/// SIGKILL of the leader, a follower, a majority, all nodes, or one node several times. One node also has a bad disk:
+/// while it is down, bits of its blobs flip.
 /// </summary>
 internal sealed class Kills(ChaosCluster cluster, Victims victims, Tally tally, Draws draws)
 {
-    /// <summary>A failover takes about a second; one that takes longer than this is not waited for.</summary>
+    /// <summary>A failover takes about a second; the campaign waits no longer than this for one.</summary>
     private static readonly TimeSpan _failoverMax = TimeSpan.FromSeconds(4);
 
     /// <summary>
-    /// While another fault is on there is no failover to measure, and none of the time between kills is spent on it.
+    /// The longest wait for the next accepted update between two kills, and after a kill while another fault is active
+    /// (its failover time is not measured).
     /// </summary>
-    private static readonly TimeSpan _breath = TimeSpan.FromSeconds(2.5);
+    private static readonly TimeSpan _progressMax = TimeSpan.FromSeconds(2.5);
 
-    /// <summary>The same one all the time: what a majority of disks forgets is not promised.</summary>
+    /// <summary>Always the same node: what is damaged on a majority of disks may be lost.</summary>
     private readonly int _badDisk = draws.Below(ChaosCluster.Nodes);
 
     public async Task RunAsync(CancellationToken token)
@@ -24,7 +25,7 @@ internal sealed class Kills(ChaosCluster cluster, Victims victims, Tally tally, 
         while (true)
         {
             await PauseAsync(50, 500, token);
-            await BreathAsync(token);
+            await WaitForProgressAsync(token);
             int leader = await victims.LeaderAsync(draws, token);
             int[] others = [.. Enumerable.Range(0, ChaosCluster.Nodes).Where(node => node != leader)];
             int follower = others[draws.Below(others.Length)];
@@ -40,31 +41,33 @@ internal sealed class Kills(ChaosCluster cluster, Victims victims, Tally tally, 
     }
 
     /// <summary>
-    /// Faults are to strike a cluster that works: one that never gets up again between them would prove little. So the
-    /// next accepted update is awaited, but not for long.
+    /// Waits for the next accepted update, but not for long. Killing a cluster that never recovers between two kills
+    /// would prove little.
     /// </summary>
-    private async Task BreathAsync(CancellationToken token)
+    private async Task WaitForProgressAsync(CancellationToken token)
     {
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(token);
-        bound.CancelAfter(_breath);
+        bound.CancelAfter(_progressMax);
         try
         {
             await cluster.NextSafeAsync(TimeProvider.System.GetTimestamp(), exceptBy: -1, bound.Token);
         }
         catch (OperationCanceledException) when (!token.IsCancellationRequested)
         {
-            // It lies still: strike it there.
+            // No progress: continue with the next fault.
         }
     }
 
-    /// <summary>Kills the leader, and measures how long no update is accepted where nothing else is wrong.</summary>
+    /// <summary>
+    /// Kills the leader and, while no other fault is active, measures the time to the next accepted update.
+    /// </summary>
     private async Task LeaderAsync(int leader, CancellationToken token)
     {
         var (calm, killed) = (tally.Calm, TimeProvider.System.GetTimestamp());
         await victims.KillAsync(leader, token);
         tally.Say($"kill -9 of the leader, node {leader}");
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(token);
-        bound.CancelAfter(calm is null ? _breath : _failoverMax);
+        bound.CancelAfter(calm is null ? _progressMax : _failoverMax);
         try
         {
             var next = await cluster.NextSafeAsync(killed, exceptBy: leader, bound.Token);
@@ -73,7 +76,7 @@ internal sealed class Kills(ChaosCluster cluster, Victims victims, Tally tally, 
         }
         catch (OperationCanceledException) when (!token.IsCancellationRequested)
         {
-            // Another fault stands in the way, or no round is open.
+            // Another fault prevents progress, or no round is open.
         }
         await StartAsync(leader, token);
     }
@@ -86,7 +89,7 @@ internal sealed class Kills(ChaosCluster cluster, Victims victims, Tally tally, 
         foreach (int node in nodes) await StartAsync(node, token);
     }
 
-    /// <summary>It dies while it starts, too.</summary>
+    /// <summary>Some of these kills hit the node while it starts.</summary>
     private async Task AgainAndAgainAsync(int node, CancellationToken token)
     {
         tally.Say($"kill -9 of node {node}, four times");
@@ -120,7 +123,7 @@ internal sealed class Kills(ChaosCluster cluster, Victims victims, Tally tally, 
         file.Position--;
         file.WriteByte((byte)(was ^ (1 << draws.Below(8))));
         tally.Count(Tally.DiskFaults);
-        tally.Say($"a bit of {Path.GetFileName(blob)[..8]} flips on node {node}'s disk");
+        tally.Say($"one bit of blob {Path.GetFileName(blob)[..8]} flipped on node {node}'s disk");
     }
 
     private Task PauseAsync(int low, int high, CancellationToken token) => Task.Delay(

@@ -4,8 +4,8 @@ using Quorate.Chaos.Processes;
 namespace Quorate.Chaos.Campaigns;
 
 /// <summary>
-/// Partitions of both kinds, slowness, resets and flipped bits between coordinators; one after the other. The log's own
-/// traffic is spared the flips: it has no checksum but TCP's.
+/// Partitions in one or both directions, delays, resets and flipped bits between coordinators, one after another. Bits
+/// are not flipped in the log's own traffic: it has no checksum besides TCP's.
 /// </summary>
 internal sealed class NetworkFaults(ChaosCluster cluster, Victims victims, Tally tally, Draws draws)
 {
@@ -28,9 +28,9 @@ internal sealed class NetworkFaults(ChaosCluster cluster, Victims victims, Tally
             await (draws.Below(100) switch
             {
                 < 25 => PartAsync($"node {node} cut off", [.. others.SelectMany(o => Both(node, o))], token),
-                < 40 => PartAsync($"node {node} speaks and is not heard", [.. others.Select(o => (node, o))], token),
-                < 55 => PartAsync($"node {node} does not hear", [.. others.Select(o => (o, node))], token),
-                < 72 => PartAsync($"nodes {node} and {other} apart", Both(node, other), token),
+                < 40 => PartAsync($"node {node} cannot send", [.. others.Select(o => (node, o))], token),
+                < 55 => PartAsync($"node {node} cannot receive", [.. others.Select(o => (o, node))], token),
+                < 72 => PartAsync($"nodes {node} and {other} partitioned", Both(node, other), token),
                 < 82 => SlowAsync(node, [.. others.SelectMany(o => Both(node, o))], token),
                 < 90 => FlipAsync(node, token),
                 _ => ResetAsync(node, other),
@@ -47,26 +47,27 @@ internal sealed class NetworkFaults(ChaosCluster cluster, Victims victims, Tally
         var length = Length();
         tally.Say($"{what} for {length.TotalSeconds:F1} s");
         tally.Count(Tally.Partitions);
-        await Spell.OnAsync(_network.Ways(ways), _held, length, token);
+        await Spell.ApplyAsync(_network.Ways(ways), _held, length, token);
     }
 
     private async Task SlowAsync(int node, (int, int)[] ways, CancellationToken token)
     {
         var (length, delay) = (Length(), draws.Between(TimeSpan.FromMilliseconds(2), TimeSpan.FromMilliseconds(80)));
-        tally.Say($"node {node} slow by {delay.TotalMilliseconds:F0} ms for {length.TotalSeconds:F1} s");
+        tally.Say($"node {node} delayed by {delay.TotalMilliseconds:F0} ms for {length.TotalSeconds:F1} s");
         tally.Count(Tally.Delays);
         var slow = new Weather { Delay = delay, Jitter = TimeSpan.FromMilliseconds(draws.Below(30)) };
-        await Spell.OnAsync(_network.Ways(ways), slow, length, token);
+        await Spell.ApplyAsync(_network.Ways(ways), slow, length, token);
     }
 
     private Task FlipAsync(int node, CancellationToken token) =>
-        Spell.OfFlipsAsync($"node {node} and others", _network.BlobLanes(node), Length(), tally, token);
+        Spell.FlipBitsAsync($"node {node} and others", _network.BlobLanes(node), Length(), tally, token);
 
     private Task ResetAsync(int one, int other)
     {
         int connections = _network.Reset(one, other);
-        tally.Say($"{connections} connections between nodes {one} and {other} reset");
-        if (connections > 0) tally.Count(Tally.Resets);
+        if (connections == 0) return Task.CompletedTask;
+        tally.Say($"{Tally.Number(connections, "connection")} between nodes {one} and {other} reset");
+        tally.Count(Tally.Resets);
         return Task.CompletedTask;
     }
 }

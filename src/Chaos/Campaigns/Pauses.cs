@@ -3,7 +3,7 @@ using Quorate.Chaos.Processes;
 namespace Quorate.Chaos.Campaigns;
 
 /// <summary>
-/// SIGSTOP: the sockets stay open, nobody answers, and whoever wakes up believes that no time has passed.
+/// SIGSTOP: the sockets stay open, nothing answers, and the process does not know that time has passed.
 /// </summary>
 internal sealed class Pauses(Victims victims, Tally tally, Draws draws)
 {
@@ -16,7 +16,7 @@ internal sealed class Pauses(Victims victims, Tally tally, Draws draws)
             int node = draws.Below(2) == 0
                 ? await victims.LeaderAsync(draws, token)
                 : draws.Below(ChaosCluster.Nodes);
-            // Mostly about an election timeout, seldom far longer.
+            // Usually about one election timeout, sometimes much longer.
             double seconds = draws.Below(20) switch
             {
                 < 14 => 0.2 + 1.3 * draws.Share(),

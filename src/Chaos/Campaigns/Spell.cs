@@ -2,10 +2,10 @@ using Quorate.Chaos.Network;
 
 namespace Quorate.Chaos.Campaigns;
 
-/// <summary>A spell of bad weather on some lanes; whatever ends it, the sky clears.</summary>
+/// <summary>Bad weather on some lanes for a while. The lanes are always cleared at the end.</summary>
 internal static class Spell
 {
-    public static async Task OnAsync(
+    public static async Task ApplyAsync(
         IReadOnlyList<Lane> lanes, Weather weather, TimeSpan length, CancellationToken token)
     {
         foreach (var lane in lanes) lane.Weather = weather;
@@ -19,14 +19,15 @@ internal static class Spell
         }
     }
 
-    /// <summary>Flips bits of weights under way.</summary>
-    public static async Task OfFlipsAsync(
+    /// <summary>Flips bits of weights in transit.</summary>
+    public static async Task FlipBitsAsync(
         string where, IReadOnlyList<Lane> lanes, TimeSpan length, Tally tally, CancellationToken token)
     {
         long before = lanes.Sum(lane => lane.Flips);
-        await OnAsync(lanes, new Weather { FlipChance = 0.5 }, length, token);
+        await ApplyAsync(lanes, new Weather { FlipChance = 0.5 }, length, token);
         int flips = (int)(lanes.Sum(lane => lane.Flips) - before);
+        if (flips == 0) return;
         tally.Count(Tally.Flips, flips);
-        tally.Say($"{flips} bits flipped between {where}");
+        tally.Say($"{Tally.Number(flips, "bit")} flipped between {where}");
     }
 }

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace Quorate.Chaos.Campaigns;
 
-/// <summary>What was done so far. A fault counts once it has happened, not when it is drawn.</summary>
+/// <summary>What has happened so far. A fault counts once it has happened, not when it is drawn.</summary>
 public sealed class Tally(TimeProvider time, Action<string> say)
 {
     public const string Kills = "kills", Pauses = "pauses", Partitions = "partitions", Delays = "delays",
@@ -15,14 +15,14 @@ public sealed class Tally(TimeProvider time, Action<string> say)
     private int _active;
     private long _disturbances;
 
-    /// <summary>Seconds from a leader's kill to the next accepted update, with no other fault between.</summary>
+    /// <summary>Seconds from the kill of a leader to the next accepted update, without another fault between.</summary>
     public ConcurrentBag<double> Failovers { get; } = [];
 
     public int this[string fault] => _counts.GetValueOrDefault(fault);
 
     public TimeSpan Elapsed => time.GetElapsedTime(_started);
 
-    /// <summary>Changes with every fault other than a kill; null while one is on.</summary>
+    /// <summary>Changes with every fault other than a kill; null while such a fault is active.</summary>
     public long? Calm
     {
         get
@@ -38,7 +38,10 @@ public sealed class Tally(TimeProvider time, Action<string> say)
 
     public void Say(string line) => say($"{Elapsed:hh\\:mm\\:ss\\.ff} {line}");
 
-    /// <summary>A fault other than a kill begins; dispose of it at its end.</summary>
+    /// <summary>"1 bit", "3 bits".</summary>
+    public static string Number(int count, string noun) => $"{count} {noun}{(count == 1 ? "" : "s")}";
+
+    /// <summary>A fault other than a kill begins; disposing of the result ends it.</summary>
     public IDisposable Disturb()
     {
         lock (_disturbing) (_active, _disturbances) = (_active + 1, _disturbances + 1);

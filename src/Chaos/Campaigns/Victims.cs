@@ -2,17 +2,17 @@ using Quorate.Chaos.Processes;
 
 namespace Quorate.Chaos.Campaigns;
 
-/// <summary>The coordinators as a storm's parts share them: no two do something to the same one at once.</summary>
+/// <summary>The coordinators, shared by the kinds of faults: only one acts on a coordinator at a time.</summary>
 internal sealed class Victims(ChaosCluster cluster, Tally tally) : IDisposable
 {
-    private readonly SemaphoreSlim[] _one =
+    private readonly SemaphoreSlim[] _gates =
         [.. Enumerable.Range(0, ChaosCluster.Nodes).Select(_ => new SemaphoreSlim(1))];
 
-    /// <summary>Who leads as far as anybody says; otherwise drawn.</summary>
+    /// <summary>The leader if any node reports one, or else a drawn node.</summary>
     public async Task<int> LeaderAsync(Draws draws, CancellationToken token) =>
         (await cluster.Connections.FindLeaderAsync(token))?.Id ?? draws.Below(ChaosCluster.Nodes);
 
-    /// <summary>SIGKILL, unless it is down already.</summary>
+    /// <summary>Sends SIGKILL, unless the node is down already.</summary>
     public Task KillAsync(int node, CancellationToken token) => AloneAsync(node, async process =>
     {
         if (process.Killed) return;
@@ -20,8 +20,8 @@ internal sealed class Victims(ChaosCluster cluster, Tally tally) : IDisposable
         if (process.Killed) tally.Count(Tally.Kills);
     }, token);
 
-    /// <summary>Starts it, unless it is up.</summary>
-    /// <param name="meanwhile">What is to be done to it first, while it is down.</param>
+    /// <summary>Starts the node, unless it is up.</summary>
+    /// <param name="meanwhile">Called first, while the node is down.</param>
     public Task StartAsync(int node, Action? meanwhile, CancellationToken token) =>
         AloneAsync(node, process =>
         {
@@ -31,7 +31,7 @@ internal sealed class Victims(ChaosCluster cluster, Tally tally) : IDisposable
             return Task.CompletedTask;
         }, token);
 
-    /// <summary>SIGSTOP, a while, and SIGCONT unless it was killed meanwhile.</summary>
+    /// <summary>Sends SIGSTOP, waits, and sends SIGCONT unless the node was killed in the meantime.</summary>
     public async Task PauseAsync(int node, TimeSpan length, CancellationToken token)
     {
         ProgramProcess? stopped = null;
@@ -58,19 +58,19 @@ internal sealed class Victims(ChaosCluster cluster, Tally tally) : IDisposable
 
     public void Dispose()
     {
-        foreach (var one in _one) one.Dispose();
+        foreach (var gate in _gates) gate.Dispose();
     }
 
     private async Task AloneAsync(int node, Func<ProgramProcess, Task> act, CancellationToken token)
     {
-        await _one[node].WaitAsync(token);
+        await _gates[node].WaitAsync(token);
         try
         {
             await act(cluster[node]);
         }
         finally
         {
-            _one[node].Release();
+            _gates[node].Release();
         }
     }
 }

@@ -2,11 +2,11 @@ using System.Globalization;
 
 namespace Quorate.Chaos.Checking;
 
-/// <summary>Compares what nodes hold. A violation is a sentence; an empty list means that all is well.</summary>
+/// <summary>Compares what nodes hold. A violation is a sentence; an empty list means that there is none.</summary>
 public static class DurabilityChecker
 {
-    /// <summary>Every two nodes must have the same chain hash at every index that both remember.</summary>
-    /// <param name="chains">For each node its lines "INDEX HASH".</param>
+    /// <summary>Any two nodes must have the same chain hash at every index that both remember.</summary>
+    /// <param name="chains">The lines "INDEX HASH" of each node.</param>
     public static List<string> Diverged(IReadOnlyList<IReadOnlyList<string>> chains)
     {
         var violations = new List<string>();
@@ -23,15 +23,15 @@ public static class DurabilityChecker
         return violations;
     }
 
-    /// <summary>Everything acknowledged must be held by every node.</summary>
-    /// <param name="acked">What a client was told is safe.</param>
-    /// <param name="held">For each node what it holds.</param>
+    /// <summary>Every node must hold everything that was acknowledged.</summary>
+    /// <param name="acked">What clients were told is safe.</param>
+    /// <param name="held">What each node holds.</param>
     public static List<string> Lost(IReadOnlyCollection<string> acked, IReadOnlyList<IReadOnlyCollection<string>> held)
     {
         var violations = new List<string>();
         for (int node = 0; node < held.Count; node++)
             foreach (string name in acked.Except(held[node]))
-                violations.Add($"{name} was acknowledged, and node {node} does not hold it.");
+                violations.Add($"{name} was acknowledged, but node {node} does not hold it.");
         return violations;
     }
 }

@@ -4,7 +4,7 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Chaos.Checking;
 
 /// <summary>
-/// What a node says that was counted: by round, each trainer and its update's SHA-256; and the model made.
+/// What one node reports as counted: in each round, every trainer with its update's SHA-256, and the published model.
 /// </summary>
 public sealed record History(int Node, IReadOnlyList<CountedRound> Rounds)
 {
@@ -22,12 +22,12 @@ public sealed record History(int Node, IReadOnlyList<CountedRound> Rounds)
 public sealed record CountedRound(
     int Round, string Model, int Contributors, IReadOnlyList<(string Trainer, string Update)> Updates);
 
-/// <summary>What a trainer was told is safe.</summary>
+/// <summary>An update whose trainer was told that it is safe.</summary>
 public sealed record SafeUpdate(int Round, string Trainer, string Update);
 
 /// <summary>
-/// Promises P1 and P2 as a pure check: everything that was called safe is in every node's history with the same bytes,
-/// and every trainer counts at most once a round. A violation is a sentence.
+/// Checks promises P1 and P2: every update that was reported as safe is in every node's history with the same bytes,
+/// and every trainer counts at most once in a round. A violation is a sentence.
 /// </summary>
 public static class HistoryChecker
 {
@@ -40,7 +40,8 @@ public static class HistoryChecker
                 var counted = history.Rounds.FirstOrDefault(round => round.Round == update.Round)?.Updates
                     .FirstOrDefault(u => u.Trainer == update.Trainer);
                 if (counted?.Update != update.Update)
-                    violations.Add($"{update} was called safe; node {history.Node} has {counted?.Update ?? "none"}.");
+                    violations.Add(
+                        $"{update} was reported as safe, but node {history.Node} has {counted?.Update ?? "none"}.");
             }
         return violations;
     }
@@ -56,17 +57,16 @@ public static class HistoryChecker
     ];
 
     /// <summary>
-    /// A run that ended before its last round, as a failed one does, has no model that was lost; but it should have.
+    /// A failed run ends before its last round without having lost a model, but a campaign's run must not fail.
     /// </summary>
     public static List<string> Unfinished(IReadOnlyList<History> histories, int rounds) =>
     [
         .. from history in histories
            where history.Rounds.Count != rounds + 1
-           select $"Node {history.Node} has the models of {history.Rounds.Count - 1} rounds, and the run ended; it "
-               + $"should have had {rounds}.",
+           select $"The run ended after {history.Rounds.Count - 1} of {rounds} rounds on node {history.Node}.",
     ];
 
-    /// <summary>Every round once, in order, with the same model on every node.</summary>
+    /// <summary>Every node must have every round once, in order, with the same model.</summary>
     public static List<string> Differing(IReadOnlyList<History> histories)
     {
         var violations = new List<string>();
@@ -81,7 +81,7 @@ public static class HistoryChecker
         return violations;
     }
 
-    /// <summary>Rounds that a trainer trained more than once although it was never killed.</summary>
+    /// <summary>Rounds that a trainer trained more than once.</summary>
     public static List<string> Retrained(IEnumerable<TrainerRecord> trainers) =>
     [
         .. from trainer in trainers

@@ -1,26 +1,29 @@
 namespace Quorate.Chaos.Checking;
 
 /// <summary>
-/// Promise P6 as a pure check: is there one order of all operations on a key, each at some moment between its call and
-/// its return, in which a single honest register would have given just these answers? The search is the one of Wing and
-/// Gong (1993) with Lowe's memory of what was tried (2017): place any operation whose call precedes every open return,
-/// go on, go back when nothing fits, and never try the same set of placed operations with the same state twice.
+/// Checks promise P6: is there an order of all operations on a key, each at some moment between its call and its
+/// return, in which a single register would have given exactly these answers? The search is that of Wing and Gong
+/// (1993) with Lowe's cache (2017): place any operation whose call precedes every open return, continue, backtrack when
+/// nothing fits, and never try the same set of placed operations with the same state twice.
 /// <para>
-/// The register of a key is open and empty, closed and empty, or holds one update for ever. An offer is ACCEPTED by the
-/// open and empty one only; DUPLICATE means that it holds this update; STALE that it is empty and closed (which it may
-/// have become unseen); REJECTED that it holds another one or none. A look sees what it holds.
+/// The register of a key is open and empty, closed and empty, or holds one update forever. ACCEPTED requires an open
+/// and empty register; DUPLICATE means that it holds this update; STALE that it is empty and closed (which may have
+/// happened unobserved); REJECTED that it holds another update or none. A look returns what it holds.
 /// </para>
 /// </summary>
 public static class Linearizability
 {
     private const int Open = 0, Closed = 1, FirstHeld = 2;
 
-    /// <summary>The first key, in their order, whose answers no order explains, as a sentence; null: all are.</summary>
-    /// <exception cref="ArgumentException">An operation returns before its call, or is none: see
+    /// <summary>One sentence for the first key, by name, whose answers no order explains; empty if there is none.
+    /// </summary>
+    /// <exception cref="ArgumentException">An operation returns before its call, or is not valid: see
     /// <see cref="Operation"/>.</exception>
-    public static string? FirstViolation(IReadOnlyList<Operation> history) => history
-        .GroupBy(operation => operation.Key).OrderBy(group => group.Key, StringComparer.Ordinal)
-        .Select(group => new Search([.. group]).Violation()).FirstOrDefault(violation => violation is not null);
+    public static IReadOnlyList<string> Violations(IReadOnlyList<Operation> history) =>
+    [
+        .. history.GroupBy(operation => operation.Key).OrderBy(group => group.Key, StringComparer.Ordinal)
+            .Select(group => new Search([.. group]).Violation()).OfType<string>().Take(1),
+    ];
 
     private sealed class Search
     {
@@ -29,25 +32,26 @@ public static class Linearizability
         private readonly ulong[] _placed;
         private readonly HashSet<Tried> _tried = [];
         private readonly Event _head = new(-1, isCall: true);
-        private int _awaited; // operations with an answer that have no place yet
+        private int _unplaced; // operations that have an answer but no place yet
 
         public Search(IReadOnlyList<Operation> operations)
         {
-            // A look without an answer shows nothing and does nothing.
+            // A look without an answer has no effect.
             _operations = [.. operations.Where(o => o is not { Kind: OperationKind.Look, Answer: Answer.Unknown })];
-            foreach (var operation in _operations) Demand(operation);
+            foreach (var operation in _operations) Validate(operation);
             _hashes = [.. _operations.Select(o => o.Hash).OfType<string>().Distinct()];
             _placed = new ulong[(_operations.Length + 63) / 64];
-            _awaited = _operations.Count(o => o.Answer != Answer.Unknown);
+            _unplaced = _operations.Count(o => o.Answer != Answer.Unknown);
             Link();
         }
 
+        /// <summary>A sentence if there is no such order, or else null.</summary>
         public string? Violation()
         {
             var way = new Stack<(Event Call, int State)>();
-            int state = Open, fewest = _awaited;
+            int state = Open, fewest = _unplaced;
             Operation? blocked = null;
-            for (var at = _head.Next; _awaited > 0;)
+            for (var at = _head.Next; _unplaced > 0;)
             {
                 if (at is { IsCall: true })
                 {
@@ -59,9 +63,9 @@ public static class Linearizability
                     else at = at.Next;
                     continue;
                 }
-                // A return whose operation has no place yet: what was placed before it is wrong.
-                if (at is not null && (_awaited < fewest || blocked is null))
-                    (fewest, blocked) = (_awaited, _operations[at.Operation]);
+                // The return of an operation without a place: an earlier placement is wrong.
+                if (at is not null && (_unplaced < fewest || blocked is null))
+                    (fewest, blocked) = (_unplaced, _operations[at.Operation]);
                 if (!way.TryPop(out var last)) return Sentence(blocked);
                 Displace(last.Call);
                 (state, at) = (last.State, last.Call.Next);
@@ -69,7 +73,7 @@ public static class Linearizability
             return null;
         }
 
-        /// <summary>The state behind the operation; null: it does not fit here, or that was tried before.</summary>
+        /// <summary>The state after the operation; null if it does not fit here or this was tried before.</summary>
         private int? Place(Event call, int state)
         {
             int i = call.Operation;
@@ -82,7 +86,7 @@ public static class Linearizability
             }
             call.Remove();
             call.Return?.Remove();
-            if (_operations[i].Answer != Answer.Unknown) _awaited--;
+            if (_operations[i].Answer != Answer.Unknown) _unplaced--;
             return next;
         }
 
@@ -92,10 +96,10 @@ public static class Linearizability
             _placed[i / 64] &= ~(1UL << (i % 64));
             call.Return?.PutBack();
             call.PutBack();
-            if (_operations[i].Answer != Answer.Unknown) _awaited++;
+            if (_operations[i].Answer != Answer.Unknown) _unplaced++;
         }
 
-        /// <summary>What an honest register becomes when it gives this answer; null: it never would.</summary>
+        /// <summary>The register's state after this answer; null if it would not give this answer.</summary>
         private int? Step(int state, Operation operation)
         {
             int asked = operation.Hash is { } hash ? FirstHeld + _hashes.IndexOf(hash) : -1;
@@ -107,13 +111,14 @@ public static class Linearizability
                 (Answer.Rejected, _) when state != asked => state,
                 (Answer.Seen, Open or Closed) when operation.Hash is null => state,
                 (Answer.Seen, >= FirstHeld) when state == asked => state,
-                // It needs no place where it had no effect.
+                // If it had no effect, it needs no place.
                 (Answer.Unknown, Open) => asked,
                 _ => null,
             };
         }
 
-        /// <summary>Calls and returns in the order of time; at one moment calls come first: they overlap.</summary>
+        /// <summary>Orders calls and returns by time. At the same time, calls come first: the operations overlap.
+        /// </summary>
         private void Link()
         {
             var events = new List<(long At, Event Event)>();
@@ -133,21 +138,22 @@ public static class Linearizability
             }
         }
 
-        private static void Demand(Operation operation)
+        private static void Validate(Operation operation)
         {
-            bool whole = operation.Kind == OperationKind.Look
+            bool valid = operation.Kind == OperationKind.Look
                 ? operation.Answer == Answer.Seen
                 : operation is { Answer: not Answer.Seen, Hash: not null };
-            if (!whole || (operation.Answer != Answer.Unknown && operation.Return < operation.Call))
-                throw new ArgumentException($"This is no operation: {operation}.", nameof(operation));
+            if (!valid || (operation.Answer != Answer.Unknown && operation.Return < operation.Call))
+                throw new ArgumentException($"This operation is not valid: {operation}.", nameof(operation));
         }
 
         private string Sentence(Operation? blocked) =>
             $"Key {_operations[0].Key}: no order explains the answers to its {_operations.Length} operations; "
-            + $"this one fits nowhere behind what came before it: {blocked}.";
+            + $"this one fits nowhere after the operations before it: {blocked}.";
     }
 
-    /// <summary>A call or a return, in a list from which whatever has a place is taken out.</summary>
+    /// <summary>A call or a return in the linked list of events; the events of a placed operation are
+    /// removed.</summary>
     private sealed class Event(int operation, bool isCall)
     {
         public int Operation => operation;
@@ -155,7 +161,7 @@ public static class Linearizability
         public Event? Previous { get; set; }
         public Event? Next { get; set; }
 
-        /// <summary>Of a call; null where no answer came.</summary>
+        /// <summary>The return that belongs to this call; null if there was no answer.</summary>
         public Event? Return { get; set; }
 
         public void Remove()
@@ -171,7 +177,7 @@ public static class Linearizability
         }
     }
 
-    /// <summary>Which operations were placed, and the state behind them.</summary>
+    /// <summary>A set of placed operations and the state after them.</summary>
     private sealed class Tried(ulong[] placed, int state) : IEquatable<Tried>
     {
         public bool Equals(Tried? other) =>

@@ -1,11 +1,11 @@
 namespace Quorate.Chaos.Checking;
 
-/// <summary>One question to the cluster and what came back, as a client saw it.</summary>
-/// <param name="Key">What it is about, as RUN/ROUND/TRAINER: operations on different keys never touch.</param>
-/// <param name="Client">Who asked, for the reader of a violation.</param>
-/// <param name="Call">When it was sent; any unit, the same for all, of a clock that never goes back.</param>
-/// <param name="Return">When the answer was here. Ignored where there is none: <see cref="Answer.Unknown"/>.</param>
-/// <param name="Hash">Offered: the update's SHA-256. Looked: what was seen, null for nothing.</param>
+/// <summary>One request to the cluster and its answer, as a client saw them.</summary>
+/// <param name="Key">RUN/ROUND/TRAINER; operations on different keys are independent.</param>
+/// <param name="Client">Who sent the request; shown in a violation.</param>
+/// <param name="Call">When it was sent, in any unit of one monotonic clock.</param>
+/// <param name="Return">When the answer arrived. Ignored for <see cref="Answer.Unknown"/>.</param>
+/// <param name="Hash">For an offer, the update's SHA-256. For a look, the SHA-256 that was seen, or null.</param>
 public sealed record Operation(
     string Key, string Client, long Call, long Return, OperationKind Kind, string? Hash, Answer Answer);
 
@@ -29,7 +29,7 @@ public enum Answer
     Seen,
 
     /// <summary>
-    /// None came, or one that leaves it open: an offer may take effect at any time from its call on, or never.
+    /// No answer, or one that does not say. The offer may take effect at any time after its call, or never.
     /// </summary>
     Unknown,
 }

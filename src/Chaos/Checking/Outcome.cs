@@ -2,13 +2,13 @@ using Quorate.Chaos.Processes;
 
 namespace Quorate.Chaos.Checking;
 
-/// <summary>Everything that must hold once a run has ended, whatever was done to it on the way.</summary>
-/// <param name="Summary">What was compared; one line.</param>
-/// <param name="Violations">Sentences; none where all promises hold.</param>
-/// <param name="Enough">False where so little happened that nothing was proved.</param>
+/// <summary>The check of everything that must hold once a run has ended, whatever faults it had.</summary>
+/// <param name="Summary">What was compared, in one line.</param>
+/// <param name="Violations">One sentence for each broken promise.</param>
+/// <param name="Enough">False if too little happened to prove anything.</param>
 public sealed record Outcome(string Summary, IReadOnlyList<string> Violations, bool Enough)
 {
-    /// <summary>Updates that trainers were told are safe.</summary>
+    /// <summary>Updates whose trainers were told that they are safe.</summary>
     public int Safe { get; init; }
 
     public int Lost { get; init; }
@@ -23,8 +23,9 @@ public sealed record Outcome(string Summary, IReadOnlyList<string> Violations, b
     public override string ToString() => string.Join('\n', [Summary, .. Violations]);
 
     /// <summary>Waits for the end, then checks all promises.</summary>
-    /// <param name="undisturbed">The final model of the same run without faults; null: the replay must do.</param>
-    /// <param name="mayRetrain">Trainers that were killed: their memory was gone.</param>
+    /// <param name="undisturbed">The final model of the same run without faults; null to compare with the replay only.
+    /// </param>
+    /// <param name="mayRetrain">Trainers that were killed: they lost their memory.</param>
     public static async Task<Outcome> OfAsync(
         ChaosCluster cluster, string? undisturbed, params IReadOnlyCollection<string> mayRetrain)
     {
@@ -41,32 +42,31 @@ public sealed record Outcome(string Summary, IReadOnlyList<string> Violations, b
             diverged = DurabilityChecker.Diverged(chains),
             other = Replay.Differences(cluster.Run, histories[0], cluster.Folder, CancellationToken.None);
         if (undisturbed is not null && histories[0].FinalModel != undisturbed)
-            other.Add($"The final model is {histories[0].FinalModel}; undisturbed it is {undisturbed}.");
-        string? unordered = Linearizability.FirstViolation(operations);
+            other.Add($"The final model is {histories[0].FinalModel}; without faults it is {undisturbed}.");
+        var unordered = Linearizability.Violations(operations);
         List<string> violations =
         [
-            .. lost, .. twice, .. diverged, .. other,
-            .. unordered is null ? (string[])[] : [unordered],
+            .. lost, .. twice, .. diverged, .. other, .. unordered,
             .. HistoryChecker.Unfinished(histories, cluster.Run.Rounds),
             .. HistoryChecker.Differing(histories),
             .. HistoryChecker.Retrained(records.Where(record => !mayRetrain.Contains(record.Trainer))),
             .. cluster.Observer.Violations,
             .. await UnreadableAsync(cluster, histories[0]),
         ];
-        string summary = $"{safe.Count} updates called safe, {chains.Min(chain => chain.Count)} chain hashes compared, "
-            + $"{cluster.Observer.Answers} linearizable reads, {operations.Count} operations in one order, "
+        string summary = $"{safe.Count} updates reported safe, {chains.Min(chain => chain.Count)} chain hashes "
+            + $"compared, {cluster.Observer.Answers} linearizable reads, {operations.Count} operations checked, "
             + $"{violations.Count} violations";
         return new Outcome($"{summary}; files in {cluster.Root}", violations,
             safe.Count > 0 && operations.Count > 0 && cluster.Observer.Answers > 0
                 && chains.All(chain => chain.Count > 0))
         {
             Safe = safe.Count, Lost = lost.Count, CountedTwice = twice.Count, Models = histories[0].Rounds.Count - 1,
-            ChainsEqual = diverged.Count == 0, BitIdentical = other.Count == 0, Linearizable = unordered is null,
+            ChainsEqual = diverged.Count == 0, BitIdentical = other.Count == 0, Linearizable = unordered.Count == 0,
         };
     }
 
     /// <summary>
-    /// Every model is had from every node, and every update from as many as it was accepted with; none gives other
+    /// Every node must serve every model, as many nodes as accepted an update must serve it, and none may serve other
     /// bytes.
     /// </summary>
     private static async Task<List<string>> UnreadableAsync(ChaosCluster cluster, History history)
@@ -89,7 +89,7 @@ public sealed record Outcome(string Summary, IReadOnlyList<string> Violations, b
     }
 
     /// <summary>
-    /// What each node gives; a node that was away may still be pulling, so a lack is asked for again.
+    /// The SHA-256 of what each node serves. A node that was down may still be pulling, so this asks repeatedly.
     /// </summary>
     private static async Task<string?[]> CopiesAsync(ChaosCluster cluster, string blob, int copies)
     {

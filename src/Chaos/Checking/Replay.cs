@@ -6,14 +6,14 @@ using Quorate.Pt;
 namespace Quorate.Chaos.Checking;
 
 /// <summary>
-/// Promise P5 without a cluster: makes every model of a run once more, from the seed and from who counted in which
-/// round, in the plainest way, and compares all hashes. What a coordinator computed under faults, in whatever order the
-/// updates came, must be the same to the last bit.
+/// Checks promise P5 without a cluster: computes every model of a run again in the simplest way, from the seed and the
+/// trainers that counted in each round, and compares all hashes. What a coordinator computed under faults, in any order
+/// of updates, must be bit-identical.
 /// </summary>
 public static class Replay
 {
-    /// <summary>How the history differs from the replay; one sentence a difference.</summary>
-    /// <param name="folder">Existing; files are made in it and deleted.</param>
+    /// <summary>One sentence for each difference between the history and the replay.</summary>
+    /// <param name="folder">An existing folder for temporary files.</param>
     public static List<string> Differences(ChaosRun run, History history, string folder, CancellationToken token)
     {
         var violations = new List<string>();
@@ -57,7 +57,7 @@ public static class Replay
         {
             byte[] bytes = new byte[schema.Tensors[t].Info.Bytes];
             double[] sums = new double[bytes.Length / sizeof(float)];
-            Array.Fill(sums, -0.0); // The sum of nothing: 0 + -0 would lose a sign.
+            Array.Fill(sums, -0.0); // The neutral element: 0.0 + -0.0 would lose the sign.
             for (int u = 0; u < updates.Count; u++)
             {
                 updates[u].Read(updates[u].Tensors[t], 0, bytes);

@@ -5,8 +5,8 @@ using Quorate.Shared.Hosts;
 namespace Quorate.Chaos.Network;
 
 /// <summary>
-/// Every wire of a cluster on this machine: for each coordinator a link to each other one's two ports, which it dials
-/// instead (<c>--dial</c>), and for each coordinator one link that all trainers come over.
+/// All links of a cluster on this machine: between each pair of coordinators, one link for each of the two ports
+/// (coordinators dial it instead of the port, with <c>--dial</c>), and for each coordinator one link for all trainers.
 /// </summary>
 public sealed class FaultyNetwork : IAsyncDisposable
 {
@@ -14,7 +14,7 @@ public sealed class FaultyNetwork : IAsyncDisposable
     private readonly Dictionary<(int From, int To), (Link Raft, Link Grpc)> _between = [];
     private readonly Dictionary<int, Link> _fromTrainers = [];
 
-    /// <param name="hosts">Where the coordinators really listen, all on this machine.</param>
+    /// <param name="hosts">The addresses on which the coordinators listen, all on this machine.</param>
     public FaultyNetwork(HostsFile hosts, ulong seed, TimeProvider time)
     {
         _hosts = hosts;
@@ -26,7 +26,7 @@ public sealed class FaultyNetwork : IAsyncDisposable
                 _between[(from.Id, to.Id)] = (New(to.Raft), New(to.Grpc));
             _fromTrainers[to.Id] = New(to.Grpc);
         }
-        // Trainers know the coordinators by these links and by nothing else.
+        // Trainers know only these links.
         var known = hosts.Nodes.Select(node =>
             $$"""{ "id": {{node.Id}}, "raft": "{{node.Raft}}", "grpc": "{{_fromTrainers[node.Id].Address}}" }""");
         ForTrainers = HostsFile.Parse($$"""{ "nodes": [ {{string.Join(", ", known)}} ] }""");
@@ -35,12 +35,13 @@ public sealed class FaultyNetwork : IAsyncDisposable
             Draws.Mix(seed, (ulong)ports.Count), time);
     }
 
+    /// <summary>The hosts file for trainers, with the links' addresses.</summary>
     public HostsFile ForTrainers { get; }
 
     private IEnumerable<Link> All =>
         _between.Values.SelectMany(links => (Link[])[links.Raft, links.Grpc]).Concat(_fromTrainers.Values);
 
-    /// <summary>All trainers' link to a node.</summary>
+    /// <summary>The link from all trainers to a node.</summary>
     public Link FromTrainers(int to) => _fromTrainers[to];
 
     /// <summary>The value of <c>--dial</c> for a node.</summary>
@@ -48,8 +49,8 @@ public sealed class FaultyNetwork : IAsyncDisposable
         $"{to.Id}={_between[(node, to.Id)].Raft.Address},{_between[(node, to.Id)].Grpc.Address}"));
 
     /// <summary>
-    /// The lanes of everything that travels from one node to another: what it asks, and what it answers to what the
-    /// other asks. Held, that is a partition one way; with the way back, a partition.
+    /// All lanes from one node to another, for its requests and for its answers to the other's requests. Holding them
+    /// is a one-way partition; holding both directions is a full partition.
     /// </summary>
     public IReadOnlyList<Lane> Ways(params (int From, int To)[] ways) => [.. ways.SelectMany(way =>
     {
@@ -61,7 +62,7 @@ public sealed class FaultyNetwork : IAsyncDisposable
     public IReadOnlyList<Lane> BlobLanes(int node) => [.. _between.Where(b => b.Key.From == node || b.Key.To == node)
         .SelectMany(b => (Lane[])[b.Value.Grpc.There, b.Value.Grpc.Back])];
 
-    /// <summary>Resets every connection between two nodes; how many.</summary>
+    /// <summary>Resets every connection between two nodes and returns their number.</summary>
     public int Reset(int one, int other)
     {
         (int, int)[] both = [(one, other), (other, one)];

@@ -2,7 +2,7 @@ using System.Net.Sockets;
 
 namespace Quorate.Chaos.Network;
 
-/// <summary>One direction of a link: the weather that all its connections have, and what it did to them.</summary>
+/// <summary>One direction of a link: the weather of all its connections, and counters of its effects.</summary>
 public sealed class Lane
 {
     private readonly Lock _lock = new();
@@ -28,14 +28,14 @@ public sealed class Lane
     /// <summary>Bytes that arrived.</summary>
     public long Passed => Interlocked.Read(ref _passed);
 
-    /// <summary>Bits flipped in what arrived.</summary>
+    /// <summary>Bits flipped in the bytes that arrived.</summary>
     public long Flips => Interlocked.Read(ref _flips);
 
     /// <summary>Connections reset by <see cref="Weather.CutAfter"/>.</summary>
     public long Cuts => Interlocked.Read(ref _cuts);
 
-    /// <summary>Returns once nothing is held.</summary>
-    internal async Task ClearAsync(CancellationToken token)
+    /// <summary>Returns once the lane is not held.</summary>
+    internal async Task WhenClearAsync(CancellationToken token)
     {
         while (true)
         {
@@ -50,21 +50,21 @@ public sealed class Lane
     }
 
     /// <summary>
-    /// Carries bytes until the sender is through, which the receiver is told. Memory: one buffer; what is held or slow
-    /// stays in the sender's socket.
+    /// Forwards bytes until the sender closes its side, and then closes the receiver's. Memory: one buffer; held or
+    /// delayed bytes stay in the sender's socket.
     /// </summary>
-    /// <exception cref="SocketException">A connection broke, or was cut.</exception>
+    /// <exception cref="SocketException">A connection broke or was cut.</exception>
     internal async Task CarryAsync(Socket from, Socket to, Draws draws, TimeProvider time, CancellationToken token)
     {
         byte[] buffer = new byte[64 * 1024];
         while (true)
         {
             int count = await from.ReceiveAsync(buffer, token);
-            await ClearAsync(token);
+            await WhenClearAsync(token);
             var weather = Weather;
             var delay = weather.Delay + weather.Jitter * (2 * draws.Share() - 1);
             if (delay > TimeSpan.Zero) await Task.Delay(delay, time, token);
-            await ClearAsync(token); // What was under way when the weather turned is held too.
+            await WhenClearAsync(token); // Delayed bytes are held too if the weather has changed.
             if (count == 0) break;
             if (count >= Network.Weather.FlipFrom && draws.Share() < weather.FlipChance)
             {
@@ -80,7 +80,7 @@ public sealed class Lane
         to.Shutdown(SocketShutdown.Send);
     }
 
-    /// <summary>How many of these bytes may pass before the cut; the cut happens once.</summary>
+    /// <summary>How many of these bytes pass before the cut. The cut happens once.</summary>
     private int Take(int count)
     {
         lock (_lock)

@@ -5,13 +5,13 @@ using System.Net.Sockets;
 namespace Quorate.Chaos.Network;
 
 /// <summary>
-/// A wire with a fault in it: whoever dials <see cref="Address"/> talks to the target, each direction through a
-/// <see cref="Lane"/> of its own. A target that is down, or breaks off, shows as a reset, but not
-/// while either lane is held: in a partition, nobody hears of a death.
+/// A proxy with faults: a client that dials <see cref="Address"/> talks to the target, each direction through its own
+/// <see cref="Lane"/>. If the target is down or closes, the client's connection is reset, but not while either lane is
+/// held: in a partition, neither end learns that the other died.
 /// </summary>
 public sealed class Link : IAsyncDisposable
 {
-    /// <summary>Connections at a time; those above are refused. Programs here open two for each peer.</summary>
+    /// <summary>Concurrent connections; more are refused. Programs open two for each peer.</summary>
     private const int ConnectionsMax = 200;
 
     private readonly TcpListener _listener;
@@ -24,7 +24,7 @@ public sealed class Link : IAsyncDisposable
     private readonly Task _accepting;
     private int _connections;
 
-    /// <param name="seed">Of the jitter and of the bits that flip.</param>
+    /// <param name="seed">Determines the jitter and the flipped bits.</param>
     public Link(int port, IPEndPoint target, ulong seed, TimeProvider time)
     {
         (_target, _seed, _time) = (target, seed, time);
@@ -43,7 +43,7 @@ public sealed class Link : IAsyncDisposable
 
     public int Connections => _connections;
 
-    /// <summary>Resets every connection there is; how many.</summary>
+    /// <summary>Resets all connections and returns their number.</summary>
     public int Reset()
     {
         int count = 0;
@@ -84,7 +84,7 @@ public sealed class Link : IAsyncDisposable
         using var far = new Socket(_target.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            await There.ClearAsync(_stop.Token);
+            await There.WhenClearAsync(_stop.Token);
             await far.ConnectAsync(_target, _stop.Token);
             near.NoDelay = far.NoDelay = true;
             _open[near] = far;
@@ -104,7 +104,7 @@ public sealed class Link : IAsyncDisposable
         }
     }
 
-    /// <summary>What breaks one direction breaks the other, unless the news of it is held.</summary>
+    /// <summary>A break of one direction also breaks the other, once neither lane is held.</summary>
     private async Task BothOrNone(Lane lane, Socket from, Socket to, int stream)
     {
         try
@@ -113,8 +113,8 @@ public sealed class Link : IAsyncDisposable
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            await There.ClearAsync(_stop.Token);
-            await Back.ClearAsync(_stop.Token);
+            await There.WhenClearAsync(_stop.Token);
+            await Back.WhenClearAsync(_stop.Token);
             Abort(from);
             Abort(to);
         }

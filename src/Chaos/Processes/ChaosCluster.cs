@@ -12,14 +12,14 @@ using Quorate.Shared.Transfer;
 namespace Quorate.Chaos.Processes;
 
 /// <summary>
-/// Three real coordinators, each with a directory and a log file of its own, synthetic trainers, and an observer that
-/// never stops looking. Black box: what it knows it asked by the public protocol, or read from the disks of nodes that
-/// are down. The directory of a test that failed is kept and named.
+/// Three real coordinators, each with its own directory and log file, synthetic trainers, and an observer that polls
+/// all the time. It is a black box: it uses the public protocol and reads the disks of nodes that are down. The
+/// directory of a failed test is kept and named.
 /// </summary>
 public sealed class ChaosCluster : IAsyncDisposable
 {
     /// <summary>
-    /// Bound of everything a test waits for: far above what a loaded machine needs, so that only a hang meets it.
+    /// The limit of every wait in a test: far above what a loaded machine needs, so that only a hang exceeds it.
     /// </summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
@@ -53,24 +53,24 @@ public sealed class ChaosCluster : IAsyncDisposable
     public ClusterConnections Connections { get; }
     public Observer Observer { get; }
 
-    /// <summary>The wires between the programs; null where they talk to each other directly.</summary>
+    /// <summary>The links between the programs; null if they are connected directly.</summary>
     public FaultyNetwork? Network { get; }
 
     public IReadOnlyList<SyntheticTrainer> Trainers => _trainers;
 
     public ProgramProcess this[int node] => _nodes[node] ?? throw new InvalidOperationException("Not started.");
 
-    /// <summary>Starts all nodes, uploads the seed model and starts all of the run's trainers.</summary>
-    /// <param name="pace">About how long a trainer trains.</param>
+    /// <summary>Starts all nodes, uploads the seed model and starts all trainers of the run.</summary>
+    /// <param name="pace">Average time that a trainer trains for one update.</param>
     /// <param name="flags">More flags for every coordinator.</param>
     public static Task<ChaosCluster> StartAsync(ChaosRun run, TimeSpan pace, params string[] flags) =>
         StartAsync(run, pace, networkSeed: null, flags);
 
-    /// <param name="networkSeed">Where given, all wires are <see cref="Network"/>'s.</param>
+    /// <param name="networkSeed">If not null, all connections pass through <see cref="Network"/>.</param>
     public static async Task<ChaosCluster> StartAsync(
         ChaosRun run, TimeSpan pace, ulong? networkSeed, params string[] flags)
     {
-        ThreadPool.SetMinThreads(64, 64); // A synthetic training blocks its thread, as a real one does.
+        ThreadPool.SetMinThreads(64, 64); // Synthetic training blocks its thread, as real training does.
         var cluster = new ChaosCluster(run, networkSeed, flags);
         bool started = false;
         try
@@ -88,7 +88,7 @@ public sealed class ChaosCluster : IAsyncDisposable
     }
 
     /// <summary>
-    /// Opens a run (after the first one's end), uploads its seed model and starts its trainers; the last run's go.
+    /// Opens a run, once the previous one has ended, uploads its seed model, and replaces the trainers by its own.
     /// </summary>
     public async Task OpenAsync(ChaosRun run, TimeSpan pace)
     {
@@ -101,19 +101,19 @@ public sealed class ChaosCluster : IAsyncDisposable
         foreach (string id in run.TrainerIds) Attend(id, pace);
     }
 
-    /// <summary>Nodes that have an update's bytes, at least, once it was accepted.</summary>
+    /// <summary>The minimum number of nodes that have an accepted update's bytes.</summary>
     public int UpdateCopies => _flags.Contains("leader") ? 1 : 2;
 
-    /// <summary>What belongs to the newest run: its trainers' files.</summary>
+    /// <summary>The folder of the newest run's trainers.</summary>
     public string Folder => Path.Combine(Root, Run.Name);
 
     public string DirectoryOf(int node) => Path.Combine(Root, $"node-{node}");
 
-    /// <summary>Where a node keeps a blob.</summary>
+    /// <summary>The file in which a node keeps a blob.</summary>
     public string BlobOf(int node, string sha256) => Path.Combine(DirectoryOf(node), "blobs", sha256[..2], sha256);
 
     /// <summary>Starts one more trainer.</summary>
-    /// <param name="pace">About how long it trains.</param>
+    /// <param name="pace">Average time that it trains for one update.</param>
     public void Attend(string id, TimeSpan pace)
     {
         var trainer = new SyntheticTrainer(Run, Network?.ForTrainers ?? Hosts, id, Folder, pace);
@@ -121,7 +121,7 @@ public sealed class ChaosCluster : IAsyncDisposable
         trainer.Start();
     }
 
-    /// <param name="crashPoint">Where it shall die by itself; null: nowhere.</param>
+    /// <param name="crashPoint">The crash point that ends it; null: none.</param>
     /// <param name="flags">More flags for this start.</param>
     public void Start(int node, string? crashPoint = null, params string[] flags)
     {
@@ -134,11 +134,11 @@ public sealed class ChaosCluster : IAsyncDisposable
 
     public Task KillAsync(params int[] nodes) => Task.WhenAll(nodes.Select(node => this[node].KillAsync()));
 
-    /// <summary>The node that leads now, waited for.</summary>
+    /// <summary>Waits for a leader and returns its id.</summary>
     public async Task<int> LeaderAsync() => (await UntilAsync(
         async token => await Connections.FindLeaderAsync(token), "a leader")).Id;
 
-    /// <summary>A status of the leader, once it is as wanted.</summary>
+    /// <summary>Waits until the leader's status of the run satisfies a condition.</summary>
     public Task<RunStatus> WhenAsync(
         Func<RunStatus, bool> wanted, string what, TimeSpan? patience = null, CancellationToken token = default) =>
         UntilAsync(
@@ -148,11 +148,11 @@ public sealed class ChaosCluster : IAsyncDisposable
             : null,
         what, patience, token);
 
-    /// <summary>Every node's status with the whole trail; null where one does not answer.</summary>
+    /// <summary>The status of every node, with the whole trail; null if a node does not answer.</summary>
     public Task<StatusReply?[]> StatusAsync(CancellationToken token) =>
         Connections.StatusAsync(new StatusRequest { Run = Run.Name }, token);
 
-    /// <summary>Every node's status, once the run has ended on all of them and they stand at one index.</summary>
+    /// <summary>Waits until the run has ended on all nodes and all are at the same index.</summary>
     public Task<StatusReply[]> WhenFinishedAsync(TimeSpan? patience = null) => UntilAsync(
         async token =>
         {
@@ -164,7 +164,7 @@ public sealed class ChaosCluster : IAsyncDisposable
         },
         "the end of the run on every node", patience);
 
-    /// <summary>"INDEX HASH" for every command a node has applied and still remembers.</summary>
+    /// <summary>"INDEX HASH" for every command that a node has applied and still remembers.</summary>
     public async Task<IReadOnlyList<string>> ChainAsync(int node)
     {
         using var bound = new CancellationTokenSource(Patience);
@@ -175,8 +175,8 @@ public sealed class ChaosCluster : IAsyncDisposable
     }
 
     /// <summary>
-    /// The SHA-256 of what one node gives for a blob; null where it gives none, or breaks off. No retries and no checks
-    /// of the client between: what comes is what is hashed.
+    /// The SHA-256 of what one node sends for a blob; null if it sends nothing or stops. The bytes are hashed as they
+    /// arrive, without the client's retries and checks.
     /// </summary>
     public async Task<string?> DownloadAsync(int node, string sha256)
     {
@@ -193,12 +193,12 @@ public sealed class ChaosCluster : IAsyncDisposable
         {
             if (bound.IsCancellationRequested)
                 throw new TimeoutException($"Node {node} stopped sending blob {sha256} for {Patience}; see {Root}.", e);
-            return null; // Not held, damaged, down, or the connection just broke, which comes as a cancellation.
+            return null; // Not held, damaged, down, or a broken connection, which shows as a cancellation.
         }
         return Convert.ToHexStringLower(sha.GetHashAndReset());
     }
 
-    /// <summary>What <paramref name="look"/> finds, asked for again and again; null: not yet.</summary>
+    /// <summary>Calls <paramref name="look"/> until it returns a value other than null.</summary>
     public async Task<T> UntilAsync<T>(
         Func<CancellationToken, Task<T?>> look, string what, TimeSpan? patience = null,
         CancellationToken token = default) where T : class
@@ -223,10 +223,11 @@ public sealed class ChaosCluster : IAsyncDisposable
             await PauseAsync(TimeSpan.FromMilliseconds(20));
         }
         token.ThrowIfCancellationRequested();
-        throw new TimeoutException($"No sign of {what} within {(patience ?? Patience).TotalSeconds} s; see {Root}.");
+        throw new TimeoutException(
+            $"Waited {(patience ?? Patience).TotalSeconds} s in vain for {what}; data and logs are in {Root}.");
     }
 
-    /// <summary>The next time that a trainer hears that its update is safe, from another node than this.</summary>
+    /// <summary>The next answer that an update is safe, from any node except one.</summary>
     /// <param name="after">In <see cref="TimeProvider.GetTimestamp"/> units.</param>
     public Task<SafeAnswer> NextSafeAsync(long after, int exceptBy, CancellationToken token = default) => UntilAsync(
         _ => Task.FromResult(_trainers.SelectMany(trainer => trainer.Record.Safe)
@@ -235,7 +236,7 @@ public sealed class ChaosCluster : IAsyncDisposable
 
     public static Task PauseAsync(TimeSpan pause) => Task.Delay(pause, TimeProvider.System, CancellationToken.None);
 
-    /// <summary>The test has passed: nothing of it is kept.</summary>
+    /// <summary>The test has passed: its files are deleted.</summary>
     public void Passed() => _passed = true;
 
     public async ValueTask DisposeAsync()
@@ -250,7 +251,7 @@ public sealed class ChaosCluster : IAsyncDisposable
         if (_passed && !keep) Directory.Delete(Root, recursive: true);
     }
 
-    /// <summary>Null: no leader answered.</summary>
+    /// <summary>The leader's answer; null if no leader answered.</summary>
     private async Task<VerdictReply?> OpenedAsync(CancellationToken token)
     {
         try
@@ -290,5 +291,5 @@ public sealed class ChaosCluster : IAsyncDisposable
     }
 }
 
-/// <summary>A coordinator or a trainer ended although nobody ended it, which none may.</summary>
+/// <summary>A coordinator or a trainer ended by itself.</summary>
 public sealed class ProgramEndedException(string message) : Exception(message);

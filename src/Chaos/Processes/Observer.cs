@@ -7,15 +7,15 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Chaos.Processes;
 
 /// <summary>
-/// Promise P4, by looking: asks one node after the other, over and over, how far the run is. No linearizable answer may
-/// be behind one that was given before it was asked for, whoever gave it; nor a node's plain answer behind an earlier
-/// one of the same process.
+/// Checks promise P4: asks one node after another, all the time, how far the run is. A linearizable answer must not be
+/// behind any answer that was given before the request, and a node's plain answer must not be behind an earlier one of
+/// the same process.
 /// </summary>
 public sealed class Observer(ChaosCluster cluster) : IAsyncDisposable
 {
     private const int LooksMax = 20;
 
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(50);
 
     private readonly CancellationTokenSource _stop = new();
     private readonly Dictionary<string, Monotonic> _linearizable = [];
@@ -25,10 +25,10 @@ public sealed class Observer(ChaosCluster cluster) : IAsyncDisposable
 
     public ConcurrentQueue<string> Violations { get; } = new();
 
-    /// <summary>Which updates the leader said counted, as looks for the checker of linearizability.</summary>
+    /// <summary>The updates that the leader reported as counted, for the linearizability checker.</summary>
     public ConcurrentQueue<Operation> Looks { get; } = new();
 
-    /// <summary>Linearizable answers so far: with none, nothing was proved.</summary>
+    /// <summary>Linearizable answers so far. With none, nothing was proved.</summary>
     public int Answers { get; private set; }
 
     public void Start() => _looking = Task.Run(async () =>
@@ -39,7 +39,7 @@ public sealed class Observer(ChaosCluster cluster) : IAsyncDisposable
         }
         catch (Exception e) when (!_stop.IsCancellationRequested)
         {
-            // Whoever has stopped looking sees no violation, and that is none of its answers.
+            // An observer that has stopped would see no violations.
             Violations.Enqueue($"The observer ended: {e}");
         }
     });
@@ -62,13 +62,13 @@ public sealed class Observer(ChaosCluster cluster) : IAsyncDisposable
                 if (await AskAsync(node, linearizable: true) is { } exact)
                 {
                     Answers++;
-                    Note(Of(_linearizable, exact.Run).Next($"a linearizable read of node {node.Id}", exact));
+                    Check(Of(_linearizable, exact.Run), $"linearizable reads (node {node.Id})", exact);
                 }
-                // Whose answer it is, is sure only where the process was the same before and after.
+                // Only if the process is the same before and after is it certain which process answered.
                 if (await AskAsync(node, linearizable: false) is { } own && ReferenceEquals(process, cluster[node.Id]))
-                    Note(Of(plain, (process, own.Run)).Next($"node {node.Id}", own));
+                    Check(Of(plain, (process, own.Run)), $"node {node.Id}", own);
             }
-            await Task.Delay(Pause, TimeProvider.System, _stop.Token);
+            await Task.Delay(_pause, TimeProvider.System, _stop.Token);
         }
     }
 
@@ -95,7 +95,8 @@ public sealed class Observer(ChaosCluster cluster) : IAsyncDisposable
     }
 
     /// <summary>
-    /// At most <see cref="LooksMax"/> a round: the checker's work grows with them, and most of them see nothing new.
+    /// Records at most <see cref="LooksMax"/> looks a round: the checker's work grows with them, and most see nothing
+    /// new.
     /// </summary>
     private void Look(ChaosRun asked, RunStatus run, long at)
     {
@@ -113,32 +114,34 @@ public sealed class Observer(ChaosCluster cluster) : IAsyncDisposable
         }
     }
 
-    private void Note(string? violation)
+    private void Check(Monotonic earlier, string who, Reading reading)
     {
-        if (violation is not null) Violations.Enqueue(violation);
+        if (earlier.GoesBack(who, reading, out string violation)) Violations.Enqueue(violation);
     }
 }
 
+/// <summary>How far a node says that the run is.</summary>
 /// <param name="Index">Log index of the answer's state.</param>
 /// <param name="Round">The round that is open or opens next.</param>
 /// <param name="Model">The newest model's round; -1: none.</param>
 public sealed record Reading(long Index, int Round, int Model)
 {
-    /// <summary>Only readings of one run compare.</summary>
+    /// <summary>Only readings of the same run are compared.</summary>
     public string Run { get; init; } = "";
 }
 
-/// <summary>Readings in the order in which they were made, none behind an earlier one.</summary>
+/// <summary>Checks that readings never go back.</summary>
 public sealed class Monotonic
 {
     private Reading _last = new(0, 0, -1);
 
-    /// <summary>Null, or how the reading goes back.</summary>
-    public string? Next(string who, Reading reading)
+    /// <summary>True if the reading goes back; then the violation is a sentence.</summary>
+    public bool GoesBack(string who, Reading reading, out string violation)
     {
         var last = _last;
         _last = new Reading(Math.Max(last.Index, reading.Index), Math.Max(last.Round, reading.Round),
             Math.Max(last.Model, reading.Model)) { Run = reading.Run };
-        return _last == reading ? null : $"What {who} says went back: {reading} after {last}.";
+        violation = _last == reading ? "" : $"The answers of {who} went back: {reading} after {last}.";
+        return violation.Length > 0;
     }
 }

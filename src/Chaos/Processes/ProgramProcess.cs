@@ -1,97 +1,91 @@
-using System.Diagnostics;
 using System.Globalization;
+using Quorate.Shared.Processes;
 
 namespace Quorate.Chaos.Processes;
 
-/// <summary>
-/// One real coordinator or trainer. Its output goes straight into a file, so that nothing it said before a SIGKILL is
-/// lost. It ends with this process: its standard input is a pipe of ours.
-/// </summary>
+/// <summary>One real coordinator or trainer of a chaos cluster.</summary>
 public sealed class ProgramProcess : IDisposable
 {
-    // Beside this program, or where a canary was built (scripts/chaos-canaries.sh).
-    private static readonly string _programs =
+    /// <summary>128 + SIGKILL, as a shell reports it.</summary>
+    private const int KilledCode = 137;
+
+    private readonly ChildProgram _child;
+
+    /// <param name="program">Coordinator or Trainer.</param>
+    /// <param name="id">Its <c>--id</c>.</param>
+    /// <param name="crashPoint">The crash point that ends it, see <see cref="CrashPoint"/>; null: none.</param>
+    /// <param name="programs">Where the programs were built; null: <see cref="Programs"/>.</param>
+    public ProgramProcess(string program, int id, string log, IEnumerable<string> arguments,
+        string? crashPoint = null, string? programs = null)
+    {
+        (Id, CrashPoint) = (id, crashPoint);
+        _child = ChildProgram.Start(
+            Path.Combine(programs ?? Programs, program, "release", $"Quorate.{program}.dll"), log,
+            ["--id", $"{id}", .. arguments], environment: (Shared.Processes.CrashPoint.Variable, crashPoint));
+    }
+
+    /// <summary>
+    /// The folder with the built programs: the one this program is in, or the one that QUORATE_CHAOS_PROGRAMS names,
+    /// such as a canary's (scripts/chaos-canaries.sh).
+    /// </summary>
+    public static string Programs { get; } =
         Environment.GetEnvironmentVariable("QUORATE_CHAOS_PROGRAMS") is { Length: > 0 } built
             ? Path.GetFullPath(built)
             : Path.GetFullPath("../..", AppContext.BaseDirectory);
 
-    /// <summary>128 + SIGKILL, as the shell says it.</summary>
-    private const int KilledCode = 137;
-
-    private readonly Process _process;
-
-    /// <param name="program">Coordinator or Trainer.</param>
-    /// <param name="id">Its <c>--id</c>.</param>
-    /// <param name="crashPoint">Where it shall die by itself, see <see cref="CrashPoint"/>; null: nowhere.</param>
-    public ProgramProcess(
-        string program, int id, string log, IEnumerable<string> arguments, string? crashPoint = null)
-    {
-        (Id, CrashPoint) = (id, crashPoint);
-        var start = new ProcessStartInfo("/bin/sh") { RedirectStandardInput = true };
-        start.ArgumentList.Add("-c");
-        start.ArgumentList.Add("exec \"$0\" \"$@\" >>\"$CHAOS_LOG\" 2>&1");
-        string file = Path.Combine(_programs, program, "release", $"Quorate.{program}.dll");
-        foreach (string argument in (string[])[Shared.Processes.DotnetHost.Path, file, "--id", $"{id}", .. arguments])
-            start.ArgumentList.Add(argument);
-        start.Environment["CHAOS_LOG"] = log;
-        start.Environment["QUORATE_EXIT_ON_STDIN_CLOSE"] = "1";
-        start.Environment[Shared.Processes.CrashPoint.Variable] = crashPoint;
-        _process = Process.Start(start) ?? throw new InvalidOperationException($"The {program} does not start.");
-    }
-
     public int Id { get; }
 
-    /// <summary>Where it was told to die, if anywhere.</summary>
+    /// <summary>The crash point it was started with, or null.</summary>
     public string? CrashPoint { get; }
 
-    /// <summary>True once it died where it was told to.</summary>
-    public bool Crashed => CrashPoint is not null && !Killed && _process is { HasExited: true, ExitCode: KilledCode };
+    /// <summary>True once the crash point has ended it.</summary>
+    public bool Crashed => CrashPoint is not null && !Killed && _child is { HasExited: true, ExitCode: KilledCode };
 
-    /// <summary>True after a kill or a SIGTERM of ours.</summary>
+    /// <summary>True after <see cref="KillAsync"/> or <see cref="TerminateAsync"/>.</summary>
     public bool Killed { get; private set; }
 
     /// <summary>
-    /// Its exit code where it ended by itself; null while it runs, after a kill of ours, and after a crash as told.
+    /// Its exit code if it ended by itself. Null while it runs, after it was killed here, and after its crash point.
     /// </summary>
-    public int? OwnExit => !Killed && !Crashed && _process.HasExited ? _process.ExitCode : null;
+    public int? OwnExit => !Killed && !Crashed && _child.HasExited ? _child.ExitCode : null;
 
-    /// <summary>SIGKILL; returns when it is gone.</summary>
+    /// <summary>Sends SIGKILL and waits until the process is gone.</summary>
     public async Task KillAsync()
     {
-        Killed = !_process.HasExited;
-        _process.Kill();
-        await _process.WaitForExitAsync().WaitAsync(ChaosCluster.Patience);
+        Killed = !_child.HasExited;
+        _child.Kill();
+        await WaitForExitAsync();
     }
 
-    /// <summary>SIGTERM, as an operator stops it; returns its exit code when it is gone.</summary>
+    /// <summary>Sends SIGTERM, as an operator would, and returns the exit code once the process is gone.</summary>
     public async Task<int> TerminateAsync()
     {
         Killed = true;
         await SignalAsync("TERM");
-        await _process.WaitForExitAsync().WaitAsync(ChaosCluster.Patience);
-        return _process.ExitCode;
+        await WaitForExitAsync();
+        return _child.ExitCode;
     }
 
-    /// <summary>SIGSTOP: it keeps its sockets and answers nothing.</summary>
+    /// <summary>Sends SIGSTOP: the process keeps its sockets and answers nothing.</summary>
     public Task StopAsync() => SignalAsync("STOP");
 
-    /// <summary>SIGCONT.</summary>
+    /// <summary>Sends SIGCONT.</summary>
     public Task ContinueAsync() => SignalAsync("CONT");
 
-    /// <summary>The most memory it ever had resident, in MB of 10^6 bytes: the kernel's VmHWM.</summary>
-    public double PeakMegabytes() => Megabytes("VmHWM:");
+    /// <summary>Peak resident memory (VmHWM) in MB of 10^6 bytes.</summary>
+    public double PeakMegabytes() => Megabytes("VmHWM");
 
-    /// <summary>The memory it has resident now, in MB of 10^6 bytes: the kernel's VmRSS.</summary>
-    public double Megabytes() => Megabytes("VmRSS:");
+    /// <summary>Resident memory now (VmRSS) in MB of 10^6 bytes.</summary>
+    public double Megabytes() => Megabytes("VmRSS");
 
     /// <summary>
-    /// Heaps that glibc gave to single threads, beside the one of all: each is 64 MiB of addresses at a multiple of
-    /// that, the first part in use and the rest without any right.
+    /// Heaps that glibc gave to single threads, besides the shared one. Each is 64 MiB of addresses at a multiple of
+    /// 64 MiB: a first part that is in use and a rest without access rights.
     /// </summary>
     public int NativeHeaps()
     {
         const ulong heap = 64 << 20;
-        var maps = File.ReadLines($"/proc/{_process.Id}/maps").Select(line => line.Split(' ')).Select(fields =>
+        var maps = File.ReadLines($"/proc/{_child.Id}/maps").Select(line => line.Split(' ')).Select(fields =>
         {
             string[] range = fields[0].Split('-');
             return (From: ulong.Parse(range[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture),
@@ -102,28 +96,21 @@ public sealed class ProgramProcess : IDisposable
             && pair.Second.To == pair.First.From + heap);
     }
 
-    private double Megabytes(string key)
-    {
-        string line = File.ReadLines($"/proc/{_process.Id}/status").First(
-            l => l.StartsWith(key, StringComparison.Ordinal));
-        string kibibytes = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2].Split('\t')[^1];
-        return long.Parse(kibibytes, CultureInfo.InvariantCulture) * 1024 / 1e6;
-    }
+    public void Dispose() => _child.Dispose();
 
-    public void Dispose()
+    private double Megabytes(string field) => _child.TryReadFigure("status", field, out long bytes)
+        ? bytes / 1e6
+        : throw new InvalidOperationException($"Node {Id} has ended; its memory can no longer be read.");
+
+    private async Task WaitForExitAsync()
     {
-        if (!_process.HasExited)
-        {
-            _process.Kill();
-            _process.WaitForExit(5000);
-        }
-        _process.Dispose();
+        using var bound = new CancellationTokenSource(ChaosCluster.Patience);
+        await _child.WaitForExitAsync(bound.Token);
     }
 
     private async Task SignalAsync(string signal)
     {
-        using var kill = Process.Start("kill", [$"-{signal}", $"{_process.Id}"]);
-        await kill.WaitForExitAsync().WaitAsync(ChaosCluster.Patience);
-        if (kill.ExitCode != 0) throw new InvalidOperationException($"kill -{signal} ended with {kill.ExitCode}.");
+        using var bound = new CancellationTokenSource(ChaosCluster.Patience);
+        await _child.SignalAsync(signal, bound.Token);
     }
 }

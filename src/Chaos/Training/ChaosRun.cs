@@ -1,13 +1,16 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Quorate.Chaos.Checking;
+using Quorate.Chaos.Processes;
 using Quorate.Pt;
 
 namespace Quorate.Chaos.Training;
 
 /// <summary>
-/// A run that needs no torch: the model is <see cref="Elements"/> float32 in <see cref="Tensors"/> tensors, and every
-/// trainer's update a function of (model, seed, round, trainer). Two with equal values give equal final models.
+/// A run without torch: the model has <see cref="Elements"/> float32 values in <see cref="Tensors"/> tensors, and every
+/// trainer's update is a function of (model, seed, round, trainer). Equal runs give equal final models.
 /// </summary>
 public sealed record ChaosRun
 {
@@ -18,22 +21,21 @@ public sealed record ChaosRun
     public ulong Seed { get; init; } = 1;
 
     /// <summary>
-    /// Closed rounds whose updates stay listed and stored; -1: all of them, so that all can be checked.
+    /// Closed rounds whose updates stay listed and stored; -1 for all, so that all can be checked.
     /// </summary>
     public int KeepUpdateRounds { get; init; } = -1;
 
     /// <summary>
-    /// How long the others wait for one who is present and never done; zero: for ever. Updates that count are those of
-    /// the run's trainers all the same, for a round needs as many.
+    /// How long a round waits for missing updates once it has enough of them; zero to wait forever.
     /// </summary>
     public TimeSpan Grace { get; init; }
 
-    /// <summary>Newest models that are kept; -1: all of them.</summary>
+    /// <summary>Newest models that are kept; -1 for all.</summary>
     public int KeepModels { get; init; } = -1;
 
     public int Tensors { get; init; } = 5;
 
-    /// <summary>50,000 float32 are two parts on the wire: a transfer can be cut in the middle.</summary>
+    /// <summary>50,000 float32 values are sent in two parts, so a transfer can be cut in the middle.</summary>
     public int Elements { get; init; } = 50_000;
 
     public string Json => $$"""
@@ -48,8 +50,8 @@ public sealed record ChaosRun
         """;
 
     /// <summary>
-    /// Whether it asks for scores. Its coordinators, which have no trainer program, then say of each model that it has
-    /// none, in a fact of its own.
+    /// Whether it asks for scores. Coordinators without a trainer program then record for each model, as a fact, that
+    /// it was not scored.
     /// </summary>
     public bool AsksForScores { get; init; }
 
@@ -62,10 +64,10 @@ public sealed record ChaosRun
           "scoring": { "images": 1 }
         """;
 
-    /// <summary>Updates that close a round once the grace period is over; 0: all of them.</summary>
+    /// <summary>Updates that are enough to close a round after the grace period; 0 for all.</summary>
     public int MinResults { get; init; }
 
-    /// <summary>Unequal, so that a wrong weight shows in the average.</summary>
+    /// <summary>Unequal, so that a wrong weight changes the average.</summary>
     public static long ExamplesOf(string trainer) => 100 + trainer.Sum(c => c);
 
     public IReadOnlyList<string> TrainerIds => [.. Enumerable.Range(0, Trainers).Select(i => $"t{i:D2}")];
@@ -92,8 +94,8 @@ public sealed record ChaosRun
     }
 
     /// <summary>
-    /// Writes an update: half the model plus what (seed, round, trainer) draw, a block at a time. Values stay within
-    /// (-2, 2), so they are finite however many rounds there are.
+    /// Writes an update: half the model plus values drawn from (seed, round, trainer), block by block. Values stay
+    /// within (-2, 2), so they are finite in any number of rounds.
     /// </summary>
     public void WriteUpdate(string model, int round, string trainer, string path, CancellationToken token)
     {
@@ -125,4 +127,23 @@ public sealed record ChaosRun
 
     /// <summary>-1 to 1, in steps of 2^-23: exact in a float32.</summary>
     private static float Drawn(ulong draw) => ((int)(draw >> 40) - (1 << 23)) * (1f / (1 << 23));
+}
+
+/// <summary>The final models of runs without faults, by the same programs; each run is executed once.</summary>
+public static class Undisturbed
+{
+    private static readonly ConcurrentDictionary<ChaosRun, Task<string>> _models = new();
+
+    public static Task<string> FinalModelAsync(ChaosRun run) => _models.GetOrAdd(run, RunAsync);
+
+    private static async Task<string> RunAsync(ChaosRun run)
+    {
+        await using var cluster = await ChaosCluster.StartAsync(run, TimeSpan.FromMilliseconds(20));
+        var ended = await cluster.WhenFinishedAsync();
+        string model = History.Of(ended[0]).FinalModel;
+        var outcome = await Outcome.OfAsync(cluster, model);
+        if (!outcome.Holds) throw new InvalidOperationException($"The run without faults failed: {outcome}");
+        cluster.Passed();
+        return model;
+    }
 }

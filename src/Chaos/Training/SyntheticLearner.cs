@@ -9,7 +9,7 @@ using Quorate.Shared.Transfer;
 namespace Quorate.Chaos.Training;
 
 /// <summary>
-/// Learning that is arithmetic: see <see cref="ChaosRun"/>. Everything around it is real.
+/// Computes updates without torch, see <see cref="ChaosRun"/>. Everything around it is real.
 /// </summary>
 public sealed class SyntheticLearner(ChaosRun run, string trainer, TimeSpan pace, TrainerRecord record) : ILearner
 {
@@ -23,13 +23,13 @@ public sealed class SyntheticLearner(ChaosRun run, string trainer, TimeSpan pace
         return Task.CompletedTask;
     }
 
-    /// <summary>Called with the round and its model for every update, while a twin of it is wanted.</summary>
+    /// <summary>Called with the round and its model for an update of which a twin was requested.</summary>
     public Action<int, string>? Trained { get; init; }
 
     public Learned Train(
         RoundWork work, string model, HashedFileStream update, Action<double> progress, CancellationToken token)
     {
-        // A round takes half to one and a half times the pace, by the same draw in every run of the seed.
+        // Training takes 0.5 to 1.5 times the pace; the same for every run with this seed.
         var draw = new Draws(Draws.Mix(run.Seed, (ulong)work.Round, (ulong)Examples, 7));
         token.WaitHandle.WaitOne(pace * (0.5 + draw.Below(1000) / 1000.0));
         token.ThrowIfCancellationRequested();
@@ -46,7 +46,7 @@ public sealed class SyntheticLearner(ChaosRun run, string trainer, TimeSpan pace
     }
 }
 
-/// <summary>What one trainer did and was told, across its restarts.</summary>
+/// <summary>What one trainer did and which answers it received, across its restarts.</summary>
 public sealed class TrainerRecord(string trainer)
 {
     private readonly ConcurrentDictionary<int, string> _updates = new();
@@ -57,36 +57,36 @@ public sealed class TrainerRecord(string trainer)
     public string Trainer => trainer;
 
     /// <summary>
-    /// Rounds whose update was answered ACCEPTED or DUPLICATE, with the node attended then and the moment.
+    /// Rounds whose update was answered with ACCEPTED or DUPLICATE, with the attended node and the time.
     /// </summary>
     public ConcurrentQueue<SafeAnswer> Safe { get; } = new();
 
-    /// <summary>Lines no healthy run says: updates refused or stale, transfers given up.</summary>
+    /// <summary>Lines that a healthy run never prints: rejected or stale updates, failed transfers.</summary>
     public ConcurrentQueue<string> Odd { get; } = new();
 
     /// <summary>How often each round was trained.</summary>
     public IReadOnlyDictionary<int, int> Trainings => _trainings;
 
-    /// <summary>Its offers and their answers, its twins' included.</summary>
+    /// <summary>Its offers with their answers, including those of its twins.</summary>
     public ConcurrentQueue<Operation> Offers { get; } = new();
 
-    /// <summary>Offers that have had no answer: they may have taken effect.</summary>
+    /// <summary>Offers without an answer: they may have taken effect.</summary>
     public IEnumerable<Operation> Unanswered => _offered.Values;
 
-    /// <summary>Its next update is to be sent by a <see cref="Twin"/> too.</summary>
-    public void WantTwin() => Interlocked.Exchange(ref _twins, 1);
+    /// <summary>Has its next update sent by a <see cref="Twin"/> too.</summary>
+    public void RequestTwin() => Interlocked.Exchange(ref _twins, 1);
 
     public bool TakeTwin() => Interlocked.Exchange(ref _twins, 0) == 1;
 
     /// <summary>An update is about to be offered.</summary>
     public void Offering(string run, int round)
     {
-        Answered(round, verdict: null); // The same once more, after a restart: the first may have arrived.
+        Answered(round, verdict: null); // A repeated offer after a restart: the first may have arrived.
         _offered[round] = new Operation($"{run}/{round}/{trainer}", trainer, TimeProvider.System.GetTimestamp(), 0,
             OperationKind.Offer, UpdateOf(round), Answer.Unknown);
     }
 
-    /// <param name="verdict">Null: none came.</param>
+    /// <param name="verdict">Null if there was no answer.</param>
     public void Answered(int round, VerdictCode? verdict)
     {
         if (!_offered.TryRemove(round, out var asked)) return;
@@ -95,7 +95,7 @@ public sealed class TrainerRecord(string trainer)
             Offers.Enqueue(operation);
     }
 
-    /// <summary>The SHA-256 of the newest update it made for a round.</summary>
+    /// <summary>The SHA-256 of its newest update for a round.</summary>
     public string UpdateOf(int round) => _updates[round];
 
     public void Trained(int round, string sha256)
@@ -105,6 +105,7 @@ public sealed class TrainerRecord(string trainer)
     }
 }
 
-/// <param name="Node">The coordinator that gave it.</param>
+/// <summary>An answer that an update is safe.</summary>
+/// <param name="Node">The coordinator that answered.</param>
 /// <param name="At">In <see cref="TimeProvider.GetTimestamp"/> units.</param>
 public sealed record SafeAnswer(int Round, int Node, long At);

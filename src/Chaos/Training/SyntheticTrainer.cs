@@ -12,8 +12,8 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Chaos.Training;
 
 /// <summary>
-/// A trainer in this process: the client's real loop and worker around a <see cref="SyntheticLearner"/>. It can be
-/// killed, which here means that its loop is cut off wherever it is, and started again under its id, as a new process.
+/// A trainer in this process: the client's real loop and worker around a <see cref="SyntheticLearner"/>. Killing it
+/// cancels its loop wherever it is; it can be started again under its id, like a new process.
 /// </summary>
 public sealed class SyntheticTrainer(ChaosRun run, HostsFile hosts, string id, string root, TimeSpan pace)
     : IAsyncDisposable
@@ -27,7 +27,7 @@ public sealed class SyntheticTrainer(ChaosRun run, HostsFile hosts, string id, s
 
     public TrainerRecord Record { get; } = new(id);
 
-    /// <summary>Why it ended by itself, which no trainer may; null while all is well.</summary>
+    /// <summary>Why it ended by itself, which is always an error; null if it has not.</summary>
     public string? Fault => _loop.IsFaulted ? $"Trainer {id} ended: {_loop.Exception.GetBaseException()}"
         : _stop is { IsCancellationRequested: false } && _loop.IsCompleted ? $"Trainer {id} left." : null;
 
@@ -37,7 +37,7 @@ public sealed class SyntheticTrainer(ChaosRun run, HostsFile hosts, string id, s
         _loop = Task.Run(() => LiveAsync(_stop.Token));
     }
 
-    /// <summary>Cut off; its files stay, its memory is gone.</summary>
+    /// <summary>Cancels its loop. Its files are kept, its memory is lost.</summary>
     public async Task KillAsync()
     {
         if (_stop is null) return;
@@ -50,7 +50,7 @@ public sealed class SyntheticTrainer(ChaosRun run, HostsFile hosts, string id, s
     /// <summary>Twins sent so far.</summary>
     public int Twins => _twins.Count;
 
-    /// <summary>Killed for good; returns when its twins have had their answers too.</summary>
+    /// <summary>Kills it and waits for the answers to its twins.</summary>
     public async ValueTask DisposeAsync()
     {
         await KillAsync();
@@ -69,7 +69,7 @@ public sealed class SyntheticTrainer(ChaosRun run, HostsFile hosts, string id, s
         using var cluster = new ClusterConnections(hosts, time);
         await using var log = new StreamWriter(_work + ".log", append: true) { AutoFlush = true };
         RoundWorker? attending = null;
-        var lines = new Lines(log, line => Heed(line, attending?.Leader?.Id ?? -1));
+        var lines = new Lines(log, line => OnLine(line, attending?.Leader?.Id ?? -1));
         var terminal = new Terminal(time, TextWriter.Synchronized(lines), id);
         await using var worker = attending = new RoundWorker(settings, cluster, learner, presence, terminal, time);
         await new TrainerLoop(settings, cluster, worker, presence, terminal, time).RunAsync(token);
@@ -89,8 +89,8 @@ public sealed class SyntheticTrainer(ChaosRun run, HostsFile hosts, string id, s
         _twins.Add(Twin.SendAsync(hosts, header, copy, Record.Offers.Enqueue, TimeProvider.System));
     }
 
-    /// <summary>The trainer's own terminal is what a person would go by; so does the harness.</summary>
-    private void Heed(string line, int node)
+    /// <summary>Reads the verdicts from the trainer's terminal lines, as a person would.</summary>
+    private void OnLine(string line, int node)
     {
         var update = Regex.Match(line, @"update of round (\d+) (\w+)", RegexOptions.CultureInvariant);
         if (update.Success && Enum.TryParse<VerdictCode>(update.Groups[2].Value, ignoreCase: true, out var verdict))
@@ -106,7 +106,7 @@ public sealed class SyntheticTrainer(ChaosRun run, HostsFile hosts, string id, s
         }
     }
 
-    private sealed class Lines(TextWriter log, Action<string> heed) : TextWriter(CultureInfo.InvariantCulture)
+    private sealed class Lines(TextWriter log, Action<string> onLine) : TextWriter(CultureInfo.InvariantCulture)
     {
         public override Encoding Encoding => Encoding.UTF8;
 
@@ -115,7 +115,7 @@ public sealed class SyntheticTrainer(ChaosRun run, HostsFile hosts, string id, s
         public override void WriteLine(string? value)
         {
             log.WriteLine(value);
-            heed(value ?? "");
+            onLine(value ?? "");
         }
     }
 }

@@ -8,15 +8,15 @@ using Quorate.Shared.Transfer;
 namespace Quorate.Chaos.Training;
 
 /// <summary>
-/// Sends a trainer's update once more, to every coordinator at once, while the trainer itself sends it too: as a client
-/// does that sees two leaders. It must count once all the same, and every answer must be true.
+/// Sends a trainer's update to every coordinator at once, while the trainer itself sends it too, like a client that
+/// sees two leaders. The update must count once, and every answer must be correct.
 /// </summary>
 public static class Twin
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(8);
 
-    /// <param name="path">A file of its own: the trainer's goes with the next round.</param>
-    /// <param name="note">Called once for each coordinator asked, with or without an answer.</param>
+    /// <param name="path">A copy of the update; the trainer's own file is replaced in the next round.</param>
+    /// <param name="note">Called once for each coordinator, with or without an answer.</param>
     public static async Task SendAsync(
         HostsFile hosts, UploadHeader header, string path, Action<Operation> note, TimeProvider time)
     {
@@ -33,7 +33,7 @@ public static class Twin
         var asked = new Operation(
             $"{facts.Run}/{facts.Round}/{facts.Trainer}", $"twin of {facts.Trainer} at node {node.Id}",
             time.GetTimestamp(), 0, OperationKind.Offer, Convert.ToHexStringLower(header.Blob.Span), Answer.Unknown);
-        // One try: what it brought stays unknown if it breaks.
+        // One attempt: if it breaks, its effect is unknown.
         var upload = new BlobUpload((_, _) => new(node.Transfer), new RetryRules { Attempts = 1 }, time);
         try
         {
@@ -50,12 +50,12 @@ public static class Twin
         new() { Blob = ByteString.CopyFrom(blob), Length = length, Update = facts };
 }
 
-/// <summary>Offers as the checker of linearizability takes them.</summary>
+/// <summary>Offers as operations for the linearizability checker.</summary>
 public static class Offers
 {
     /// <summary>
-    /// An answer to an offer that the client may have made several times underneath. DUPLICATE can then speak of an
-    /// earlier try of the same offer, whose answer was lost: that try is an operation of its own without an answer.
+    /// The operations of one answered offer, which the client may have sent several times. DUPLICATE may refer to an
+    /// earlier attempt whose answer was lost, so that attempt is an additional operation without an answer.
     /// </summary>
     public static IEnumerable<Operation> Answered(Operation asked, VerdictCode verdict, long at)
     {

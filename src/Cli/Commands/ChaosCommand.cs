@@ -5,7 +5,7 @@ using Quorate.Chaos.Campaigns;
 namespace Quorate.Cli.Commands;
 
 /// <summary>
-/// <c>quorate chaos</c>: breaks a cluster of its own in every way it knows, and checks what must hold.
+/// <c>quorate chaos</c>: starts its own cluster, injects all kinds of faults, and checks every promise.
 /// </summary>
 internal static class ChaosCommand
 {
@@ -15,7 +15,7 @@ internal static class ChaosCommand
     {
         var minutes = new Option<double>("--minutes")
         {
-            Description = "How long; the run under way then is brought to its end and checked",
+            Description = "Length of the campaign; the run in progress is then finished and checked",
             DefaultValueFactory = _ => 5,
         };
         minutes.Validators.Add(result =>
@@ -25,13 +25,13 @@ internal static class ChaosCommand
                 && value is not (> 0 and <= MinutesMax))
                 result.AddError($"--minutes must be above 0 and at most {MinutesMax}, not {token.Value}.");
         });
-        var seed = new Option<ulong>("--seed") { Description = "Of everything that is drawn",
+        var seed = new Option<ulong>("--seed") { Description = "Seed of all random choices",
             DefaultValueFactory = _ => 1 };
         var json = new Option<bool>(
-            "--json") { Description = "One JSON object on the last line of stdout; the rest goes to stderr" };
+            "--json") { Description = "Print one JSON object as the last line of stdout; the rest goes to stderr" };
         var command = new Command("chaos",
-            "Kill, stop, cut off, delay and corrupt a cluster of this machine's own processes, drawn from a seed, and "
-                + "check that nothing accepted is lost, doubled or different; all of them are gone at the end.")
+            "Start a cluster on this machine, kill, stop, partition, delay and corrupt it as drawn from a seed, and check "
+                + "that nothing accepted is lost, doubled or changed. No process is left at the end.")
         {
             minutes, seed, json,
         };
@@ -41,12 +41,12 @@ internal static class ChaosCommand
             {
                 Seed = parsed.GetValue(seed), Length = TimeSpan.FromMinutes(parsed.GetValue(minutes)),
             };
-            return QuorateCommand.Guarded(t => PlayAsync(options, parsed.GetValue(json), t), token);
+            return QuorateCommand.Guarded(t => RunAsync(options, parsed.GetValue(json), t), token);
         });
         return command;
     }
 
-    private static async Task<ExitCode> PlayAsync(CampaignOptions options, bool json, CancellationToken token)
+    private static async Task<ExitCode> RunAsync(CampaignOptions options, bool json, CancellationToken token)
     {
         Programs.RequireBuilt();
         var progress = TextWriter.Synchronized(json ? Console.Error : Console.Out);
@@ -64,8 +64,8 @@ internal static class ChaosCommand
                 $"leader killed -> next accepted update: p50 {p50:0.00} s, p99 {p99:0.00} s, max {max:0.00} s, n {n}"));
         foreach (string violation in report.Violations) progress.WriteLine($"VIOLATION: {violation}");
         if (report.Violations.Count > 0)
-            progress.WriteLine($"{report.Violations.Count} violations; the seed is {options.Seed}, data and logs are "
-                + $"in {campaign.Root}");
+            progress.WriteLine($"{Tally.Number(report.Violations.Count, "violation")}; the seed is {options.Seed}, data "
+                + $"and logs are in {campaign.Root}");
         if (json) Console.Out.WriteLine(report.ToJson());
         return report.Violations.Count == 0 ? ExitCode.Ok : ExitCode.Differs;
     }

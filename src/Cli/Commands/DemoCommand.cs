@@ -1,11 +1,12 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using Quorate.Cli.Demo;
 using Limits = Quorate.Rounds.Limits;
 
 namespace Quorate.Cli.Commands;
 
-/// <summary><c>quorate demo</c>: a whole cluster on this machine, from nothing to a trained model.</summary>
+/// <summary><c>quorate demo</c>: a whole cluster on this machine, from start to trained model.</summary>
 internal static class DemoCommand
 {
     public static Command Build()
@@ -23,7 +24,7 @@ internal static class DemoCommand
         coordinators.AcceptOnlyFromAmong("3", "5");
         var killLeader = new Option<bool>("--kill-leader")
         {
-            Description = "Run undisturbed first; then again, and kill -9 the leader while updates of round 2 come in",
+            Description = "Run once undisturbed; then again, and kill -9 the leader while updates of round 2 arrive",
         };
         var kills = Number("--kills", "Like --kill-leader, but kill this many leaders at moments drawn from --seed", 1,
             100);
@@ -31,7 +32,7 @@ internal static class DemoCommand
         var keep = new Option<string?>(
             "--keep") { Description = "Keep data, logs and model in this new or empty folder", HelpName = "DIR" };
         var json = new Option<bool>(
-            "--json") { Description = "One JSON object on the last line of stdout; the rest goes to stderr" };
+            "--json") { Description = "Print one JSON object as the last line of stdout; the rest goes to stderr" };
         var timeout = new Option<int>("--timeout")
         {
             Description = "Seconds after which the demo gives up",
@@ -40,8 +41,8 @@ internal static class DemoCommand
         Range(timeout, 1, 86_400);
 
         var command = new Command(
-            "demo", "Train a model on a cluster of this machine's own processes, live on the terminal; all of them "
-                + "are gone at the end.")
+            "demo", "Start a cluster on this machine and train a model, shown live on the terminal. No process is left at "
+                + "the end.")
         {
             run, rounds, trainers, coordinators, killLeader, kills, seed, keep, json, timeout,
         };
@@ -59,23 +60,27 @@ internal static class DemoCommand
                 Json = parsed.GetValue(json),
                 Timeout = TimeSpan.FromSeconds(parsed.GetValue(timeout)),
             };
-            return QuorateCommand.Guarded(t => new DemoShow(options, TimeProvider.System).PlayAsync(t), token);
+            return QuorateCommand.Guarded(t => new DemoShow(options, TimeProvider.System).RunAsync(t), token);
         });
         return command;
     }
 
     private static Option<int?> Number(string name, string description, int min, int max)
     {
-        var option = new Option<int?>(name) { Description = description, HelpName = "N" };
-        Range(option, min, max);
+        var option = new Option<int?>(name)
+        {
+            Description = description, HelpName = "N", CustomParser = result => Parsed(result, name, min, max),
+        };
         return option;
     }
 
-    private static void Range(Option option, int min, int max) => option.Validators.Add(result =>
+    /// <summary>Without this, a word that is not a number is refused with the name of a .NET type.</summary>
+    private static int? Parsed(ArgumentResult result, string name, int min, int max)
     {
-        // A token that is no number is refused by the option itself.
         if (result.Tokens is [var token] && int.TryParse(token.Value, CultureInfo.InvariantCulture, out int value)
-            && (value < min || value > max))
-            result.AddError($"{option.Name} must be {min} to {max}, not {value}.");
-    });
+            && value >= min && value <= max)
+            return value;
+        result.AddError($"{name} must be a whole number from {min:N0} to {max:N0}, not '{result.Tokens[0].Value}'.");
+        return null;
+    }
 }

@@ -4,13 +4,13 @@ using Quorate.Shared.Protocol;
 
 namespace Quorate.Cli.Demo;
 
-/// <summary>Every update that any node was ever seen to have accepted: what must never be lost.</summary>
+/// <summary>Every update that any node has shown as accepted. None of them may be lost.</summary>
 internal sealed class AcceptedUpdates
 {
     private readonly Dictionary<(int Round, string Trainer), UpdateStatus> _seen = [];
 
     /// <summary>
-    /// Notes what a reply shows, of the open round and of the trail, and returns what was not known before.
+    /// Adds the updates of the open round and of the trail, and returns those that are new.
     /// </summary>
     public IReadOnlyList<UpdateStatus> Observe(RunStatus run)
     {
@@ -23,15 +23,15 @@ internal sealed class AcceptedUpdates
         return fresh;
     }
 
-    /// <summary>Updates seen of a round.</summary>
+    /// <summary>Known updates of a round.</summary>
     public int Count(int round) => _seen.Keys.Count(key => key.Round == round);
 
     /// <summary>Updates of a round that were proposed up to a moment in Unix milliseconds.</summary>
     public int CountUntil(int round, long moment) => _seen.Count(u => u.Key.Round == round && u.Value.At <= moment);
 
     /// <summary>
-    /// What is missing from a run that has ended, one sentence each. Rounds whose updates the trail no longer lists are
-    /// checked by number.
+    /// One sentence for each update that is missing from an ended run. Rounds whose updates the trail no longer lists are
+    /// checked by their number.
     /// </summary>
     public ImmutableArray<string> LostFrom(RunStatus ended)
     {

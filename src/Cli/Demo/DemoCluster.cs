@@ -1,9 +1,9 @@
 namespace Quorate.Cli.Demo;
 
-/// <summary>The processes of one demo run. Disposing it leaves none of them, nor any that they started.</summary>
+/// <summary>The processes of one demo run. Disposing it ends all of them and all that they started.</summary>
 internal sealed class DemoCluster : IDisposable
 {
-    /// <summary>Trainers yield to coordinators: a late heartbeat is an election, a late batch is nothing.</summary>
+    /// <summary>Coordinators come first: a late heartbeat causes an election, a late training step does not.</summary>
     private const int TrainerNice = 8;
 
     private readonly DemoFolder _folder;
@@ -63,14 +63,14 @@ internal sealed class DemoCluster : IDisposable
         _coordinators[id].Kill();
     }
 
-    /// <summary>Looks at the processes' memory.</summary>
+    /// <summary>Reads the peak memory of all processes.</summary>
     public void Sample()
     {
         foreach (var process in All) process.Sample();
     }
 
-    /// <exception cref="CommandException">A process ended that nobody killed. A trainer that ends well has nothing left
-    /// to do.</exception>
+    /// <exception cref="CommandException">A process ended by itself. A trainer with exit code 0 has finished its work.
+    /// </exception>
     public void ThrowIfDied()
     {
         var coordinator = _coordinators.FirstOrDefault(c => !_down.Contains(c.Key) && c.Value.HasExited).Value;

@@ -5,7 +5,7 @@ using Quorate.Shared.Runs;
 namespace Quorate.Cli.Demo;
 
 /// <summary>
-/// Everything one demo run writes: hosts.json, run.json, node-N, trainer-N and logs below one folder.
+/// The folder of one demo run, with hosts.json, run.json, node-N, trainer-N and logs.
 /// </summary>
 internal sealed class DemoFolder
 {
@@ -21,8 +21,8 @@ internal sealed class DemoFolder
 
     public string Logs => Join("logs");
 
-    /// <param name="path">A folder that is empty or not there.</param>
-    /// <param name="coordinators">How many nodes; each gets two free ports.</param>
+    /// <param name="path">A folder that is empty or does not exist.</param>
+    /// <param name="coordinators">The number of nodes; each gets two free ports.</param>
     /// <param name="run">Written to <see cref="RunPath"/>.</param>
     public static DemoFolder Create(string path, int coordinators, RunFile run)
     {

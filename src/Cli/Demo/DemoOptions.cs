@@ -1,6 +1,6 @@
 namespace Quorate.Cli.Demo;
 
-/// <summary>What was asked of <c>quorate demo</c>.</summary>
+/// <summary>The options of <c>quorate demo</c>.</summary>
 internal sealed record DemoOptions
 {
     public required string RunFile { get; init; }
@@ -18,7 +18,7 @@ internal sealed record DemoOptions
     public int Kills { get; init; }
 
     /// <summary>
-    /// Null: kill in round 2, when some but not all updates are in. Else: at moments drawn from this seed.
+    /// Null: kill in round 2, when some but not all updates have arrived. Otherwise: at moments drawn from this seed.
     /// </summary>
     public ulong? KillSeed { get; init; }
 

@@ -4,12 +4,12 @@ using Quorate.Shared.Protocol;
 
 namespace Quorate.Cli.Demo;
 
-/// <summary>How a run of the demo ended.</summary>
+/// <summary>The result of one run of the demo.</summary>
 /// <param name="Run">The run with its whole trail.</param>
 /// <param name="Sha256">Of the final model's file, 64 hexadecimal digits, computed here.</param>
 /// <param name="Seconds">From the start of the processes to the last score.</param>
 /// <param name="Failovers">One for each killed leader.</param>
-/// <param name="Lost">What had been accepted and is missing; empty, or Quorate is broken.</param>
+/// <param name="Lost">One sentence for each accepted update that is missing.</param>
 internal sealed record RunOutcome(
     RunStatus Run, string Sha256, double Seconds, IReadOnlyList<Failover> Failovers, IReadOnlyList<string> Lost,
     PeakRss Peak)
@@ -18,27 +18,26 @@ internal sealed record RunOutcome(
 }
 
 /// <summary>
-/// Plays one run: starts the processes, watches them by asking every node for its status, kills leaders when their time
-/// has come and
-/// starts them again, and fetches the final model. It sees only what any client sees.
+/// One run of the demo: it starts the processes, polls every node's status, kills leaders as planned and starts them
+/// again, and downloads the final model. It sees only what any client sees.
 /// </summary>
 internal sealed class DemoRun(
     DemoFolder folder, string title, int trainers, IReadOnlyList<Kill> kills, string modelPath, IDemoView view,
     TimeProvider time)
 {
-    /// <summary>Looking takes processor time here and in the coordinators, and none is to spare.</summary>
+    /// <summary>Polling takes processor time here and in the coordinators.</summary>
     private static readonly TimeSpan _calmPause = TimeSpan.FromMilliseconds(250);
 
     /// <summary>
-    /// While a kill is due or a failover goes on: the moment to kill is short, and its length is measured with this
-    /// grain.
+    /// While a kill is due or a failover is in progress: the moment to kill is short, and the failover time is measured
+    /// with this resolution.
     /// </summary>
     private static readonly TimeSpan _watchfulPause = TimeSpan.FromMilliseconds(15);
 
     private static readonly TimeSpan _downTime = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan _samplePause = TimeSpan.FromSeconds(1);
 
-    /// <summary>Models listed with each poll: more rounds than pass between two polls.</summary>
+    /// <summary>Models requested with each poll: more than are published between two polls.</summary>
     private const int TrailPolled = 8;
 
     private readonly AcceptedUpdates _accepted = new();
@@ -52,7 +51,7 @@ internal sealed class DemoRun(
     private Failover? Open => _failovers is [.., { Over: false } last] ? last : null;
 
     /// <exception cref="CommandException">The run failed, or a process died.</exception>
-    public async Task<RunOutcome> PlayAsync(CancellationToken token)
+    public async Task<RunOutcome> RunAsync(CancellationToken token)
     {
         long start = time.GetTimestamp();
         using var cluster = DemoCluster.Start(folder, trainers);
@@ -94,7 +93,7 @@ internal sealed class DemoRun(
 
     private void Follow(DemoCluster cluster, Failover failover, StatusReply? leader, List<UpdateStatus> fresh)
     {
-        // A term above the old one: the killed node may be back and lead again.
+        // A newer term, not another node: the killed node may be back and lead again.
         if (leader is not null && leader.Term > failover.Term && failover.NewLeader < 0)
             failover = failover with { NewLeader = leader.Node, Term = leader.Term };
         if (failover.SecondsToNextAccept is null && fresh.Any(u => u.At > failover.KilledAt))
@@ -106,7 +105,7 @@ internal sealed class DemoRun(
 
     private void KillIfDue(DemoCluster cluster, StatusReply?[] replies)
     {
-        // One at a time: the killed node must be back and heard before the next dies.
+        // One at a time: the killed node must have rejoined before the next one is killed.
         if (_rejoining && _restartFrom is null && replies.All(r => r is { Quorum: true, Run: not null }))
             _rejoining = false;
         if (_rejoining || Open is not null || !_kills.TryPeek(out var kill)) return;
@@ -118,8 +117,8 @@ internal sealed class DemoRun(
         cluster.KillNode(leader.Node);
         _restartFrom = time.GetTimestamp();
         _rejoining = true;
-        view.Line($"kill -9 node {leader.Node}, the leader, in round {leader.Run.Round} with "
-            + $"{leader.Run.Updates.Count}/{trainers} updates in", Tone.Plain);
+        view.Line($"kill -9 of the leader, node {leader.Node}, in round {leader.Run.Round} after "
+            + $"{leader.Run.Updates.Count} of {trainers} updates", Tone.Plain);
     }
 
     private void RestartIfDue(DemoCluster cluster)
@@ -127,7 +126,7 @@ internal sealed class DemoRun(
         if (_restartFrom is not { } killed || time.GetElapsedTime(killed) < _downTime) return;
         _restartFrom = null;
         cluster.StartNode(_failovers[^1].KilledNode);
-        view.Line($"node {_failovers[^1].KilledNode} starts again on its own data", Tone.Plain);
+        view.Line($"node {_failovers[^1].KilledNode} starts again with its own data", Tone.Plain);
     }
 
     private async Task<RunOutcome> EndAsync(
@@ -135,11 +134,11 @@ internal sealed class DemoRun(
     {
         if (ended.Run.Phase is not RunPhase.Finished)
             throw new CommandException(ExitCode.Differs,
-                $"The run ended {ClusterText.Phase(ended.Run.Phase)}: {ended.Run.Reason}");
+                $"The run {(ended.Run.Phase is RunPhase.Failed ? "failed" : "was stopped")}: {ended.Run.Reason}");
         var whole = await client.StatusAsync(new StatusRequest { Run = ended.Run.Run }, token);
         var run = whole.FirstOrDefault(r => r?.Run?.Phase is RunPhase.Finished)?.Run ?? ended.Run;
         ShowRounds(run);
-        string hash = await FinalModel.FetchAsync(client, run.Trail[^1], modelPath, time, token);
+        string hash = await ModelFile.DownloadAsync(client, run.Trail[^1], modelPath, time, token);
         cluster.Sample();
         var failovers = _failovers.Select(f => f with { UpdatesRetrained = Retrained(cluster, f.Round) });
         var peak = new PeakRss([.. cluster.CoordinatorPeaks.Select(Megabytes)],
@@ -149,7 +148,7 @@ internal sealed class DemoRun(
 
     private static double Megabytes(long bytes) => Math.Round(bytes / 1e6, 1);
 
-    /// <summary>Trainers whose logs list the round more than once.</summary>
+    /// <summary>The number of trainers that trained the round more than once.</summary>
     private static int Retrained(DemoCluster cluster, int round) =>
-        cluster.Trainers.Count(t => TrainedRounds.Twice(t.LastLines(int.MaxValue)).Contains(round));
+        cluster.Trainers.Count(trainer => trainer.Retrained(round));
 }

@@ -5,18 +5,18 @@ using Spectre.Console;
 
 namespace Quorate.Cli.Demo;
 
-/// <summary>The whole demo: one run, or an undisturbed one and then one with kills, and what it all came to.</summary>
+/// <summary>The whole demo: one run, or an undisturbed run and then one with kills, and the results.</summary>
 internal sealed class DemoShow(DemoOptions options, TimeProvider time)
 {
-    /// <summary>Progress. With --json, stdout is left to the one object.</summary>
+    /// <summary>Where progress is shown. With --json, stdout has only the JSON object.</summary>
     private readonly TextWriter _progress = options.Json ? Console.Error : Console.Out;
 
-    public async Task<ExitCode> PlayAsync(CancellationToken token)
+    public async Task<ExitCode> RunAsync(CancellationToken token)
     {
         var run = RunOverrides.Apply(RunFile.Load(options.RunFile), options.Rounds, options.Trainers);
         if (run.Training is null)
             throw new CommandException(ExitCode.BadInput,
-                $"{options.RunFile} has no section training: the demo's trainers would have nothing to do.");
+                $"{options.RunFile} has no section 'training', so the demo's trainers would have nothing to do.");
         Programs.RequireBuilt();
         string folder = Folder();
         bool done = false;
@@ -24,15 +24,15 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
         using var either = CancellationTokenSource.CreateLinkedTokenSource(token, limit.Token);
         try
         {
-            var code = await WithView(view => PlayAsync(run, folder, view, either.Token));
+            var code = await WithView(view => RunAsync(run, folder, view, either.Token));
             done = true;
             return code;
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !token.IsCancellationRequested)
         {
             throw new CommandException(
-                ExitCode.TimedOut, $"The demo was not through after {options.Timeout.TotalSeconds:0} s (--timeout); "
-                    + $"its logs are in {folder}.");
+                ExitCode.TimedOut,
+                $"The demo did not end within {options.Timeout.TotalSeconds:0} s (--timeout); its logs are in {folder}.");
         }
         catch (OperationCanceledException)
         {
@@ -46,7 +46,7 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
         }
     }
 
-    private async Task<ExitCode> PlayAsync(RunFile run, string folder, IDemoView view, CancellationToken token)
+    private async Task<ExitCode> RunAsync(RunFile run, string folder, IDemoView view, CancellationToken token)
     {
         int trainers = run.Rules.MinTrainers, rounds = run.Rules.Rounds;
         string modelPath = options.Keep is { } keep
@@ -60,17 +60,15 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
             view.Line("First undisturbed:", Tone.Plain);
             string apart = Path.Combine(folder, "undisturbed");
             undisturbed = await new DemoRun(
-                DemoFolder.Create(apart, options.Coordinators, run), "undisturbed", trainers, [], Path.Combine(apart,
-                    "model.pt"), view, time)
-                .PlayAsync(token);
-            view.Line($"sha256 {undisturbed.Sha256} after {undisturbed.Seconds:0.0} s. Now the same run, and the "
-                + $"leader dies:", Tone.Plain);
+                DemoFolder.Create(apart, options.Coordinators, run), "undisturbed", trainers, [],
+                Path.Combine(apart, "model.pt"), view, time).RunAsync(token);
+            view.Line($"sha256 {undisturbed.Sha256} after {undisturbed.Seconds:0.0} s. Now the same run, but the "
+                + $"leader is killed:", Tone.Plain);
         }
         var kills = options.KillSeed is { } seed ? KillPlan.Drawn(options.Kills, seed, rounds, trainers)
             : options.Kills > 0 ? KillPlan.Once(rounds, trainers) : [];
-        var outcome = await new DemoRun(
-            DemoFolder.Create(folder, options.Coordinators,
-                run), $"{run.Name}", trainers, kills, modelPath, view, time).PlayAsync(token);
+        var outcome = await new DemoRun(DemoFolder.Create(folder, options.Coordinators, run), $"{run.Name}", trainers,
+            kills, modelPath, view, time).RunAsync(token);
         return Conclude(run, outcome, undisturbed, kills.Count, modelPath, view);
     }
 
@@ -122,12 +120,12 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
         }
     }
 
-    private async Task<ExitCode> WithView(Func<IDemoView, Task<ExitCode>> play)
+    private async Task<ExitCode> WithView(Func<IDemoView, Task<ExitCode>> run)
     {
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(_progress) });
         bool terminal = options.Json ? !Console.IsErrorRedirected : !Console.IsOutputRedirected;
-        if (!terminal || !console.Profile.Capabilities.Ansi) return await play(new PlainView(_progress));
-        return await console.Live(Text.Empty).AutoClear(true).StartAsync(live => play(new LiveView(console, live)));
+        if (!terminal || !console.Profile.Capabilities.Ansi) return await run(new PlainView(_progress));
+        return await console.Live(Text.Empty).AutoClear(true).StartAsync(live => run(new LiveView(console, live)));
     }
 
     private string Folder()

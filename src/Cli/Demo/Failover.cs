@@ -1,6 +1,6 @@
 namespace Quorate.Cli.Demo;
 
-/// <summary>A leader that was killed, and what became of it.</summary>
+/// <summary>The kill of a leader and what followed.</summary>
 /// <param name="KilledNode">The node that led.</param>
 /// <param name="Round">The round that was open.</param>
 /// <param name="UpdatesExpected">Updates a full round has.</param>
@@ -8,17 +8,17 @@ namespace Quorate.Cli.Demo;
 /// <param name="KilledStamp">The same moment as a TimeProvider timestamp.</param>
 internal sealed record Failover(int KilledNode, int Round, int UpdatesExpected, long KilledAt, long KilledStamp)
 {
-    /// <summary>-1 while nobody leads.</summary>
+    /// <summary>-1 while no node leads.</summary>
     public int NewLeader { get; init; } = -1;
 
     public long Term { get; init; }
 
     /// <summary>
-    /// From the kill until an update that was accepted after it was seen on some node; null while there is none.
+    /// From the kill until any node shows an update that was accepted after it; null while there is none.
     /// </summary>
     public double? SecondsToNextAccept { get; init; }
 
-    /// <summary>Updates of the round that were accepted before the kill: nobody trains them again.</summary>
+    /// <summary>Updates of the round that were accepted before the kill; they are not trained again.</summary>
     public int UpdatesSafe { get; init; }
 
     /// <summary>Trainers that trained the round more than once.</summary>
@@ -26,7 +26,7 @@ internal sealed record Failover(int KilledNode, int Round, int UpdatesExpected, 
 
     public bool Over => NewLeader >= 0 && SecondsToNextAccept is not null;
 
-    /// <summary>The loud line.</summary>
+    /// <summary>The highlighted line.</summary>
     public string Line(int retrained) =>
         $"LEADER node {KilledNode} KILLED → node {NewLeader} leads (term {Term}) · next accepted update after "
         + $"{SecondsToNextAccept:0.00} s · {UpdatesSafe}/{UpdatesExpected} updates were safe · {retrained} retrained";

@@ -3,22 +3,22 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Cli.Demo;
 
 /// <summary>
-/// A moment to kill the leader: in <see cref="Round"/> or later, with at least <see cref="Accepted"/> updates in, but
-/// not all.
+/// A moment to kill the leader: in <see cref="Round"/> or later, once at least <see cref="Accepted"/> updates, but not
+/// all, are accepted.
 /// </summary>
 internal sealed record Kill(int Round, int Accepted)
 {
-    /// <param name="leader">What the leader says of itself and of the run.</param>
+    /// <param name="leader">The leader's status.</param>
     /// <param name="trainers">Updates a full round has.</param>
     public bool IsNow(StatusReply leader, int trainers) =>
         leader.Run is { Phase: RunPhase.Training } run
         && run.Round >= Round && run.Updates.Count >= Accepted && run.Updates.Count < trainers;
 }
 
-/// <summary>When leaders die.</summary>
+/// <summary>When leaders are killed.</summary>
 internal static class KillPlan
 {
-    /// <summary>Round 2 (1 if there is no other), with two updates in: some are safe, some are on their way.</summary>
+    /// <summary>Round 2 (1 if it is the only one), after two updates: some are safe, others are being sent.</summary>
     public static IReadOnlyList<Kill> Once(int rounds, int trainers) =>
         [new(Math.Min(2, rounds), Math.Min(2, trainers - 1))];
 

@@ -2,16 +2,16 @@ using Quorate.Shared.Runs;
 
 namespace Quorate.Cli.Demo;
 
-/// <summary>The run that the demo runs: the file's, with what the command line changes.</summary>
+/// <summary>Applies the command line's changes to the demo's run file.</summary>
 internal static class RunOverrides
 {
-    /// <summary>MNIST's training images: shards times examples must not ask for more.</summary>
+    /// <summary>MNIST's training images; shards x examples must not exceed them.</summary>
     private const int TrainingImages = 60_000;
 
     /// <param name="run">As read from its file.</param>
     /// <param name="rounds">Null: as in the file.</param>
-    /// <param name="trainers">Null: the file's minTrainers. Each trainer has a shard of its own, so the shards shrink
-    /// where they must.</param>
+    /// <param name="trainers">Null: the file's minTrainers. Each trainer has its own shard; the shards get smaller if
+    /// necessary.</param>
     /// <exception cref="RunFileException">The changed run breaks a rule.</exception>
     public static RunFile Apply(RunFile run, int? rounds, int? trainers)
     {
@@ -25,7 +25,7 @@ internal static class RunOverrides
             int examples = trainers is null
                 ? training.Data.ShardExamples
                 : Math.Min(training.Data.ShardExamples, TrainingImages / shards);
-            // The demo's processes start elsewhere than the person who typed the path.
+            // The demo's processes have another working directory than this one.
             string path = Programs.Beside(training.Data.Path);
             training = training with { Data = training.Data with { Shards = shards, ShardExamples = examples,
                 Path = path } };

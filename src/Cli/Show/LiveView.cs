@@ -4,7 +4,7 @@ using Spectre.Console.Rendering;
 
 namespace Quorate.Cli.Show;
 
-/// <summary>A terminal: lines scroll by above, the cluster and its trainers stay below and move.</summary>
+/// <summary>A terminal: lines scroll above, the cluster and its trainers are shown live below.</summary>
 internal sealed class LiveView(IAnsiConsole console, LiveDisplayContext live) : IDemoView
 {
     private const int BarWidth = 30;

@@ -120,7 +120,7 @@ public class DemoTests
     }
 
     [Fact]
-    public void A_round_that_a_trainer_trained_twice_shows_in_its_log() => Assert.Equal([2], TrainedRounds.Twice(
+    public void A_round_that_a_trainer_trained_twice_shows_in_its_log() => Assert.Equal([2], ChildProcess.RoundsTrainedTwice(
     [
         "info: trained round 1: 12000 examples, loss 0.2, 1.9 s",
         "info: trained round 2: 12000 examples, loss 0.1, 1.9 s",
