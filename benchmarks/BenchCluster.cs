@@ -1,11 +1,8 @@
-using System.Security.Cryptography;
-using Google.Protobuf;
 using Grpc.Core;
 using Quorate.Chaos.Processes;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
-using Quorate.Shared.Transfer;
 
 namespace Quorate.Benchmarks;
 
@@ -112,22 +109,9 @@ internal sealed class BenchCluster : IDisposable
     {
         string path = Path.Combine(_folder, "seed.pt");
         payload.WriteModel(path);
-        await using (var file = File.OpenRead(path))
-        {
-            var header = new UploadHeader
-            {
-                Blob = ByteString.CopyFrom(await SHA256.HashDataAsync(file, token)), Length = file.Length,
-                Seed = new SeedFacts { Run = "bench" },
-            };
-            var upload = new BlobUpload(
-                async (_, bound) => await Connections.FindLeaderAsync(bound) is { } leader
-                    ? leader.Transfer
-                    : throw new TimeoutException("No node leads."),
-                new RetryRules { Attempts = 30 }, _time);
-            var reply = await upload.SendAsync(header, path, null, token);
-            if (reply.Verdict is not (VerdictCode.Accepted or VerdictCode.Duplicate))
-                throw new InvalidOperationException($"The seed model was refused: {reply.Reason}");
-        }
+        var reply = await SeedUpload.SendAsync(Connections, "bench", path, _time, token);
+        if (reply.Verdict is not (VerdictCode.Accepted or VerdictCode.Duplicate))
+            throw new InvalidOperationException($"The seed model was refused: {reply.Reason}");
         File.Delete(path);
     }
 

@@ -32,7 +32,7 @@ internal sealed class RoundWatch(ClusterConnections cluster, TimeProvider time)
                     await FollowAsync(leader, rounds, announced, token);
             }
             catch (Exception e) when (
-                e is RpcException or IOException or OperationCanceledException && !token.IsCancellationRequested)
+                e is RpcException or IOException || (e is OperationCanceledException && !token.IsCancellationRequested))
             {
                 LeadersLost++;
             }

@@ -1,25 +1,19 @@
+using Quorate.Rounds;
+
 namespace Quorate.Chaos;
 
-/// <summary>
-/// SplitMix64 (Steele, Lea, Flood 2014): a seed always gives the same numbers, which System.Random does not promise.
-/// </summary>
+/// <summary>Random choices from a seed; a seed always gives the same ones.</summary>
 public sealed class Draws(ulong seed)
 {
-    private ulong _state = seed;
+    private readonly SplitMix64 _numbers = new(seed);
 
-    public ulong Next()
-    {
-        ulong z = _state += 0x9E3779B97F4A7C15;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return z ^ (z >> 31);
-    }
+    public ulong Next() => _numbers.Next();
 
-    /// <summary>0 to <paramref name="below"/> - 1.</summary>
-    public int Below(int below) => (int)(Next() % (ulong)below);
+    /// <inheritdoc cref="SplitMix64.Below"/>
+    public int Below(int count) => _numbers.Below(count);
 
-    /// <summary>From 0 to below 1.</summary>
-    public double Share() => (Next() >> 11) * (1.0 / (1UL << 53));
+    /// <inheritdoc cref="SplitMix64.Share"/>
+    public double Share() => _numbers.Share();
 
     /// <summary>From <paramref name="low"/> to <paramref name="high"/>.</summary>
     public TimeSpan Between(TimeSpan low, TimeSpan high) => low + (high - low) * Share();

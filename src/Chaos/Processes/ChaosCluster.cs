@@ -1,9 +1,8 @@
-using System.Security.Cryptography;
-using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Quorate.Chaos.Network;
 using Quorate.Chaos.Training;
+using Quorate.Rounds;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
@@ -181,21 +180,16 @@ public sealed class ChaosCluster : IAsyncDisposable
     public async Task<string?> DownloadAsync(int node, string sha256)
     {
         using var bound = new CancellationTokenSource(Patience);
-        var request = new DownloadRequest { Blob = ByteString.CopyFrom(Convert.FromHexString(sha256)) };
-        using var call = Connections.Nodes[node].Transfer.Download(request, bound.Token);
-        using var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var blob = BlobHash.FromBytes(Convert.FromHexString(sha256));
         try
         {
-            while (await call.ResponseStream.MoveNext(bound.Token))
-                using (var part = call.ResponseStream.Current) sha.AppendData(part.Data.Span);
+            var (sent, hash) = await BlobProbe.ReadAsync(Connections.Nodes[node].Transfer, blob, bound.Token);
+            return sent ? hash.ToString() : null;
         }
-        catch (Exception e) when (e is RpcException or IOException or OperationCanceledException)
+        catch (OperationCanceledException e)
         {
-            if (bound.IsCancellationRequested)
-                throw new TimeoutException($"Node {node} stopped sending blob {sha256} for {Patience}; see {Root}.", e);
-            return null; // Not held, damaged, down, or a broken connection, which shows as a cancellation.
+            throw new TimeoutException($"Node {node} stopped sending blob {sha256} for {Patience}; see {Root}.", e);
         }
-        return Convert.ToHexStringLower(sha.GetHashAndReset());
     }
 
     /// <summary>Calls <paramref name="look"/> until it returns a value other than null.</summary>
@@ -274,18 +268,8 @@ public sealed class ChaosCluster : IAsyncDisposable
         string path = Path.Combine(Folder, "seed.pt");
         Run.WriteSeedModel(path);
         await WhenAsync(run => run.Phase == RunPhase.Preparing, "the run");
-        var header = new UploadHeader
-        {
-            Blob = ByteString.CopyFrom(SHA256.HashData(await File.ReadAllBytesAsync(path))),
-            Length = new FileInfo(path).Length, Seed = new SeedFacts { Run = Run.Name },
-        };
-        var upload = new BlobUpload(
-            async (_, token) => await Connections.FindLeaderAsync(token) is { } leader
-                ? leader.Transfer
-                : throw new TimeoutException("No node leads."),
-            new RetryRules { Attempts = 30 }, TimeProvider.System);
         using var bound = new CancellationTokenSource(Patience);
-        var reply = await upload.SendAsync(header, path, null, bound.Token);
+        var reply = await SeedUpload.SendAsync(Connections, Run.Name, path, TimeProvider.System, bound.Token);
         if (reply.Verdict is not (VerdictCode.Accepted or VerdictCode.Duplicate))
             throw new TransferException($"The seed model was not accepted: {reply.Reason}");
     }

@@ -30,8 +30,8 @@ internal static class ChaosCommand
         var json = new Option<bool>(
             "--json") { Description = "Print one JSON object as the last line of stdout; the rest goes to stderr" };
         var command = new Command("chaos",
-            "Start a cluster on this machine, kill, stop, partition, delay and corrupt it as drawn from a seed, and check "
-                + "that nothing accepted is lost, doubled or changed. No process is left at the end.")
+            "Start a cluster on this machine, inject faults drawn from a seed (kills, stops, partitions, delays, "
+                + "corruption), and check that nothing accepted is lost, doubled or changed.")
         {
             minutes, seed, json,
         };
@@ -64,8 +64,8 @@ internal static class ChaosCommand
                 $"leader killed -> next accepted update: p50 {p50:0.00} s, p99 {p99:0.00} s, max {max:0.00} s, n {n}"));
         foreach (string violation in report.Violations) progress.WriteLine($"VIOLATION: {violation}");
         if (report.Violations.Count > 0)
-            progress.WriteLine($"{Tally.Number(report.Violations.Count, "violation")}; the seed is {options.Seed}, data "
-                + $"and logs are in {campaign.Root}");
+            progress.WriteLine($"{Tally.Number(report.Violations.Count, "violation")}; the seed is {options.Seed}, "
+                + $"data and logs are in {campaign.Root}");
         if (json) Console.Out.WriteLine(report.ToJson());
         return report.Violations.Count == 0 ? ExitCode.Ok : ExitCode.Differs;
     }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.Globalization;
 using Quorate.Cli.Demo;
 using Limits = Quorate.Rounds.Limits;
@@ -33,16 +32,11 @@ internal static class DemoCommand
             "--keep") { Description = "Keep data, logs and model in this new or empty folder", HelpName = "DIR" };
         var json = new Option<bool>(
             "--json") { Description = "Print one JSON object as the last line of stdout; the rest goes to stderr" };
-        var timeout = new Option<int>("--timeout")
-        {
-            Description = "Seconds after which the demo gives up",
-            DefaultValueFactory = _ => 600,
-        };
-        Range(timeout, 1, 86_400);
+        var timeout = Number("--timeout", "Seconds after which the demo gives up (default: 600)", 1, 86_400);
 
         var command = new Command(
-            "demo", "Start a cluster on this machine and train a model, shown live on the terminal. No process is left at "
-                + "the end.")
+            "demo", "Start a cluster on this machine and train a model, shown live on the terminal. It ends all its "
+                + "processes.")
         {
             run, rounds, trainers, coordinators, killLeader, kills, seed, keep, json, timeout,
         };
@@ -58,29 +52,27 @@ internal static class DemoCommand
                 KillSeed = parsed.GetValue(kills) is null ? null : parsed.GetValue(seed),
                 Keep = parsed.GetValue(keep) is { } dir ? Path.GetFullPath(dir) : null,
                 Json = parsed.GetValue(json),
-                Timeout = TimeSpan.FromSeconds(parsed.GetValue(timeout)),
+                Timeout = TimeSpan.FromSeconds(parsed.GetValue(timeout) ?? 600),
             };
             return QuorateCommand.Guarded(t => new DemoShow(options, TimeProvider.System).RunAsync(t), token);
         });
         return command;
     }
 
-    private static Option<int?> Number(string name, string description, int min, int max)
+    /// <summary>
+    /// An option with a range. It parses the number itself, so that a word is refused in plain English and not with the
+    /// name of a .NET type.
+    /// </summary>
+    private static Option<int?> Number(string name, string description, int min, int max) => new(name)
     {
-        var option = new Option<int?>(name)
+        Description = description, HelpName = "N", CustomParser = result =>
         {
-            Description = description, HelpName = "N", CustomParser = result => Parsed(result, name, min, max),
-        };
-        return option;
-    }
-
-    /// <summary>Without this, a word that is not a number is refused with the name of a .NET type.</summary>
-    private static int? Parsed(ArgumentResult result, string name, int min, int max)
-    {
-        if (result.Tokens is [var token] && int.TryParse(token.Value, CultureInfo.InvariantCulture, out int value)
-            && value >= min && value <= max)
-            return value;
-        result.AddError($"{name} must be a whole number from {min:N0} to {max:N0}, not '{result.Tokens[0].Value}'.");
-        return null;
-    }
+            string text = result.Tokens[0].Value;
+            if (int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value)
+                && value >= min && value <= max)
+                return value;
+            result.AddError($"{name} must be a whole number from {min} to {max}, not '{text}'.");
+            return null;
+        },
+    };
 }

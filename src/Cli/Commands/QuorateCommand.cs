@@ -1,44 +1,74 @@
 using System.CommandLine;
 using Quorate.Chaos.Processes;
+using Quorate.Cli.Show;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
+using Quorate.Shared.Protocol;
 using Quorate.Shared.Runs;
 using Quorate.Shared.Transfer;
 
 namespace Quorate.Cli.Commands;
 
-/// <summary>The root of the command line, and the one place where errors become sentences and exit codes.</summary>
+/// <summary>The root of the command line. Here, errors become sentences and exit codes.</summary>
 internal static class QuorateCommand
 {
     private const string Codes =
-        "Exit codes: 0 ok; 1 the final hashes differ, something accepted was lost or a promise broken; 2 bad input; "
-        + "3 no leader, or time ran out; 4 a process of the demo, or one that chaos had only just started, died; "
-        + "130 interrupted.";
+        "Exit codes: 0 success; 1 the final hashes differ, something accepted was lost, or a promise is broken; 2 bad "
+        + "input or a refused request; 3 no leader, or out of time; 4 a process of the demo died, or one of chaos while "
+        + "it started; 130 interrupted.";
 
-    public static RootCommand Build() => new($"Federated learning that outlives its servers.\n\n{Codes}")
+    public static RootCommand Build() => new($"Federated learning that survives its servers.\n\n{Codes}")
     {
         DemoCommand.Build(),
         ChaosCommand.Build(),
         StatusCommand.Build(),
-        RunCommands.BuildRun(),
-        RunCommands.BuildStop(),
-        ModelCommands.BuildModels(),
-        ModelCommands.BuildPull(),
+        RunCommands.Build(),
+        ModelCommands.Build(),
+        Alias(RunCommands.BuildStop, "run stop"),
+        Alias(ModelCommands.BuildPull, "models pull"),
+        Alias(ModelCommands.BuildPush, "models push"),
     };
 
     public static Option<string> Hosts() => new("--hosts")
     {
-        Description = "The hosts file: who the coordinators are",
+        Description = "The hosts file with the coordinators' addresses",
         HelpName = "FILE",
         DefaultValueFactory = _ => Programs.Beside("config/hosts.json"),
     };
 
-    /// <summary>Connections for one command: this process is cold, so its first calls get more time.</summary>
+    /// <exception cref="CommandException">There is no such file.</exception>
+    /// <exception cref="HostsFileException">It is not a valid hosts file.</exception>
+    public static HostsFile LoadHosts(string path) => File.Exists(path)
+        ? HostsFile.Load(path)
+        : throw new CommandException(ExitCode.BadInput,
+            $"There is no {path}. Start in the checkout's folder, or name a hosts file with --hosts.");
+
+    /// <summary>Connections for one command. A new process needs more time for its first calls.</summary>
     public static ClusterConnections Connect(HostsFile hosts) =>
         new(hosts, TimeProvider.System) { StatusTimeout = TimeSpan.FromSeconds(3) };
 
+    public static ClusterConnections Connect(string hosts) => Connect(LoadHosts(hosts));
+
+    /// <summary>The newest status of any node.</summary>
+    /// <exception cref="CommandException">No node answers.</exception>
+    public static async Task<StatusReply> NewestAsync(
+        ClusterConnections client, StatusRequest request, CancellationToken token) =>
+        ClusterText.Newest(await client.StatusAsync(request, token))
+            ?? throw new CommandException(ExitCode.TimedOut, "No node answers; see `quorate status`.");
+
+    /// <summary>The status of a run with its whole trail, and whether the leader gave it.</summary>
+    /// <param name="name">Empty for the active run, or else the newest.</param>
+    /// <exception cref="CommandException">No node answers, or there is no such run.</exception>
+    public static async Task<(RunStatus Run, bool Leading)> RunAsync(
+        ClusterConnections client, string name, CancellationToken token)
+    {
+        var status = await NewestAsync(client, new StatusRequest { Run = name }, token);
+        return status.Run is { } run ? (run, status.Leader) : throw new CommandException(ExitCode.BadInput,
+            name.Length > 0 ? $"The cluster knows no run {name}; see `quorate run list`." : "There is no run yet.");
+    }
+
     /// <summary>
-    /// Runs a command's work; what it throws for the user becomes a sentence on stderr and an exit code.
+    /// Runs a command. Expected errors become a sentence on stderr and an exit code.
     /// </summary>
     public static async Task<int> Guarded(Func<CancellationToken, Task<ExitCode>> work, CancellationToken token)
     {
@@ -50,15 +80,8 @@ internal static class QuorateCommand
         {
             return await Refuse(e.Code, e.Message);
         }
-        catch (RunFileException e)
-        {
-            return await Refuse(ExitCode.BadInput, e.Message);
-        }
-        catch (HostsFileException e)
-        {
-            return await Refuse(ExitCode.BadInput, e.Message);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (
+            e is RunFileException or HostsFileException or IOException or UnauthorizedAccessException)
         {
             return await Refuse(ExitCode.BadInput, e.Message);
         }
@@ -74,6 +97,16 @@ internal static class QuorateCommand
         {
             return await Refuse(ExitCode.Interrupted, "Interrupted.");
         }
+    }
+
+    /// <summary>An old, shorter spelling of a command.</summary>
+    private static Command Alias(Func<Option<string>, Command> build, string full)
+    {
+        var hosts = Hosts();
+        var command = build(hosts);
+        command.Add(hosts);
+        command.Description = $"Short for `quorate {full}`.";
+        return command;
     }
 
     private static async Task<int> Refuse(ExitCode code, string sentence)

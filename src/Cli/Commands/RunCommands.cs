@@ -1,16 +1,16 @@
 using System.CommandLine;
 using Grpc.Core;
+using Quorate.Cli.Show;
 using Quorate.Shared.Cluster;
-using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Runs;
 
 namespace Quorate.Cli.Commands;
 
-/// <summary><c>quorate run FILE</c> and <c>quorate stop RUN</c>: the two writes a person may ask for.</summary>
+/// <summary><c>quorate run start | list | show | stop</c>, and the aliases <c>run FILE</c> and <c>stop</c>.</summary>
 internal static class RunCommands
 {
-    /// <summary>Times that a write without an answer is asked again, a second apart: twice a failover.</summary>
+    /// <summary>Attempts of a write that is not answered, a second apart: twice the time of a failover.</summary>
     private const int Attempts = 10;
 
     private static readonly TimeSpan _pause = TimeSpan.FromSeconds(1);
@@ -18,60 +18,134 @@ internal static class RunCommands
     /// <summary>A commit takes milliseconds; a leader without its majority answers within an election.</summary>
     private static readonly TimeSpan _answerTimeout = TimeSpan.FromSeconds(5);
 
-    public static Command BuildRun()
+    public static Command Build()
     {
-        var file = new Argument<string>("FILE") { Description = "A run file, such as config/runs/mnist.json" };
         var hosts = QuorateCommand.Hosts();
-        var command = new Command("run", "Open a run: it starts when enough trainers are connected.") { file, hosts };
+        hosts.Recursive = true;
+        var file = RunFileArgument();
+        file.Arity = ArgumentArity.ZeroOrOne;
+        var command = new Command("run",
+            "Start, list, show and stop runs. `quorate run FILE` is `quorate run start FILE`.")
+        {
+            file, hosts, BuildStart(hosts), BuildList(hosts), BuildShow(hosts), BuildStop(hosts),
+        };
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
-            t =>
-            {
-                var run = RunFile.Load(parsed.GetValue(file)!);
-                return TellAsync(
-                    HostsFile.Load(parsed.GetValue(hosts)!), $"Run {run.Name} is open.",
-                    (leader, options) => leader.OpenRunAsync(new OpenRunRequest { RunFile = run.Json }, options), t);
-            },
+            t => parsed.GetValue(file) is { } path
+                ? StartAsync(path, parsed.GetValue(hosts)!, t)
+                : throw new CommandException(
+                    ExitCode.BadInput, "Name a run file, or one of start, list, show and stop: `quorate run --help`."),
             token));
         return command;
     }
 
-    public static Command BuildStop()
+    public static Command BuildStop(Option<string> hosts)
     {
-        var name = new Argument<string>("RUN") { Description = "Its name" };
-        var reason = new Option<string>("--reason") { Description = "Kept with the run",
-            DefaultValueFactory = _ => "stopped from the command line" };
-        var hosts = QuorateCommand.Hosts();
-        var command = new Command("stop", "End a run before its last round. Its models stay.") { name, reason, hosts };
+        var name = new Argument<string>("RUN") { Description = "The run's name" };
+        var reason = new Option<string>("--reason")
+        {
+            Description = "Recorded with the run", DefaultValueFactory = _ => "stopped from the command line",
+        };
+        var command = new Command("stop", "End a run before its last round. Its models are kept.") { name, reason };
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
-            t => TellAsync(
-                HostsFile.Load(parsed.GetValue(hosts)!), $"Run {parsed.GetValue(name)} is stopped.",
+            t => WriteAsync(
+                parsed.GetValue(hosts)!, parsed.GetValue(name)!, "is stopped",
                 (leader, options) => leader.StopRunAsync(
                     new StopRunRequest { Run = parsed.GetValue(name), Reason = parsed.GetValue(reason) }, options), t),
             token));
         return command;
     }
 
-    private static async Task<ExitCode> TellAsync(
-        HostsFile hosts, string done,
+    private static Argument<string?> RunFileArgument() =>
+        new("FILE") { Description = "A run file, such as config/runs/mnist.json" };
+
+    private static Command BuildStart(Option<string> hosts)
+    {
+        var file = RunFileArgument();
+        var command = new Command("start", "Open a run. It starts when enough trainers are connected.") { file };
+        command.SetAction((parsed, token) => QuorateCommand.Guarded(
+            t => StartAsync(parsed.GetValue(file)!, parsed.GetValue(hosts)!, t), token));
+        return command;
+    }
+
+    private static Command BuildList(Option<string> hosts)
+    {
+        var command = new Command("list", "List all runs of the cluster, oldest first.");
+        command.SetAction((parsed, token) => QuorateCommand.Guarded(
+            async t =>
+            {
+                using var client = QuorateCommand.Connect(parsed.GetValue(hosts)!);
+                var status = await QuorateCommand.NewestAsync(client, new StatusRequest { Trail = 1 }, t);
+                foreach (string line in StatusText.Runs(status.Runs)) Console.WriteLine(line);
+                return ExitCode.Ok;
+            },
+            token));
+        return command;
+    }
+
+    private static Command BuildShow(Option<string> hosts)
+    {
+        var name = new Argument<string>("RUN") { Description = "The run's name" };
+        var command = new Command("show", "Show one run: its trainers, updates and models.") { name };
+        command.SetAction((parsed, token) => QuorateCommand.Guarded(
+            async t =>
+            {
+                using var client = QuorateCommand.Connect(parsed.GetValue(hosts)!);
+                var (run, leading) = await QuorateCommand.RunAsync(client, parsed.GetValue(name)!, t);
+                foreach (string line in StatusText.Run(run, leading)) Console.WriteLine(line);
+                return ExitCode.Ok;
+            },
+            token));
+        return command;
+    }
+
+    private static async Task<ExitCode> StartAsync(string path, string hosts, CancellationToken token)
+    {
+        if (!File.Exists(path)) throw new CommandException(ExitCode.BadInput, $"There is no file {path}.");
+        var run = RunFile.Load(path);
+        return await WriteAsync(hosts, run.Name.ToString(), "is open",
+            (leader, options) => leader.OpenRunAsync(new OpenRunRequest { RunFile = run.Json }, options), token);
+    }
+
+    /// <summary>
+    /// Sends a write to the leader until it is answered. Repeating it is safe: the second answer is DUPLICATE.
+    /// </summary>
+    private static async Task<ExitCode> WriteAsync(
+        string hosts, string run, string done,
         Func<Federation.FederationClient, CallOptions, AsyncUnaryCall<VerdictReply>> call, CancellationToken token)
     {
         using var cluster = QuorateCommand.Connect(hosts);
-        // Asking again is safe: a write that was accepted without our hearing of it is answered as a duplicate.
+        bool unanswered = false;
         for (int attempt = 0; attempt < Attempts; attempt++)
         {
             if (attempt > 0) await Task.Delay(_pause, TimeProvider.System, token);
-            if (await cluster.FindLeaderAsync(token) is not { } leader
-                || await AskAsync(leader, call, token) is not { } reply) continue;
-            if (reply.Verdict is not (VerdictCode.Accepted or VerdictCode.Duplicate))
-                throw new CommandException(ExitCode.BadInput, $"Refused: {reply.Reason}");
-            Console.WriteLine(reply.Verdict == VerdictCode.Duplicate ? reply.Reason : done);
+            if (await cluster.FindLeaderAsync(token) is not { } leader) continue;
+            if (await AskAsync(leader, call, token) is not { } reply)
+            {
+                unanswered = true;
+                continue;
+            }
+            // After an unanswered attempt, DUPLICATE may refer to that attempt.
+            bool ended = reply.Verdict is VerdictCode.Duplicate && !unanswered
+                && (await QuorateCommand.RunAsync(cluster, run, token)).Run.Phase >= RunPhase.Finished;
+            Console.WriteLine(Sentence(reply, ended, run, done));
             return ExitCode.Ok;
         }
         throw new CommandException(ExitCode.TimedOut,
-            "No leader answered: no quorum, or wrong addresses in the hosts file. See `quorate status`.");
+            "No leader answered: the cluster has no quorum, or the hosts file is wrong. See `quorate status`.");
     }
 
-    /// <summary>Null: no answer, or not from a leader any more.</summary>
+    /// <summary>What to tell the user after a write that was done, now or before.</summary>
+    /// <exception cref="CommandException">It was refused, or the run had ended before.</exception>
+    internal static string Sentence(VerdictReply reply, bool ended, string run, string done) => reply.Verdict switch
+    {
+        VerdictCode.Accepted => $"Run {run} {done}.",
+        VerdictCode.Duplicate when ended => throw new CommandException(
+            ExitCode.BadInput, $"Run {run} has already ended; see `quorate run show {run}`. Nothing was changed."),
+        VerdictCode.Duplicate => reply.Reason,
+        _ => throw new CommandException(ExitCode.BadInput, $"Refused: {reply.Reason}"),
+    };
+
+    /// <summary>The answer, or null if none came or the node no longer leads.</summary>
     private static async Task<VerdictReply?> AskAsync(
         NodeConnection leader, Func<Federation.FederationClient, CallOptions, AsyncUnaryCall<VerdictReply>> call,
         CancellationToken token)

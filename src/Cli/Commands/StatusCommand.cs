@@ -1,11 +1,10 @@
 using System.CommandLine;
 using Quorate.Cli.Show;
-using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 
 namespace Quorate.Cli.Commands;
 
-/// <summary><c>quorate status</c>: who leads, what the run does, and why it does not where it does not.</summary>
+/// <summary><c>quorate status</c>: the nodes, the run, and the reason if nothing happens.</summary>
 internal static class StatusCommand
 {
     private static readonly TimeSpan _watchPause = TimeSpan.FromSeconds(1);
@@ -13,22 +12,21 @@ internal static class StatusCommand
     public static Command Build()
     {
         var hosts = QuorateCommand.Hosts();
-        var json = new Option<bool>("--json") { Description = "One JSON object: every node's answer as it gave it" };
-        var watch = new Option<bool>("--watch") { Description = "Show it again every second until Ctrl-C" };
+        var json = new Option<bool>("--json") { Description = "Print one JSON object with the answers of all nodes" };
+        var watch = new Option<bool>("--watch") { Description = "Repeat every second until Ctrl-C" };
         var command = new Command("status",
-            "Show the nodes, the run, its trainers and updates, and why nothing moves if nothing does.")
+            "Show the nodes, the run with its trainers and updates, and the reason if nothing happens.")
         {
             hosts, json, watch,
         };
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
-            t =>
-                ShowAsync(HostsFile.Load(parsed.GetValue(hosts)!), parsed.GetValue(json), parsed.GetValue(watch),
-                    t), token));
+            t => ShowAsync(parsed.GetValue(hosts)!, parsed.GetValue(json), parsed.GetValue(watch), t), token));
         return command;
     }
 
-    private static async Task<ExitCode> ShowAsync(HostsFile hosts, bool json, bool watch, CancellationToken token)
+    private static async Task<ExitCode> ShowAsync(string path, bool json, bool watch, CancellationToken token)
     {
+        var hosts = QuorateCommand.LoadHosts(path);
         using var client = QuorateCommand.Connect(hosts);
         while (true)
         {
@@ -36,7 +34,7 @@ internal static class StatusCommand
             var nodes = hosts.Nodes.Zip(replies).ToList();
             if (watch && !json && !Console.IsOutputRedirected) Console.Clear();
             if (json) Console.WriteLine(StatusText.Json(nodes));
-            else foreach (string line in StatusText.Lines(nodes)) Console.WriteLine(line);
+            else foreach (string line in StatusText.Lines(nodes, path)) Console.WriteLine(line);
             if (!watch) return ClusterText.Leading(replies) is { Quorum: true } ? ExitCode.Ok : ExitCode.TimedOut;
             await Task.Delay(_watchPause, TimeProvider.System, token);
         }

@@ -30,8 +30,8 @@ internal sealed class AcceptedUpdates
     public int CountUntil(int round, long moment) => _seen.Count(u => u.Key.Round == round && u.Value.At <= moment);
 
     /// <summary>
-    /// One sentence for each update that is missing from an ended run. Rounds whose updates the trail no longer lists are
-    /// checked by their number.
+    /// One sentence for each update that is missing from an ended run. Rounds whose updates the trail no longer lists
+    /// are checked by their number.
     /// </summary>
     public ImmutableArray<string> LostFrom(RunStatus ended)
     {

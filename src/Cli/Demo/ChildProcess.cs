@@ -60,7 +60,8 @@ internal sealed partial class ChildProcess : IDisposable
 
     public void Dispose() => _child.Dispose();
 
-    /// <summary>Kills processes that processes of the demo in <paramref name="folder"/> started and left behind.</summary>
+    /// <summary>Kills processes that processes of the demo in <paramref name="folder"/> started and left
+    /// behind.</summary>
     public static void KillOrphans(string folder)
     {
         string mark = $"{Mark}={folder}\0";

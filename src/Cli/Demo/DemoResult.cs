@@ -12,8 +12,8 @@ namespace Quorate.Cli.Demo;
 /// <param name="ModelPath">The path of the file.</param>
 /// <param name="Seconds">From the start of the (disturbed) run's processes to its last score.</param>
 /// <param name="Failovers">One for each killed leader.</param>
-/// <param name="PeakRssMb">Peak resident memory of each process in 10^6 bytes. For a process that was started again, the
-/// higher of the two.</param>
+/// <param name="PeakRssMb">Peak resident memory of each process in 10^6 bytes. For a process that was started again,
+/// the higher of the two.</param>
 internal sealed record DemoResult(
     string Run, int Rounds, double? Accuracy, string ModelSha256, string? UndisturbedSha256, string ModelPath,
     double Seconds,

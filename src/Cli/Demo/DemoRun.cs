@@ -84,9 +84,9 @@ internal sealed class DemoRun(
 
     private void ShowRounds(RunStatus run)
     {
-        foreach (var model in run.Trail.Where(m => m.Round > _shownRounds).TakeWhile(RoundLine.IsJudged))
+        foreach (var model in run.Trail.Where(m => m.Round > _shownRounds).TakeWhile(ClusterText.IsJudged))
         {
-            view.Line(RoundLine.Of(model, run.Rounds, trainers), Tone.Round);
+            view.Line(ClusterText.Round(model, run.Rounds, trainers), Tone.Round);
             _shownRounds = model.Round;
         }
     }

@@ -32,7 +32,7 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
         {
             throw new CommandException(
                 ExitCode.TimedOut,
-                $"The demo did not end within {options.Timeout.TotalSeconds:0} s (--timeout); its logs are in {folder}.");
+                $"The demo did not end within {options.Timeout.TotalSeconds:0} s (--timeout); logs are in {folder}.");
         }
         catch (OperationCanceledException)
         {

@@ -1,3 +1,4 @@
+using Quorate.Rounds;
 using Quorate.Shared.Protocol;
 
 namespace Quorate.Cli.Demo;
@@ -27,18 +28,9 @@ internal static class KillPlan
     /// </summary>
     public static IReadOnlyList<Kill> Drawn(int count, ulong seed, int rounds, int trainers)
     {
+        var draws = new SplitMix64(seed);
         var kills = new Kill[count];
-        for (int i = 0; i < count; i++)
-            kills[i] = new Kill(1 + (int)(Next(ref seed) % (ulong)rounds), (int)(Next(ref seed) % (ulong)trainers));
+        for (int i = 0; i < count; i++) kills[i] = new Kill(1 + draws.Below(rounds), draws.Below(trainers));
         return [.. kills.OrderBy(k => k.Round).ThenBy(k => k.Accepted)];
-    }
-
-    /// <summary>SplitMix64 (Steele, Lea, Flood 2014).</summary>
-    private static ulong Next(ref ulong state)
-    {
-        ulong z = state += 0x9E3779B97F4A7C15;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return z ^ (z >> 31);
     }
 }

@@ -12,9 +12,9 @@ internal enum Tone
 }
 
 /// <summary>What a view shows of the cluster at one moment.</summary>
-/// <param name="Title">Which run of the demo this is.</param>
-/// <param name="Nodes">Id and answer of every coordinator; null: it does not answer.</param>
-/// <param name="Trainers">Trainer processes.</param>
+/// <param name="Title">The name of this run of the demo.</param>
+/// <param name="Nodes">Id and answer of every coordinator; null if it does not answer.</param>
+/// <param name="Trainers">The number of trainer processes.</param>
 internal sealed record Snapshot(string Title, IReadOnlyList<(int Id, StatusReply? Reply)> Nodes, int Trainers);
 
 /// <summary>Where the demo is shown: a terminal, or a stream of plain lines.</summary>
@@ -23,4 +23,20 @@ internal interface IDemoView
     void Line(string text, Tone tone);
 
     void Show(Snapshot snapshot);
+}
+
+/// <summary>Plain lines, for pipes, files and terminals that cannot move their cursor.</summary>
+internal sealed class PlainView(TextWriter writer) : IDemoView
+{
+    private string _leader = "";
+
+    public void Line(string text, Tone tone) => writer.WriteLine(text);
+
+    public void Show(Snapshot snapshot)
+    {
+        string leader = ClusterText.Leader(snapshot.Nodes.Select(n => n.Reply));
+        if (leader == _leader) return;
+        _leader = leader;
+        writer.WriteLine($"  {leader}");
+    }
 }

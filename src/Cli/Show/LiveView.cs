@@ -10,11 +10,31 @@ internal sealed class LiveView(IAnsiConsole console, LiveDisplayContext live) : 
     private const int BarWidth = 30;
 
     /// <summary>
-    /// The line lands where the live part began a moment ago, and what is longer there would stick out behind it: hence
-    /// the blanks up to the terminal's edge.
+    /// Lines are written over the live part, so each is cut and padded to the terminal's width: otherwise the rest of
+    /// an old, longer line would stay visible.
     /// </summary>
-    public void Line(string text, Tone tone) =>
-        console.MarkupLine($"[{Style(tone)}]{Markup.Escape(text.PadRight(console.Profile.Width - 1))}[/]");
+    public void Line(string text, Tone tone)
+    {
+        foreach (string line in Rows(text, console.Profile.Width - 1))
+            console.MarkupLine($"[{Style(tone)}]{Markup.Escape(line)}[/]");
+    }
+
+    /// <summary>The text in rows of exactly this width, broken at spaces if possible.</summary>
+    public static IEnumerable<string> Rows(string text, int width)
+    {
+        foreach (string line in text.Split('\n'))
+        {
+            string rest = line;
+            while (rest.Length > width)
+            {
+                int end = rest.LastIndexOf(' ', width);
+                if (end <= 0) end = width;
+                yield return rest[..end].PadRight(width);
+                rest = rest[end..].TrimStart();
+            }
+            yield return rest.PadRight(width);
+        }
+    }
 
     public void Show(Snapshot snapshot) => live.UpdateTarget(Draw(snapshot));
 
@@ -30,7 +50,7 @@ internal sealed class LiveView(IAnsiConsole console, LiveDisplayContext live) : 
             rows.Add(new Markup(Markup.Escape(
                 $"round {run.Round}/{run.Rounds} · {ClusterText.Phase(run.Phase)} · "
                     + $"{run.Updates.Count}/{snapshot.Trainers} updates{why}")));
-            foreach (var trainer in run.Trainers.Take(20)) rows.Add(Bar(trainer));
+            foreach (var trainer in ClusterText.Sorted(run.Trainers).Take(20)) rows.Add(Bar(trainer));
         }
         return new Rows(rows);
     }
@@ -42,7 +62,7 @@ internal sealed class LiveView(IAnsiConsole console, LiveDisplayContext live) : 
         string colour = trainer.Accepted ? "green" : trainer.Present ? "blue" : "red";
         return new Markup($"  {Markup.Escape(trainer.Trainer),-10} "
             + $"[{colour}]{new string('━', filled)}[/][grey]{new string('─', BarWidth - filled)}[/] "
-            + Markup.Escape($"{100 * share,3:0} % {ClusterText.Activity(trainer)}"));
+            + Markup.Escape($"{100 * share,3:0} % {ClusterText.Activity(trainer, leading: true)}"));
     }
 
     private static string Node(int id, StatusReply? reply)

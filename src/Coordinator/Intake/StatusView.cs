@@ -29,6 +29,7 @@ internal sealed class StatusView(
             ? state.Active ?? (state.Runs.IsEmpty ? null : state.Runs[^1])
             : RunId.TryParse(request.Run, out var wanted) ? state.Find(wanted) : null;
         if (run is not null) reply.Run = Of(run, request.Trail);
+        reply.Runs.AddRange(state.Runs.Select(Summary));
         return reply;
     }
 
@@ -48,6 +49,12 @@ internal sealed class StatusView(
             Resend = lost.Contains(run, trainer),
         };
     }
+
+    private static RunSummary Summary(Run run) => new()
+    {
+        Run = run.Id.ToString(), Phase = (RunPhase)run.Phase, Round = run.Round, Rounds = run.Rules.Rounds,
+        OpenedAt = run.OpenedAt, Reason = run.Reason,
+    };
 
     private RunStatus Of(Run run, int trail)
     {

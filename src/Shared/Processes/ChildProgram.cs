@@ -72,7 +72,7 @@ public sealed class ChildProgram : IDisposable
             string? line = File.ReadLines($"/proc/{_process.Id}/{file}").FirstOrDefault(
                 l => l.StartsWith(field + ":", StringComparison.Ordinal));
             if (line is null) return false;
-            string[] words = line[(field.Length + 1)..].Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
+            string[] words = line[(field.Length + 1)..].Split(default(char[]), StringSplitOptions.RemoveEmptyEntries);
             value = long.Parse(words[0], CultureInfo.InvariantCulture) * (words is [_, "kB"] ? 1024 : 1);
             return true;
         }

@@ -29,17 +29,17 @@ public class DemoTests
             Score = new ScoreStatus { Loss = 0.0612, Accuracy = 0.9841, Images = 2_000 },
         };
         Assert.Equal(
-            "[ROUND 3/5] 5/5 updates · loss 0.061 · accuracy 98.4 % · 3.9 s · model sha256:ab12…", RoundLine.Of(model,
-                5, 5));
+            "[ROUND 3/5] 5/5 updates · loss 0.061 · accuracy 98.4 % · 3.9 s · model sha256:ab12…",
+            ClusterText.Round(model, 5, 5));
     }
 
     [Fact]
     public void A_round_without_a_score_says_why()
     {
         var model = new ModelStatus { Round = 1, Blob = Blob(1), Contributors = 4, Unscored = "no test images" };
-        Assert.False(RoundLine.IsJudged(new ModelStatus()));
-        Assert.True(RoundLine.IsJudged(model));
-        Assert.Contains("4/5 updates · not scored (no test images)", RoundLine.Of(model, 5, 5),
+        Assert.False(ClusterText.IsJudged(new ModelStatus()));
+        Assert.True(ClusterText.IsJudged(model));
+        Assert.Contains("4/5 updates · not scored (no test images)", ClusterText.Round(model, 5, 5),
             StringComparison.Ordinal);
     }
 
@@ -47,8 +47,8 @@ public class DemoTests
     public void The_JSON_object_has_exactly_the_promised_names()
     {
         var result = new DemoResult(
-            "mnist", 5, 0.987, "ab", null, "/tmp/m.pt", 41.25, [new FailoverResult(1, 2, 0.93, 3, 0)], new PeakRss(
-                [90.1], [310.5]));
+            "mnist", 5, 0.987, "ab", null, "/tmp/m.pt", 41.25, [new FailoverResult(1, 2, 0.93, 3, 0)],
+            new PeakRss([90.1], [310.5]));
         Assert.Equal(
             ("{'run':'mnist','rounds':5,'accuracy':0.987,'modelSha256':'ab','undisturbedSha256':null,"
                 + "'modelPath':'/tmp/m.pt','seconds':41.25,'failovers':[{'killedNode':1,'newLeader':2,"
@@ -58,7 +58,7 @@ public class DemoTests
     }
 
     [Fact]
-    public void The_failover_line_names_both_leaders_and_what_was_safe()
+    public void The_failover_line_names_both_leaders_and_the_safe_updates()
     {
         var failover = new Failover(1, 2, 5, 0, 0) { NewLeader = 2, Term = 3, SecondsToNextAccept = 0.9312,
             UpdatesSafe = 3 };
@@ -74,7 +74,7 @@ public class DemoTests
     [InlineData(2, 2, true)]
     [InlineData(2, 5, false)]
     [InlineData(3, 3, true)]
-    public void The_leader_dies_when_some_but_not_all_updates_are_in(int round, int accepted, bool now)
+    public void The_leader_is_killed_when_some_but_not_all_updates_are_accepted(int round, int accepted, bool now)
     {
         var updates = Enumerable.Range(0, accepted).Select(i => Update($"{i}", (byte)i, 1)).ToArray();
         var reply = new StatusReply { Leader = true, Run = Open(round, updates) };
@@ -92,7 +92,7 @@ public class DemoTests
     }
 
     [Fact]
-    public void An_update_is_new_once_whoever_shows_it()
+    public void An_update_is_new_only_the_first_time_any_node_shows_it()
     {
         var accepted = new AcceptedUpdates();
         Assert.Single(accepted.Observe(Open(2, Update("0", 1, 10))));
@@ -120,14 +120,15 @@ public class DemoTests
     }
 
     [Fact]
-    public void A_round_that_a_trainer_trained_twice_shows_in_its_log() => Assert.Equal([2], ChildProcess.RoundsTrainedTwice(
-    [
-        "info: trained round 1: 12000 examples, loss 0.2, 1.9 s",
-        "info: trained round 2: 12000 examples, loss 0.1, 1.9 s",
-        "warn: trained round x",
-        "info: trained round 2: 12000 examples, loss 0.1, 1.9 s",
-        "info: trained round 12: 12000 examples, loss 0.1, 1.9 s",
-    ]));
+    public void A_round_that_a_trainer_trained_twice_is_found_in_its_log() =>
+        Assert.Equal([2], ChildProcess.RoundsTrainedTwice(
+        [
+            "info: trained round 1: 12000 examples, loss 0.2, 1.9 s",
+            "info: trained round 2: 12000 examples, loss 0.1, 1.9 s",
+            "warn: trained round x",
+            "info: trained round 2: 12000 examples, loss 0.1, 1.9 s",
+            "info: trained round 12: 12000 examples, loss 0.1, 1.9 s",
+        ]));
 
     [Theory]
     [InlineData(null, null, 5, 5, 12_000)]
@@ -142,6 +143,13 @@ public class DemoTests
         Assert.Equal((trainersThen, trainersThen), (run.Rules.MinTrainers, run.Rules.MinResults));
         Assert.Equal((trainersThen, examples), (run.Training!.Data.Shards, run.Training.Data.ShardExamples));
         Assert.True(Path.IsPathRooted(run.Training.Data.Path));
+    }
+
+    [Fact]
+    public void A_long_text_becomes_rows_of_the_terminals_width()
+    {
+        Assert.Equal(["one two ", "three   ", "next    "], LiveView.Rows("one two three\nnext", 8));
+        Assert.Equal(["abcd", "efgh", "ij  "], LiveView.Rows("abcdefghij", 4));
     }
 
     private const string Run = """

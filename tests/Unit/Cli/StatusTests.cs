@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Google.Protobuf;
 using Quorate.Cli;
 using Quorate.Cli.Commands;
 using Quorate.Cli.Show;
@@ -19,6 +20,9 @@ public class StatusTests
     private static List<(Node, StatusReply?)> Nodes(params StatusReply?[] replies) =>
         [.. _hosts.Nodes.Select((node, at) => (node, replies[at]))];
 
+    private static List<string> Lines(params StatusReply?[] replies) =>
+        [.. StatusText.Lines(Nodes(replies), "hosts.json")];
+
     private static RunStatus Run() => new()
     {
         Run = "mnist", Phase = RunPhase.Waiting, Round = 2, Rounds = 5, MinTrainers = 5, Present = 4,
@@ -32,7 +36,7 @@ public class StatusTests
     };
 
     [Fact]
-    public void Of_two_that_say_they_lead_the_higher_term_leads()
+    public void Of_two_nodes_that_say_they_lead_the_one_with_the_higher_term_leads()
     {
         var old = new StatusReply { Node = 0, Leader = true, Term = 2 };
         var fresh = new StatusReply { Node = 1, Leader = true, Term = 3 };
@@ -41,24 +45,106 @@ public class StatusTests
     }
 
     [Fact]
-    public void Without_a_majority_it_says_no_quorum()
+    public void Without_a_majority_it_says_that_there_is_no_quorum() => Assert.Contains(
+        "There is no quorum: only 1 of 3 nodes answers, 2 are needed. Nothing can be changed until then.",
+        Lines(null, new StatusReply { Node = 1 }, null));
+
+    [Fact]
+    public void Without_any_answer_it_names_the_hosts_file() => Assert.Contains(
+        "No node answers. Are the coordinators running at the addresses in hosts.json?", Lines(null, null, null));
+
+    [Fact]
+    public void Different_chain_hashes_at_one_index_are_shown_loudly()
     {
-        var lines = StatusText.Lines(Nodes(null, new StatusReply { Node = 1 }, null));
-        Assert.Contains("No quorum: read-only. 1 of 3 nodes answer, 2 are needed.", lines);
+        StatusReply At(int node, long index, byte chain) =>
+            new() { Node = node, Index = index, Quorum = true, Chain = ByteString.CopyFrom(chain) };
+        Assert.DoesNotContain(Lines(At(0, 5, 1), At(1, 6, 2), At(2, 5, 1)), IsFork);
+        Assert.Contains("nodes 0 and 2 have different facts at index 5",
+            Lines(At(0, 5, 1), At(1, 6, 2), At(2, 5, 3)).Single(IsFork), StringComparison.Ordinal);
+
+        static bool IsFork(string line) => line.StartsWith("DIFFERENT HISTORIES", StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_waiting_run_says_why()
     {
-        var lines = StatusText.Lines(
-            Nodes(new StatusReply { Node = 0, Leader = true, Quorum = true, Run = Run() }, null, null)).ToList();
-        Assert.Contains("why nothing moves: Waiting for 1 more trainer.", lines);
+        var lines = Lines(new StatusReply { Node = 0, Leader = true, Quorum = true, Run = Run() }, null, null);
+        Assert.Contains("why nothing happens: Waiting for 1 more trainer.", lines);
         Assert.Contains(lines, line => line.Contains("node 1", StringComparison.Ordinal)
             && line.Contains("unreachable", StringComparison.Ordinal));
     }
 
     [Fact]
-    public void A_model_is_being_scored_only_while_somebody_may_score_it()
+    public void Trainers_are_in_their_natural_order_and_counted_in_correct_English()
+    {
+        var run = Run();
+        run.Present = 1;
+        foreach (string id in (string[])["10", "2", "0", "1", "anna"])
+            run.Trainers.Add(new TrainerStatus { Trainer = id, Present = true });
+        var lines = Lines(new StatusReply { Node = 0, Leader = true, Quorum = true, Run = run }, null, null);
+        var shown = lines.Where(line => line.StartsWith("  trainer ", StringComparison.Ordinal));
+        Assert.Equal(["0", "1", "2", "10", "anna"], shown.Select(line => line.Split(' ')[3]));
+        Assert.Contains(lines, line => line.EndsWith("1 trainer present, 5 needed", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Only_the_leader_knows_what_a_trainer_does()
+    {
+        var run = Run();
+        run.Trainers.Add(new TrainerStatus { Trainer = "anna", Present = true });
+        Assert.EndsWith("present", StatusText.Run(run, leading: false).Single(IsAnna), StringComparison.Ordinal);
+        Assert.EndsWith("idle", StatusText.Run(run, leading: true).Single(IsAnna), StringComparison.Ordinal);
+
+        static bool IsAnna(string line) => line.Contains("anna", StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void All_runs_are_listed_with_the_reason_of_their_end()
+    {
+        RunSummary[] runs =
+        [
+            new() { Run = "old", Phase = RunPhase.Stopped, Round = 2, Rounds = 5, OpenedAt = 0, Reason = "no time" },
+            new() { Run = "new", Phase = RunPhase.Training, Round = 1, Rounds = 3, OpenedAt = 60_000 },
+        ];
+        Assert.Equal(
+            ["old                   stopped      round 2/5  opened 1970-01-01 00:00:00 UTC  no time",
+                "new                   training     round 1/3  opened 1970-01-01 00:01:00 UTC"],
+            StatusText.Runs(runs));
+        Assert.Equal(["There is no run yet. Open one with `quorate run start FILE`."], StatusText.Runs([]));
+    }
+
+    [Fact]
+    public void A_write_to_an_ended_run_is_refused_and_a_repeated_one_is_not()
+    {
+        var duplicate = new VerdictReply { Verdict = VerdictCode.Duplicate, Reason = "Run 'm' is open already." };
+        var refused = Assert.Throws<CommandException>(
+            () => RunCommands.Sentence(duplicate, ended: true, "m", "is open"));
+        Assert.Equal(ExitCode.BadInput, refused.Code);
+        Assert.Contains("Run m has already ended", refused.Message, StringComparison.Ordinal);
+        Assert.Equal("Run 'm' is open already.", RunCommands.Sentence(duplicate, ended: false, "m", "is open"));
+        Assert.Equal("Run m is open.", RunCommands.Sentence(
+            new VerdictReply { Verdict = VerdictCode.Accepted }, ended: false, "m", "is open"));
+    }
+
+    [Fact]
+    public void A_model_must_be_correct_on_all_nodes_or_no_longer_kept_anywhere()
+    {
+        var model = new ModelStatus { Round = 3 };
+        Assert.Equal((true, "correct on all nodes"), Checked(true, Copy.Correct, Copy.Correct, Copy.Correct));
+        Assert.Equal((true, "no longer kept"), Checked(false, Copy.None, Copy.None, Copy.None));
+        Assert.Equal((false, "missing on nodes 0, 1, 2"), Checked(true, Copy.None, Copy.None, Copy.None));
+        Assert.Equal((false, "missing on node 1"), Checked(false, Copy.Correct, Copy.None, Copy.Correct));
+        Assert.Equal((false, "WRONG BYTES from node 2"), Checked(false, Copy.None, Copy.None, Copy.Wrong));
+
+        (bool, string) Checked(bool newest, params Copy[] copies)
+        {
+            var (line, holds) = ModelCommands.Verified(model, [.. copies.Select((copy, node) => (node, copy))], newest);
+            return (holds, line.Split("  ")[^1]);
+        }
+    }
+
+    [Fact]
+    public void A_model_is_being_scored_only_while_the_run_has_not_ended()
     {
         var run = Run();
         run.Trail[0].Unscored = "";
@@ -70,14 +156,14 @@ public class StatusTests
     }
 
     [Fact]
-    public void What_an_ended_run_no_longer_does_is_not_shown()
+    public void The_updates_of_an_ended_run_are_not_shown()
     {
         var run = Run();
         run.Phase = RunPhase.Finished;
         run.Updates.Clear();
         run.Trainers.Add(new TrainerStatus { Trainer = "anna", Present = true });
         var leader = new StatusReply { Node = 0, Leader = true, Run = run };
-        var lines = StatusText.Lines(Nodes(leader, null, null)).ToList();
+        var lines = Lines(leader, null, null);
         Assert.DoesNotContain(lines, line => line.Contains("updates of round", StringComparison.Ordinal));
         Assert.EndsWith("idle", lines.Single(line => line.Contains("anna", StringComparison.Ordinal)),
             StringComparison.Ordinal);
@@ -106,7 +192,7 @@ public class StatusTests
     [InlineData("3")]
     [InlineData("worst")]
     [InlineData("-1")]
-    public void A_model_that_is_not_there_is_bad_input(string round) =>
+    public void A_model_that_does_not_exist_is_bad_input(string round) =>
         Assert.Equal(ExitCode.BadInput, Assert.Throws<CommandException>(() => ModelCommands.Choose(Run(), round)).Code);
 
     [Theory]
@@ -115,6 +201,32 @@ public class StatusTests
     [InlineData("demo", "--trainers", "x")]
     [InlineData("demo", "--timeout", "-3")]
     [InlineData("nonsense")]
+    [InlineData("run", "start")]
+    [InlineData("models", "push", "m.pt")]
     public void A_wrong_option_is_refused(params string[] line) =>
         Assert.NotEmpty(QuorateCommand.Build().Parse(line).Errors);
+
+    [Theory]
+    [InlineData("run", "config/runs/mnist.json")]
+    [InlineData("run", "start", "config/runs/mnist.json")]
+    [InlineData("run", "list", "--hosts", "hosts.json")]
+    [InlineData("run", "show", "mnist")]
+    [InlineData("run", "stop", "mnist", "--reason", "enough")]
+    [InlineData("stop", "mnist", "--hosts", "hosts.json")]
+    [InlineData("models", "--run", "mnist", "--hosts", "hosts.json")]
+    [InlineData("models", "list", "--run", "mnist", "--hosts", "hosts.json")]
+    [InlineData("models", "pull", "--round", "best", "-o", "m.pt")]
+    [InlineData("models", "verify")]
+    [InlineData("pull", "--hosts", "hosts.json")]
+    [InlineData("push", "m.pt", "--run", "mnist")]
+    public void Old_and_new_spellings_are_understood(params string[] line) =>
+        Assert.Empty(QuorateCommand.Build().Parse(line).Errors);
+
+    [Fact]
+    public void A_number_option_is_refused_with_its_range()
+    {
+        string error = QuorateCommand.Build().Parse(["demo", "--rounds", "x"]).Errors[0].Message;
+        Assert.StartsWith("--rounds must be a whole number from 1 to ", error, StringComparison.Ordinal);
+        Assert.EndsWith("not 'x'.", error, StringComparison.Ordinal);
+    }
 }
