@@ -14,8 +14,8 @@ internal static class QuorateCommand
 {
     private const string Codes =
         "Exit codes: 0 success; 1 the final hashes differ, something accepted was lost, or a promise is broken; 2 bad "
-        + "input or a refused request; 3 no leader, or out of time; 4 a process of the demo died, or one of chaos while "
-        + "it started; 130 interrupted.";
+        + "input or a refused request; 3 no leader, or out of time; 4 a process of the demo or of chaos died "
+        + "unexpectedly; 130 interrupted.";
 
     public static RootCommand Build() => new($"Federated learning that survives its servers.\n\n{Codes}")
     {
