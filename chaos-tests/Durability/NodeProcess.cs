@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Threading.Channels;
+using Quorate.Shared.Processes;
 
 namespace Quorate.ChaosTests.Durability;
 
@@ -17,7 +18,7 @@ internal sealed class NodeProcess : IDisposable
     {
         Node = node;
         string program = Path.Combine(ProgramProcess.Programs, "DurabilityNode/release/Quorate.DurabilityNode.dll");
-        var start = new ProcessStartInfo("dotnet")
+        var start = new ProcessStartInfo(DotnetHost.Path)
         {
             RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
         };
