@@ -18,10 +18,10 @@
 // It also says READY once it takes part and LEADS TERM whenever it begins to lead. Exit code 3: its log broke.
 
 using System.Globalization;
-using System.Net;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Consensus.DotNext;
 using Quorate.ChaosTests.DurabilityNode;
+using Quorate.Shared.Hosts;
 
 var settings = args[3..].Select(pair => pair.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]);
 TimeSpan Ms(string key, int otherwise) => TimeSpan.FromMilliseconds(
@@ -30,7 +30,7 @@ var options = new ConsensusOptions
 {
     Node = int.Parse(args[0], CultureInfo.InvariantCulture),
     Members = [.. args[1].Split(',').Select((port, node) => new Member(
-        node, new IPEndPoint(IPAddress.Loopback, int.Parse(port, CultureInfo.InvariantCulture))))],
+        node, HostPort.Parse($"127.0.0.1:{port}")))],
     Directory = args[2],
     SnapshotEvery = int.Parse(settings.GetValueOrDefault("snapshot", "20000"), CultureInfo.InvariantCulture),
     ElectionMin = Ms("min", 300), ElectionMax = Ms("max", 450), RequestTimeout = Ms("request",

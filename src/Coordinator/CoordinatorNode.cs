@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Quorate.Coordinator.Blobs;
@@ -24,7 +22,8 @@ namespace Quorate.Coordinator;
 /// without a state.
 /// </para>
 /// </summary>
-internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory data, Action<ILoggingBuilder> logging)
+internal sealed class CoordinatorNode(
+    CoordinatorOptions options, DataDirectory data, Action<ILoggingBuilder> logging, HostNames? names = null)
 {
     /// <summary>Streams on one connection. Ten thousand trainers may attend through few connections.</summary>
     private const int StreamsMax = 20_000;
@@ -36,13 +35,14 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
     private static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(2);
 
     private readonly TimeProvider _time = TimeProvider.System;
+    private readonly HostNames _names = names ?? HostNames.System;
 
     /// <summary>Runs until <paramref name="stopping"/>, or until the node stops itself; the exit code.</summary>
     public async Task<int> RunAsync(CancellationToken stopping)
     {
         var enrolment = Enrolment.Open(
             data.Path, options.Hosts.Nodes.Select(node => node.Id).Where(id => id != options.Node));
-        using var peers = new PeerConnections(options);
+        using var peers = new PeerConnections(options, _names);
         try
         {
             if (data.Fresh) await EarnFirstVoteAsync(enrolment, peers, stopping);
@@ -56,7 +56,7 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
 
     private async Task EarnFirstVoteAsync(Enrolment enrolment, PeerConnections peers, CancellationToken token)
     {
-        var builder = CreateBuilder();
+        var builder = await CreateBuilderAsync(token);
         builder.Services.AddSingleton(new HelloResponder(options.Node, enrolment, log: null)).AddSingleton<HelloOnly>();
         await using var app = builder.Build();
         app.MapGrpcService<HelloOnly>();
@@ -70,7 +70,7 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
 
     private async Task<int> ServeAsync(Enrolment enrolment, PeerConnections peers, CancellationToken token)
     {
-        var builder = CreateBuilder();
+        var builder = await CreateBuilderAsync(token);
         using var loggers = LoggerFactory.Create(logging);
         var broken = new TaskCompletionSource<Exception>(TaskCreationOptions.RunContinuationsAsynchronously);
         if (DiskWatch.Lack(data.Path) is { } lack) throw new DiskFullException(lack);
@@ -109,12 +109,17 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
     private async Task<ReplicatedLog> OpenLogAsync(ILoggerFactory loggers, Action<Exception> onBroken,
         CancellationToken token)
     {
-        var members = options.Hosts.Nodes.Select(node => new Member(
-            node.Id, Resolve(node.Raft, node.Id), Resolve(options.Reached(node).Raft, node.Id))).ToList();
+        var members = options.Hosts.Nodes.Select(node => new Member(node.Id, node.Raft, options.Reached(node).Raft));
+        var own = options.Hosts.Node(options.Node).Raft;
         try
         {
             return await ReplicatedLog.StartAsync(
-                Consensus(options, members, data.Path), loggers, _time, onBroken, token);
+                Consensus(options, [.. members], data.Path) with
+                {
+                    Names = _names,
+                    Listen = await OwnAddress.ResolveAsync(_names, options.Node, own, loggers, _time, token),
+                },
+                loggers, _time, onBroken, token);
         }
         catch (Exception e) when (ListenException.Cause(e) is { } cause)
         {
@@ -136,8 +141,11 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
         return election * 3 <= consensus.ProposeTimeout ? consensus : consensus with { ProposeTimeout = election * 3 };
     }
 
-    private WebApplicationBuilder CreateBuilder()
+    private async Task<WebApplicationBuilder> CreateBuilderAsync(CancellationToken token)
     {
+        using var loggers = LoggerFactory.Create(logging);
+        var address = options.Hosts.Node(options.Node).Grpc;
+        var listenAt = await OwnAddress.ResolveAsync(_names, options.Node, address, loggers, _time, token);
         // An empty builder: no appsettings.json, no ASPNETCORE_ or DOTNET_ variable changes what a coordinator does.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore();
@@ -153,8 +161,7 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
             TransferServer.Apply(kestrel);
             kestrel.AddServerHeader = false;
             kestrel.Limits.Http2.MaxStreamsPerConnection = StreamsMax;
-            var address = options.Hosts.Node(options.Node).Grpc;
-            kestrel.Listen(Resolve(address, options.Node), listen => listen.Protocols = HttpProtocols.Http2);
+            kestrel.Listen(listenAt, listen => listen.Protocols = HttpProtocols.Http2);
         });
         return builder;
     }
@@ -168,20 +175,6 @@ internal sealed class CoordinatorNode(CoordinatorOptions options, DataDirectory 
         catch (Exception e) when (ListenException.Cause(e) is { } cause)
         {
             throw new ListenException("grpc", options.Node, options.Hosts.Node(options.Node).Grpc, cause);
-        }
-    }
-
-    private static IPEndPoint Resolve(HostPort address, int node)
-    {
-        if (IPAddress.TryParse(address.Host, out var literal)) return new IPEndPoint(literal, address.Port);
-        try
-        {
-            return new IPEndPoint(Dns.GetHostAddresses(address.Host, AddressFamily.InterNetwork)[0], address.Port);
-        }
-        catch (Exception e) when (e is SocketException or IndexOutOfRangeException)
-        {
-            throw new SettingsException(
-                [$"Node {node}'s host name '{address.Host}' has no address: mend it in the hosts file."]);
         }
     }
 }

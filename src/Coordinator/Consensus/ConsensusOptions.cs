@@ -1,13 +1,16 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
+using Quorate.Shared.Hosts;
 
 namespace Quorate.Coordinator.Consensus;
 
 /// <summary>A voting node.</summary>
-/// <param name="Raft">Its Raft address, the same on every node; it identifies the member.</param>
+/// <param name="Raft">
+/// Its Raft address as every node's hosts file has it. It identifies the member, whatever its name resolves to.
+/// </param>
 /// <param name="Dial">Where this node connects to it instead, such as a tunnel; null: at <paramref name="Raft"/>.
 /// </param>
-public sealed record Member(int Id, IPEndPoint Raft, IPEndPoint? Dial = null);
+public sealed record Member(int Id, HostPort Raft, HostPort? Dial = null);
 
 /// <summary>
 /// How one node takes part in consensus. The default timeouts are the lowest without spurious elections on two cores
@@ -15,11 +18,31 @@ public sealed record Member(int Id, IPEndPoint Raft, IPEndPoint? Dial = null);
 /// </summary>
 public sealed record ConsensusOptions
 {
+    /// <summary>Bytes of a member list's hash (SHA-256).</summary>
+    public const int MemberHashBytes = 32;
+
     /// <summary>This node's id, one of <see cref="Members"/>.</summary>
     public required int Node { get; init; }
 
     /// <summary>All voting nodes, 1 to 9; an odd number, because an even one tolerates no more failures.</summary>
     public required IReadOnlyList<Member> Members { get; init; }
+
+    /// <summary>Where this node listens; null: at the address that its own host name resolves to.</summary>
+    public IPEndPoint? Listen { get; init; }
+
+    /// <summary>Looks up the members' host names at each connection.</summary>
+    public HostNames Names { get; init; } = HostNames.System;
+
+    /// <summary>
+    /// SHA-256 of the member list, 32 bytes. Nodes whose hashes differ exchange no Raft messages.
+    /// </summary>
+    public ReadOnlyMemory<byte> MemberHash { get; init; } = new byte[MemberHashBytes];
+
+    /// <summary>Of this node's data directory; 0: not checked.</summary>
+    public ulong Identity { get; init; }
+
+    /// <summary>The identity enrolled for a member; 0: none yet. A member with another identity is refused.</summary>
+    public Func<int, ulong> EnrolledIdentity { get; init; } = static _ => 0;
 
     /// <summary>Holds <c>wal/</c> and <c>snapshots/</c>; created if missing. One per node.</summary>
     public required string Directory { get; init; }

@@ -2,6 +2,7 @@ using Grpc.Core;
 using Grpc.Net.Client;
 using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Settings;
+using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
 using Quorate.Shared.Transfer.Streams;
@@ -16,12 +17,12 @@ internal sealed class PeerConnections : IDisposable
     private readonly IReadOnlyList<GrpcChannel> _channels;
     private readonly IReadOnlyList<StreamConnections> _weights;
 
-    public PeerConnections(CoordinatorOptions options)
+    public PeerConnections(CoordinatorOptions options, HostNames names)
     {
         var others = options.Hosts.Nodes.Where(node => node.Id != options.Node).ToList();
         var reached = others.Select(options.Reached).ToList();
-        _channels = [.. reached.Select(node => Channels.Create(node.Grpc.Url))];
-        _weights = [.. reached.Select(node => new StreamConnections(node.Grpc.Host, node.Grpc.Port))];
+        _channels = [.. reached.Select(node => Channels.Create(node.Grpc.Url, names))];
+        _weights = [.. reached.Select(node => new StreamConnections(node.Grpc.Host, node.Grpc.Port, names))];
         All = [.. others.Select((node, i) =>
             new Peer(node.Id, new StreamInvoker(_weights[i], _channels[i].CreateCallInvoker())))];
     }

@@ -16,6 +16,12 @@ internal static class EventIds
     public const int LogStopTimedOut = 1007;
     public const int LibraryQuieted = 1008;
     public const int FollowerStuck = 1010;
+    public const int MemberRefused = 1011;
+    public const int RefusedByMember = 1012;
+    public const int MemberAgrees = 1013;
+    public const int NameUnresolved = 1014;
+    public const int NameResolved = 1015;
+    public const int OwnNameUnresolved = 1016;
     public const int AwaitingFirstVote = 1101;
 
     public const int BlobStored = 2000;

@@ -39,6 +39,11 @@ public sealed record HostPort
         return address is not null;
     }
 
+    /// <exception cref="FormatException">The text is not <c>host:port</c>.</exception>
+    public static HostPort Parse(string text) => TryParse(text, out var address)
+        ? address
+        : throw new FormatException($"'{text}' is not host:port.");
+
     public override string ToString() => Host.Contains(':', StringComparison.Ordinal)
         ? $"[{Host}]:{Port}"
         : $"{Host}:{Port}";

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Grpc.Net.Client;
+using Quorate.Shared.Hosts;
 
 namespace Quorate.Shared.Transfer;
 
@@ -33,7 +34,9 @@ public static class Channels
     public const int ReplyBytesMax = 64 << 20;
 
     /// <param name="address">For example http://127.0.0.1:5001. Plain http speaks HTTP/2 with prior knowledge.</param>
-    public static GrpcChannel Create(string address) => GrpcChannel.ForAddress(address, new GrpcChannelOptions
+    /// <param name="names">Resolves the host name at each connection; null: this machine's resolver.</param>
+    public static GrpcChannel Create(string address, HostNames? names = null) => GrpcChannel.ForAddress(
+        address, new GrpcChannelOptions
     {
         HttpHandler = new SocketsHttpHandler
         {
@@ -43,7 +46,8 @@ public static class Channels
             // With a callback of ours the handler alone opens connections. Without one gRPC opens them ahead of it, and
             // a channel whose connection breaks just as it is made can wait for the next one for ever (docs/FAULTS.md).
             ConnectCallback = async (context, token) => new NetworkStream(
-                await DialAsync(context.DnsEndPoint.Host, context.DnsEndPoint.Port, token), ownsSocket: true),
+                await (names ?? HostNames.System).ConnectAsync(
+                    context.DnsEndPoint.Host, context.DnsEndPoint.Port, token), ownsSocket: true),
             KeepAlivePingDelay = KeepAlive,
             KeepAlivePingTimeout = KeepAlive,
             KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
@@ -55,20 +59,4 @@ public static class Channels
         MaxSendMessageSize = PartCodec.MessageBytesMax,
         ThrowOperationCanceledOnCancellation = true,
     });
-
-    /// <exception cref="SocketException">Nobody answers there.</exception>
-    internal static async Task<Socket> DialAsync(string host, int port, CancellationToken token)
-    {
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        try
-        {
-            await socket.ConnectAsync(host, port, token);
-            return socket;
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
-    }
 }

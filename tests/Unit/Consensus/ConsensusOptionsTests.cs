@@ -1,5 +1,5 @@
-using System.Net;
 using Quorate.Coordinator.Consensus;
+using Quorate.Shared.Hosts;
 
 namespace Quorate.Unit.Consensus;
 
@@ -10,7 +10,7 @@ public sealed class ConsensusOptionsTests
         Node = 1, Directory = "data", Members = [At(0, 1001), At(1, 1002), At(2, 1003)],
     };
 
-    private static Member At(int node, int port) => new(node, new IPEndPoint(IPAddress.Loopback, port));
+    private static Member At(int node, int port) => new(node, HostPort.Parse($"127.0.0.1:{port}"));
 
     private static TimeSpan Ms(int ms) => TimeSpan.FromMilliseconds(ms);
 

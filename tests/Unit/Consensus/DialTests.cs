@@ -1,48 +1,29 @@
 using System.Net;
-using System.Net.Sockets;
 using DotNext.Net.Cluster;
 using Microsoft.Extensions.Logging.Abstractions;
 using Quorate.Chaos.Network;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Consensus.DotNext;
 using Quorate.Rounds;
+using Quorate.Shared.Hosts;
 
 namespace Quorate.Unit.Consensus;
 
 /// <summary>A node may be reached elsewhere than at the address that it is known by.</summary>
 public sealed class DialTests
 {
-    private static readonly IPEndPoint Announced = new(IPAddress.Parse("10.1.2.3"), 7100);
-
     private static CancellationToken Patience =>
         new CancellationTokenSource(TimeSpan.FromSeconds(60), TimeProvider.System).Token;
 
     [Fact]
-    public void Who_a_member_is_does_not_depend_on_where_it_is_dialled()
+    public void The_identity_of_a_member_is_its_announced_name_wherever_it_is_dialled()
     {
-        var here = new MemberEndPoint(new Member(0, Announced));
-        var there = new MemberEndPoint(new Member(0, Announced, new IPEndPoint(IPAddress.Loopback, 9)));
-        Assert.Equal(here, there);
-        Assert.Equal(here.GetHashCode(), there.GetHashCode());
+        var announced = HostPort.Parse("fed2.example:7100");
+        var here = RaftNode.EndPointOf(new Member(0, announced));
+        var there = RaftNode.EndPointOf(new Member(0, announced, HostPort.Parse("127.0.0.1:9")));
         Assert.Equal(ClusterMemberId.FromEndPoint(here), ClusterMemberId.FromEndPoint(there));
         Assert.NotEqual(ClusterMemberId.FromEndPoint(here), ClusterMemberId.FromEndPoint(
-            new MemberEndPoint(new Member(0, new IPEndPoint(Announced.Address, 7101)))));
-        Assert.Equal("10.1.2.3:7100", there.ToString());
-    }
-
-    [Theory]
-    [InlineData("10.1.2.3")]
-    [InlineData("fd00::1")]
-    public async Task A_socket_connects_to_the_dialled_address(string announced)
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-        var member = new Member(
-            0, new IPEndPoint(IPAddress.Parse(announced), 7100), (IPEndPoint)listener.LocalEndpoint);
-        await socket.ConnectAsync(new MemberEndPoint(member), Patience);
-        using var accepted = await listener.AcceptSocketAsync(Patience);
-        Assert.True(accepted.Connected);
+            RaftNode.EndPointOf(new Member(0, HostPort.Parse("fed2.example:7101")))));
     }
 
     [Fact]
@@ -93,7 +74,8 @@ public sealed class DialTests
                     {
                         Node = node, Directory = Path.Combine(_root.Path, $"{node}"),
                         Members = [.. Enumerable.Range(0, 3).Select(to => new Member(
-                            to, _nodes[to], to == node ? null : _links[(node, to)].Address))],
+                            to, HostPort.Parse($"{_nodes[to]}"),
+                            to == node ? null : HostPort.Parse($"{_links[(node, to)].Address}")))],
                     },
                     NullLoggerFactory.Instance, TimeProvider.System, _ => { }, token));
         }

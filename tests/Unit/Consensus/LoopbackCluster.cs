@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Consensus.DotNext;
 using Quorate.Rounds;
+using Quorate.Shared.Hosts;
 
 namespace Quorate.Unit.Consensus;
 
@@ -18,7 +19,7 @@ internal sealed class LoopbackCluster : IAsyncDisposable
 
     private LoopbackCluster(int nodes)
     {
-        _members = [.. FreePorts(nodes).Select((port, i) => new Member(i, new IPEndPoint(IPAddress.Loopback, port)))];
+        _members = [.. FreePorts(nodes).Select((port, i) => new Member(i, HostPort.Parse($"127.0.0.1:{port}")))];
         _logs = new ReplicatedLog?[nodes];
     }
 

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Consensus.DotNext;
 using Quorate.Rounds;
+using Quorate.Shared.Hosts;
 
 namespace Quorate.Unit.Consensus;
 
@@ -17,7 +18,7 @@ public sealed class RestartTests : IDisposable
     {
         using var probe = new TcpListener(IPAddress.Loopback, 0);
         probe.Start();
-        var own = new Member(0, (IPEndPoint)probe.LocalEndpoint);
+        var own = new Member(0, HostPort.Parse($"{probe.LocalEndpoint}"));
         _options = new ConsensusOptions { Node = 0, Members = [own], Directory = _root.Path, SnapshotEvery = 100 };
     }
 

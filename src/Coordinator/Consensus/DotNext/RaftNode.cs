@@ -1,7 +1,9 @@
+using System.Net;
 using System.Net.Sockets;
 using DotNext.IO.Log;
 using DotNext.Net.Cluster;
 using DotNext.Net.Cluster.Consensus.Raft;
+using DotNext.Net.Cluster.Consensus.Raft.Membership;
 using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
 using Quorate.Coordinator.Disk;
 
@@ -52,7 +54,12 @@ internal sealed class RaftNode : IAsyncDisposable
         }
         if (!durable) state.StartApplying();
         var log = OpenLog(wal, state, durable, alone: options.Members.Count == 1);
-        var cluster = new RaftCluster(Configure(options, new QuietLoggers(loggers, time))) { AuditTrail = log };
+        var listen = options.Listen ?? await options.Names.ListenAtAsync(Own(options).Raft, token);
+        var introductions = new Introductions(options, () => UInt128.Zero, logger);
+        var configuration = Configure(
+            options, listen, new RaftListener(listen, introductions, time),
+            new RaftDialler(options, introductions, logger), new QuietLoggers(loggers, time));
+        var cluster = new RaftCluster(configuration) { AuditTrail = log };
         return new RaftNode(state, log, cluster);
     }
 
@@ -90,7 +97,17 @@ internal sealed class RaftNode : IAsyncDisposable
         await Cluster.StopAsync(token);
     }
 
-    public Task ResignAsync(CancellationToken token) => ((ICluster)Cluster).ResignAsync(token).AsTask();
+    public async Task ResignAsync(CancellationToken token)
+    {
+        try
+        {
+            await ((ICluster)Cluster).ResignAsync(token);
+        }
+        catch (MemberUnavailableException)
+        {
+            // Another node leads already, and the library passed the resignation on to it in vain.
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -116,25 +133,34 @@ internal sealed class RaftNode : IAsyncDisposable
             ? new DurableWal(LogOptions(directory), state, alone)
             : new WriteAheadLog(LogOptions(directory), state);
 
-    private static RaftCluster.TcpConfiguration Configure(ConsensusOptions options, ILoggerFactory loggers)
+    /// <summary>
+    /// A member's identity for the library: member ids and votes are made of it. It is the announced name, never an
+    /// address that the name resolved to.
+    /// </summary>
+    public static DnsEndPoint EndPointOf(Member member) => new(member.Raft.Host, member.Raft.Port);
+
+    private static RaftCluster.CustomTransportConfiguration Configure(
+        ConsensusOptions options, IPEndPoint listen, RaftListener listener, RaftDialler dialler, ILoggerFactory loggers)
     {
-        var own = Own(options);
         var (electionMin, electionMax) = options.OwnElection;
-        return new RaftCluster.TcpConfiguration(own.Raft)
+        var configuration = new RaftCluster.CustomTransportConfiguration(listen, listener, dialler)
         {
-            ConfigurationStorage = new FixedMembers(options.Members),
+            ConfigurationStorage = null!, // The library's own, in memory: the members never change while a node runs.
             ColdStart = false,
-            PublicEndPoint = new MemberEndPoint(own),
+            PublicEndPoint = EndPointOf(Own(options)),
             LowerElectionTimeout = (int)electionMin.TotalMilliseconds,
             UpperElectionTimeout = (int)electionMax.TotalMilliseconds,
             HeartbeatThreshold = options.HeartbeatEvery / electionMin,
             RequestTimeout = options.RequestTimeout,
             ConnectTimeout = options.ConnectTimeout,
-            TransmissionBlockSize = 65535,
             MaxReplicationLag = 16,
-            ServerBacklog = 32,
             LoggerFactory = loggers,
         };
+        var storage = (InMemoryClusterConfigurationStorage<EndPoint>)configuration.ConfigurationStorage;
+        var members = storage.CreateInitialConfigurationBuilder();
+        foreach (var member in options.Members) members.Add(EndPointOf(member));
+        members.Build();
+        return configuration;
     }
 
     private static string WalDirectory(ConsensusOptions options) => Path.Combine(options.Directory, "wal");

@@ -42,7 +42,7 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
         _time = time;
         _failStop = failStop;
         _node = node;
-        _nodes = options.Members.ToDictionary(m => (System.Net.EndPoint)new MemberEndPoint(m), m => m.Id);
+        _nodes = options.Members.ToDictionary(m => (System.Net.EndPoint)RaftNode.EndPointOf(m), m => m.Id);
         _node.Cluster.LeaderChanged += (_, _) => Observe();
     }
 

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Grpc.Core;
+using Quorate.Shared.Hosts;
 
 namespace Quorate.Shared.Transfer.Streams;
 
@@ -17,7 +18,9 @@ public sealed class StreamConnections : IDisposable
     private readonly Func<CancellationToken, Task<StreamConnection>> _dial;
     private bool _disposed;
 
-    public StreamConnections(string host, int port) : this(token => DialAsync(host, port, token))
+    /// <param name="names">Resolves the host name at each connection; null: this machine's resolver.</param>
+    public StreamConnections(string host, int port, HostNames? names = null)
+        : this(token => DialAsync(host, port, names ?? HostNames.System, token))
     {
     }
 
@@ -35,13 +38,14 @@ public sealed class StreamConnections : IDisposable
         return await _dial(token);
     }
 
-    private static async Task<StreamConnection> DialAsync(string host, int port, CancellationToken token)
+    private static async Task<StreamConnection> DialAsync(
+        string host, int port, HostNames names, CancellationToken token)
     {
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(token);
         bound.CancelAfter(Channels.ConnectTimeout);
         try
         {
-            return StreamConnection.Over(await Channels.DialAsync(host, port, bound.Token));
+            return StreamConnection.Over(await names.ConnectAsync(host, port, bound.Token));
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException)
         {
