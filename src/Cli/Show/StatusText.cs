@@ -75,7 +75,7 @@ internal static class StatusText
                 ? $" {100 * trainer.Progress:0} %"
                 : "";
             yield return $"  trainer {trainer.Trainer,-12} {trainer.Examples,9} examples  "
-                + $"{ClusterText.Activity(trainer, leading)}{progress}";
+                + (trainer.Fault.Length > 0 ? trainer.Fault : $"{ClusterText.Activity(trainer, leading)}{progress}");
         }
         if (run.Phase is RunPhase.Training or RunPhase.Aggregating || run.Updates.Count > 0)
             yield return $"{ClusterText.Count(run.Updates.Count, "update")} of round {run.Round} accepted";

@@ -130,7 +130,7 @@ public sealed class BadInputTests(OpenRound round) : IClassFixture<OpenRound>
         ["a heartbeat of a stranger"] = (r => r.AttendAsync(new Heartbeat { Trainer = "zoe", Incarnation = 1 }),
             "no member"),
         ["a run file that is no JSON"] = (r => OpenAsync(r, "rounds: 5"), "It is not JSON"),
-        ["a run file with half a character"] = (r => OpenAsync(r, "{ \"name\": \"\\ud800\" }"), "half a character"),
+        ["a run file with half a character"] = (r => OpenAsync(r, "{ \"name\": \"\\ud800\" }"), "unpaired surrogate"),
         ["a run file of 900 KB"] = (r => OpenAsync(r, new string(' ', 900_000)), "longer than 256 KiB"),
         ["a run file with 20,000 unknown keys"] = (r => OpenAsync(r, Keys(20_000)), "k7 is no key"),
         ["another run under a name that is taken"] = (r => OpenAsync(

@@ -284,12 +284,12 @@ public sealed class IntakeTests : IAsyncLifetime
         await _cluster.StatusAsync(run => run.Phase == RunPhase.Training, "round 1");
     }
 
-    private static async Task<Announcement> BeatAsync(
+    private static async Task<RunAnnouncement> BeatAsync(
         TestTrainer trainer, AsyncDuplexStreamingCall<Heartbeat, Announcement> stream)
     {
         await stream.RequestStream.WriteAsync(trainer.Heartbeat());
         Assert.True(await stream.ResponseStream.MoveNext(CancellationToken.None));
-        return stream.ResponseStream.Current;
+        return Assert.Single(stream.ResponseStream.Current.Runs);
     }
 
     private async Task RefusedAsync(Func<Task<VerdictReply>> say, VerdictCode verdict, string reason)
