@@ -33,8 +33,6 @@ internal sealed class HelloOnly(HelloResponder responder) : PeersBase
     public override Task<VerdictReply> PutBlob(IAsyncStreamReader<Part> parts, ServerCallContext context) =>
         throw NotYet();
 
-    public override Task<HoldsReply> Holds(HoldsRequest request, ServerCallContext context) => throw NotYet();
-
     public override Task<BarrierReply> Barrier(BarrierRequest request, ServerCallContext context) => throw NotYet();
 
     private static RpcException NotYet() =>

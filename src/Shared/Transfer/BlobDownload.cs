@@ -150,16 +150,8 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
             _name = isOver ? over : _part;
             _file = File.OpenHandle(_name, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
             if (isOver) return;
-            long there = RandomAccess.GetLength(_file);
-            if (there > length) RandomAccess.SetLength(_file, there = 0);
-            using var buffer = Part.Rent(Part.BytesUsual);
-            while (Offset < there)
-            {
-                int count = RandomAccess.Read(_file, buffer.Room.Span, Offset);
-                if (count == 0) break;
-                _sha.AppendData(buffer.Room.Span[..count]);
-                Offset += count;
-            }
+            if (RandomAccess.GetLength(_file) > length) RandomAccess.SetLength(_file, 0);
+            Offset = FileHash.Append(_sha, _file);
         }
 
         public long Length { get; }

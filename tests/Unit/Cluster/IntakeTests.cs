@@ -269,7 +269,7 @@ public sealed class IntakeTests : IAsyncLifetime
     public async Task A_bad_run_file_is_refused_with_every_error()
     {
         var request = new OpenRunRequest { RunFile = """{ "name": "X!", "rounds": 0 }""" };
-        var reply = await _cluster[0].Federation.OpenRunAsync(request);
+        var reply = await _cluster[0].Admin.OpenRunAsync(request);
         Assert.Equal(VerdictCode.Rejected, reply.Verdict);
         Assert.Contains("name", reply.Reason, StringComparison.Ordinal);
         Assert.Contains("rounds", reply.Reason, StringComparison.Ordinal);

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Quorate.Shared.Transfer.Streams;
 
-namespace Quorate.Coordinator.Blobs;
+namespace Quorate.Coordinator.Doors;
 
 /// <summary>
 /// One port for gRPC and for weights. A connection that begins as a weight stream does is served here, straight from
@@ -14,7 +14,7 @@ namespace Quorate.Coordinator.Blobs;
 /// threads. Any other goes to the web server, untouched.
 /// </summary>
 /// <param name="server">Asked once, at the first weight stream; null: this node does not serve weights yet.</param>
-public sealed class WeightStreams(Func<StreamServer?> server, TimeProvider time, ILoggerFactory loggers)
+internal sealed class WeightStreams(Func<StreamServer?> server, TimeProvider time, ILoggerFactory loggers)
     : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     /// <summary>Connections that wait to be accepted, as many as the web server's own listener lets wait.</summary>
@@ -75,7 +75,7 @@ internal sealed class SharedPort : IConnectionListener
         (_socket, _server, _time) = (socket, server, time);
         EndPoint = socket.LocalEndPoint!;
         _web = new SocketConnectionContextFactory(
-            TransferServer.Sockets, loggers.CreateLogger("Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets"));
+            KestrelLimits.Sockets, loggers.CreateLogger("Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets"));
         _accepting = AcceptAsync();
     }
 
@@ -142,7 +142,8 @@ internal sealed class SharedPort : IConnectionListener
             else if (_server() is { } server)
             {
                 await using var stream = new NetworkStream(socket, ownsSocket: false);
-                await Task.Factory.StartNew(() => server.ServeAsync(stream, _closing.Token, _closed.Token),
+                await Task.Factory.StartNew(
+                    () => server.ServeAsync(stream, Caller.Anonymous, _closing.Token, _closed.Token),
                     CancellationToken.None, TaskCreationOptions.DenyChildAttach, _lane).Unwrap();
             }
         }
@@ -162,11 +163,11 @@ internal sealed class SharedPort : IConnectionListener
     {
         using var late = new CancellationTokenSource(FirstByteMax, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token, late.Token);
-        byte[] start = new byte[StreamServer.Preface.Length];
+        byte[] start = new byte[Frame.Preface.Length];
         while (true)
         {
             int count = await socket.ReceiveAsync(start, SocketFlags.Peek, either.Token);
-            bool begins = StreamServer.Preface.StartsWith(start.AsSpan(0, count));
+            bool begins = Frame.Preface.StartsWith(start.AsSpan(0, count));
             if (!begins || count is 0 || count == start.Length) return begins && count > 0;
             await Task.Delay(LookAgain, _time, either.Token);
         }

@@ -1,20 +1,19 @@
 using Grpc.Core;
 using Quorate.Coordinator.Blobs;
 using Quorate.Rounds;
-using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
 using static Quorate.Unit.Blobs.TestBlobs;
 
 namespace Quorate.Unit.Blobs;
 
-public sealed class ReceptionTests : IDisposable
+public sealed class BlobReceiverTests : IDisposable
 {
     private readonly TestDirectory _directory = new();
 
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task A_part_made_longer_on_its_way_is_asked_for_again_and_nobody_is_refused_for_it()
+    public async Task A_part_made_longer_on_its_way_is_requested_again_and_refuses_nobody()
     {
         byte[] content = Bytes(100);
         using var store = _directory.Store();
@@ -24,8 +23,8 @@ public sealed class ReceptionTests : IDisposable
         content.CopyTo(part.Room);
         part.Fill(0, content.Length);
         part.Describe(0, 200, part.Checksum);
-        var answer = await Reception.ReceiveAsync(writer!, part, new NoMore(), guard);
-        Assert.Equal((VerdictCode.Incomplete, 0), (answer!.Verdict, answer.Have));
+        var receipt = await BlobReceiver.AppendAsync(writer!, part, new NoMore(), guard);
+        Assert.Equal((ReceiptKind.Incomplete, 0), (receipt.Kind, receipt.Have));
     }
 
     private sealed class NoMore : IAsyncStreamReader<Part>

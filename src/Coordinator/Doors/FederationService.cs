@@ -1,30 +1,27 @@
+using System.Threading.Channels;
 using Grpc.Core;
 using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Intake;
 using Quorate.Coordinator.Settings;
 using Quorate.Coordinator.Telemetry;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
-using Quorate.Shared.Runs;
 using Quorate.Shared.Transfer;
 
-namespace Quorate.Coordinator.Intake;
+namespace Quorate.Coordinator.Doors;
 
-/// <summary>
-/// What trainers and people ask of a coordinator: decodes, asks the log, encodes. It decides nothing.
-/// </summary>
+/// <summary>What trainers and people ask of a coordinator. It decodes, asks the log, and encodes.</summary>
 internal sealed partial class FederationService(
-    IReplicatedLog log, LeaderGate gate, Attendance attendance, RunSignal signal, StatusView view,
+    IReplicatedLog log, LeaderGate gate, CallLimits limits, Attendance attendance, RunSignal signal, StatusView view,
     CoordinatorOptions options, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<FederationService> logger)
     : Federation.FederationBase
 {
-    /// <summary>A few elections: longer is of no use to who asks, and would keep calls of clients long gone.</summary>
+    /// <summary>A few elections. A longer wait helps no client and keeps calls of clients that are gone.</summary>
     private const int WhoLeadsWaitMsMax = 2_000;
 
     public override async Task<StatusReply> Status(StatusRequest request, ServerCallContext context)
     {
-        var state = request.Linearizable
-            ? await gate.LeadAsync(() => log.ReadAsync(context.CancellationToken))
-            : log.State;
+        var state = request.Linearizable ? await ReadAsync(context.CancellationToken) : log.State;
         return view.Of(state, request);
     }
 
@@ -40,7 +37,7 @@ internal sealed partial class FederationService(
         }
         catch (OperationCanceledException) when (!context.CancellationToken.IsCancellationRequested)
         {
-            // Nobody made it the leader in time: the answer is no.
+            // It did not become the leader in time: the answer is no.
         }
         var now = log.Leadership;
         return new WhoLeadsReply { Leader = now.IsLeader, Term = now.Term };
@@ -48,14 +45,17 @@ internal sealed partial class FederationService(
 
     public override Task<VerdictReply> Join(JoinRequest request, ServerCallContext context)
     {
-        if (!RunId.TryParse(request.Run, out var run)) return Bad(() => RunId.Parse(request.Run));
-        if (!TrainerId.TryParse(request.Trainer, out var trainer)) return Bad(() => TrainerId.Parse(request.Trainer));
+        if (!RunId.TryParse(request.Run, out var run))
+            return Task.FromResult(Wire.Rejected(RunId.Parse, request.Run));
+        if (!TrainerId.TryParse(request.Trainer, out var trainer))
+            return Task.FromResult(Wire.Rejected(TrainerId.Parse, request.Trainer));
         if (request.Incarnation == 0)
             return Task.FromResult(
-                Verdicts.Reject("An incarnation of 0 names no process: draw a random one at each start."));
+                Wire.Rejected("An incarnation of 0 names no process: draw a random one at each start."));
 
         return gate.LeadAsync(async () =>
         {
+            using var permit = limits.Commit();
             var state = log.State;
             var known = state.Find(run)?.Trainers.GetValueOrDefault(trainer);
             ulong replaces = known is { Present: true } && attendance.YieldsTo(known, request.Incarnation)
@@ -65,9 +65,9 @@ internal sealed partial class FederationService(
             var join = new Command.Join(run, trainer, request.Incarnation, replaces, request.Examples, now);
             // A refused trainer asks again with every heartbeat; refusals must not fill the log.
             var outcome = RoundMachine.Judge(state, join);
-            if (outcome.Verdict == Rounds.Verdict.Rejected) return outcome.ToReply();
+            if (outcome.Verdict == Verdict.Rejected) return outcome.ToReply();
             outcome = await log.ProposeAsync(join, context.CancellationToken);
-            if (outcome.Verdict == Rounds.Verdict.Accepted) LogJoined(trainer, request.Examples);
+            if (outcome.Verdict == Verdict.Accepted) LogJoined(trainer, request.Examples);
             return outcome.ToReply();
         });
     }
@@ -94,57 +94,32 @@ internal sealed partial class FederationService(
             attendance.Heard(trainer, requestStream.Current, requestStream);
 
             var listening = ListenAsync(requestStream, trainer, who.Value.Incarnation, wake.Writer, ends);
-            // Every heartbeat is answered, changed or not: the answer tells the trainer that its leader is alive.
+            // Every heartbeat is answered, even if nothing changed: the trainer learns that its leader is alive.
             do await responseStream.WriteAsync(view.Announce(log.State, trainer, who.Value.Incarnation), ends.Token);
             while (await wake.Reader.WaitToReadAsync(ends.Token) && wake.Reader.TryRead(out _));
             await listening;
         }
         catch (OperationCanceledException) when (!context.CancellationToken.IsCancellationRequested)
         {
-            gate.Require(); // The stream ends because the leadership did: say where to go.
-            throw new RpcException(
-                new Status(StatusCode.Unavailable, "This coordinator is stopping or heard nothing: attend again."));
+            gate.Require(); // The stream ends because the leadership did: name the leader.
+            throw LeaderGate.Refusal(StatusCode.Unavailable,
+                "This coordinator is stopping, or the trainer was silent: attend again.");
         }
         finally
         {
             signal.Unlisten(wake);
-            // A stream that ends because the leadership did says nothing of its trainer.
+            // A stream that ends because the leadership did says nothing about its trainer.
             if (who is { } gone && leadership.IsLeader)
                 attendance.Ended(gone.Trainer, gone.Incarnation, requestStream);
         }
     }
 
-    public override Task<VerdictReply> OpenRun(OpenRunRequest request, ServerCallContext context)
-    {
-        RunFile file;
-        try
-        {
-            file = RunFile.Parse(request.RunFile);
-        }
-        catch (RunFileException e)
-        {
-            return Task.FromResult(Verdicts.Reject(string.Join(" ", e.Errors)));
-        }
-        return gate.LeadAsync(async () =>
-            (await log.ProposeAsync(file.ToCommand(time), context.CancellationToken)).ToReply());
-    }
-
-    public override Task<VerdictReply> StopRun(StopRunRequest request, ServerCallContext context)
-    {
-        if (!RunId.TryParse(request.Run, out var run)) return Bad(() => RunId.Parse(request.Run));
-        string reason = Limits.CutReason(request.Reason);
-        long now = time.GetUtcNow().ToUnixTimeMilliseconds();
-        return gate.LeadAsync(async () =>
-            (await log.ProposeAsync(new Command.EndRun(run, Failed: false, reason, now),
-                context.CancellationToken)).ToReply());
-    }
-
     /// <summary>
-    /// Takes heartbeats in until the trainer hangs up or is silent past its lease; then ends the stream.
+    /// Reads heartbeats until the trainer hangs up or is silent past its lease; then ends the stream.
     /// </summary>
     private async Task ListenAsync(
         IAsyncStreamReader<Heartbeat> heartbeats, TrainerId trainer, ulong incarnation,
-        System.Threading.Channels.ChannelWriter<bool> wake, CancellationTokenSource ends)
+        ChannelWriter<bool> wake, CancellationTokenSource ends)
     {
         try
         {
@@ -152,7 +127,7 @@ internal sealed partial class FederationService(
             while (await heartbeats.MoveNext(lease.Token))
             {
                 lease.Moved();
-                // Invariant: one stream speaks for one trainer process; what names another is not taken down.
+                // Invariant: one stream speaks for one trainer process. A heartbeat that names another is ignored.
                 if (heartbeats.Current.Trainer != trainer.ToString() || heartbeats.Current.Incarnation != incarnation)
                     continue;
                 attendance.Heard(trainer, heartbeats.Current, heartbeats);
@@ -161,7 +136,7 @@ internal sealed partial class FederationService(
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or RpcException)
         {
-            // The trainer's connection broke, or it was silent: either way the stream is over.
+            // The trainer's connection broke, or it was silent: either way the stream ends.
         }
         finally
         {
@@ -170,18 +145,11 @@ internal sealed partial class FederationService(
         }
     }
 
-    private static Task<VerdictReply> Bad(Action parse)
+    private Task<ClusterState> ReadAsync(CancellationToken token) => gate.LeadAsync(async () =>
     {
-        try
-        {
-            parse();
-            throw new System.Diagnostics.UnreachableException("A text that does not parse did.");
-        }
-        catch (FormatException e)
-        {
-            return Task.FromResult(Verdicts.Reject(e.Message));
-        }
-    }
+        using var permit = limits.Read();
+        return await log.ReadAsync(token);
+    });
 
     [LoggerMessage(EventIds.TrainerJoined, LogLevel.Information,
         "Trainer {Trainer} joins the client set with {Examples} examples.")]

@@ -7,21 +7,21 @@ using Quorate.Shared.Transfer;
 namespace Quorate.Coordinator.Blobs;
 
 /// <summary>
-/// One blob on its way to some peers, from its file, complete or still growing. As many lanes as copies are wanted;
-/// each lane brings the blob to one peer, and takes the next peer when that one fails or stalls. Lanes read the file
+/// Copies one blob to some peers, from its file, complete or still growing. There are as many lanes as copies wanted;
+/// each lane copies the blob to one peer, and takes the next peer when that one fails or stalls. Lanes read the file
 /// behind the writer (see <see cref="BlobSource"/>), so the upload never waits for a peer, and a peer that takes over
-/// late starts at its own offset. A peer that has been sent everything and does not answer is not waited for alone: a
-/// further lane starts beside it. (The kernel takes some megabytes for a process that hangs, so sending tells little.)
-/// Invariant: a counted copy was answered ACCEPTED, so it is fsynced there.
+/// late starts at its own offset. When a peer was sent everything and does not answer, a further lane starts beside it:
+/// the kernel buffers some megabytes for a process that hangs, so that sending succeeded proves little.
+/// Invariant: a counted copy was answered ACCEPTED, so it is durable there.
 /// </summary>
-public sealed class Spread : IAsyncDisposable
+public sealed class ReplicaPush : IAsyncDisposable
 {
-    /// <summary>Answers in a row from one peer that move nothing, before it counts as failed.</summary>
+    /// <summary>Answers in a row from one peer without progress, before it counts as failed.</summary>
     private const int IdleTurnsMax = 3;
 
     private readonly ConcurrentQueue<Turn> _queue;
     private readonly BlobSource _source;
-    private readonly UpdateFacts? _update;
+    private readonly UpdateRound? _round;
     private readonly ReplicationOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
@@ -34,14 +34,14 @@ public sealed class Spread : IAsyncDisposable
     private volatile bool _refused;
 
     /// <summary>
-    /// Starts <paramref name="lanes"/> lanes; once <paramref name="required"/> peers have the blob, the rest may linger
-    /// a moment.
+    /// Starts <paramref name="lanes"/> lanes; once <paramref name="required"/> peers have the blob, the others get a
+    /// moment more.
     /// </summary>
-    internal Spread(
-        BlobSource source, UpdateFacts? update, IEnumerable<Peer> order, int lanes, int required,
+    internal ReplicaPush(
+        BlobSource source, UpdateRound? round, IEnumerable<Peer> order, int lanes, int required,
         ReplicationOptions options, TimeProvider time, ILogger log, CancellationToken token)
     {
-        (_source, _update, _required, _options, _time, _log) = (source, update, required, options, time, log);
+        (_source, _round, _required, _options, _time, _log) = (source, round, required, options, time, log);
         _peers = [.. order];
         _queue = new ConcurrentQueue<Turn>(_peers.Select(peer => new Turn(peer, IsSecond: false)));
         _wanted = Math.Min(lanes, _queue.Count);
@@ -51,8 +51,8 @@ public sealed class Spread : IAsyncDisposable
     }
 
     /// <summary>
-    /// Whether a peer said of all the bytes that they are not the blob. They were damaged on the way in a manner that
-    /// no check sum of theirs noticed, or they lie damaged here.
+    /// Whether a peer answered that the bytes are not the blob. They were damaged on the way in a manner that no
+    /// checksum noticed, or they are damaged here.
     /// </summary>
     public bool Refused => _refused;
 
@@ -66,7 +66,7 @@ public sealed class Spread : IAsyncDisposable
         return Volatile.Read(ref _copies);
     }
 
-    /// <summary>Stops what still runs; partial copies stay at the peers and are resumed.</summary>
+    /// <summary>Stops the lanes; partial copies stay at the peers and are resumed.</summary>
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
@@ -81,17 +81,17 @@ public sealed class Spread : IAsyncDisposable
         while (_queue.TryDequeue(out var turn))
         {
             var sent = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            var push = TryPushAsync(turn.Peer, sent);
+            var push = PushAsync(turn.Peer, sent);
             var beside = await IsSlowAsync(push, sent.Task) ? BesideAsync(turn.Peer) : Task.CompletedTask;
-            string? fault = await push;
+            var (done, fault) = await push;
             await beside;
-            if (_stop.IsCancellationRequested && fault is not null)
+            if (_stop.IsCancellationRequested && !done)
             {
-                // The others were done for long enough, so this one hangs or is very slow.
+                // The others were done long ago, so this one hangs or is very slow.
                 if (Volatile.Read(ref _copies) < _wanted) turn.Peer.Failed(_time);
                 return;
             }
-            if (fault is null)
+            if (done)
             {
                 turn.Peer.Worked();
                 Count(turn.Peer);
@@ -107,13 +107,13 @@ public sealed class Spread : IAsyncDisposable
     {
         _done.TryAdd(done, true);
         int copies = Interlocked.Increment(ref _copies);
-        // Nobody lingers for a peer that failed a moment ago.
-        bool hope = _peers.Any(peer => !_done.ContainsKey(peer) && !peer.IsDoubtful(_time, _options.DoubtTime));
+        // No lane waits for a peer that failed a moment ago.
+        bool hope = _peers.Any(peer => !_done.ContainsKey(peer) && !peer.IsSuspect(_time, _options.SuspectTime));
         if (copies == _wanted || (copies >= _required && !hope)) _stop.Cancel();
         else if (copies == _required) _lingered.CancelAfter(_options.Linger);
     }
 
-    /// <summary>Whether all was sent and no answer came in the time that a healthy peer needs.</summary>
+    /// <summary>Whether everything was sent and no answer came in the time that a healthy peer needs.</summary>
     private async Task<bool> IsSlowAsync(Task push, Task sent)
     {
         if (await Task.WhenAny(push, sent) == push) return false;
@@ -128,32 +128,33 @@ public sealed class Spread : IAsyncDisposable
     private Task BesideAsync(Peer slow)
     {
         slow.Failed(_time);
-        _log.PeerFailed(slow.Id, _source.Hash, "it has all bytes and does not answer; another is asked as well");
+        _log.PeerFailed(slow.Id, _source.Hash, "it has all bytes and does not answer; trying another one as well");
         return RunLaneAsync();
     }
 
-    /// <summary>Null: the peer has it. Otherwise why not.</summary>
-    private async Task<string?> TryPushAsync(Peer peer, TaskCompletionSource sent)
+    /// <summary>Whether the peer has the blob on its disk, and if not, why.</summary>
+    private async Task<(bool Done, string Fault)> PushAsync(Peer peer, TaskCompletionSource sent)
     {
         try
         {
-            return await PushAsync(peer, sent);
+            return await TryPushAsync(peer, sent);
         }
         catch (RpcException e)
         {
-            return $"{e.StatusCode}: {e.Status.Detail}";
+            return (false, $"{e.StatusCode}: {e.Status.Detail}");
         }
         catch (Exception e) when (
             e is TimeoutException or EndOfStreamException or InvalidDataException or OperationCanceledException)
         {
-            return e.Message; // InvalidDataException: the peer's answer was damaged on its way.
+            return (false, e.Message); // InvalidDataException: the peer's answer was damaged on its way.
         }
     }
 
-    private async Task<string?> PushAsync(Peer peer, TaskCompletionSource sent)
+    private async Task<(bool Done, string Fault)> TryPushAsync(Peer peer, TaskCompletionSource sent)
     {
         var header = new UploadHeader { Blob = UnsafeByteOperations.UnsafeWrap(_source.Hash.ToArray()),
-            Length = _source.Length, Update = _update };
+            Length = _source.Length };
+        if (_round is { } round) header.Update = new UpdateFacts { Run = round.Run.ToString(), Round = round.Round };
         string reason = "";
         long offset = 0;
         for (int idle = 0; idle < IdleTurnsMax;)
@@ -165,15 +166,15 @@ public sealed class Spread : IAsyncDisposable
             if (reply.Verdict is VerdictCode.Accepted or VerdictCode.Duplicate)
             {
                 BlobMeter.Sent.Add(_source.Length - offset);
-                return null;
+                return (true, "");
             }
-            // REJECTED: what lay there was bad and is gone now; from the start, then.
+            // REJECTED: the peer's part was bad and is gone now; start again.
             _refused |= reply.Verdict == VerdictCode.Rejected;
             long next = reply.Verdict == VerdictCode.Incomplete ? Math.Clamp(reply.Have, 0, _source.Length) : 0;
             if (next <= offset) idle++;
             (offset, reason) = (next, reply.Reason);
         }
-        return reason;
+        return (false, reason);
 
         void Sent(long bytes)
         {
