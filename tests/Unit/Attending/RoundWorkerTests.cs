@@ -61,10 +61,10 @@ public sealed class RoundWorkerTests : IAsyncLifetime
         var trainer = Assert.Single(status.Run.Trainers);
         Assert.Equal(("anna", false, "data/none has no files."), (trainer.Trainer, trainer.Present, trainer.Fault));
 
-        var federation = _cluster[0].Federation;
-        await federation.StopRunAsync(new StopRunRequest { Run = "test" });
+        var admin = _cluster[0].Admin;
+        await admin.StopRunAsync(new StopRunRequest { Run = "test" });
         string next = OneTrainer.Replace("test", "next", StringComparison.Ordinal);
-        await federation.OpenRunAsync(new OpenRunRequest { RunFile = next });
+        await admin.OpenRunAsync(new OpenRunRequest { RunFile = next });
         await _cluster.StatusAsync(
             run => run.Run == "next" && run.Trainers.Any(trainer => trainer is { Present: true, Fault: "" }),
             "the next run's trainer");
