@@ -100,18 +100,15 @@ public sealed class DiskFaultTests(ITestOutputHelper output)
     private static async Task WholeAsync(ChaosCluster cluster, int node)
     {
         var run = await cluster.WhenAsync(_ => true, "the trail");
-        var blobs = run.Trail.SelectMany(model => model.Updates.Select(u => u.Blob).Append(model.Blob)).ToList();
+        var request = new HoldsRequest();
+        foreach (var model in run.Trail) request.Blobs.AddRange(model.Updates.Select(u => u.Blob).Append(model.Blob));
         using var channel = Channels.Create(cluster.Connections.Nodes[node].Address);
-        var client = new TransferClient(channel.CreateCallInvoker());
+        var peers = new PeersClient(channel.CreateCallInvoker());
         await cluster.UntilAsync(
             async token =>
             {
-                foreach (var blob in blobs)
-                {
-                    var hash = Quorate.Rounds.BlobHash.FromBytes(blob.Span);
-                    if (!(await BlobProbe.ReadAsync(client, hash, token)).Sent) return null;
-                }
-                return blobs;
+                using var call = peers.Holds(request, token);
+                return (await call.ResponseAsync).Held.All(held => held) ? request : null;
             },
             $"node {node} whole again");
     }

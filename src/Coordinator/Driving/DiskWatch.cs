@@ -1,4 +1,3 @@
-using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Settings;
 
 namespace Quorate.Coordinator.Driving;
@@ -10,8 +9,8 @@ namespace Quorate.Coordinator.Driving;
 internal sealed class DiskWatch(CoordinatorOptions options, EmergencyStop emergency, TimeProvider time)
     : BackgroundService
 {
-    /// <summary>With less free space, no blob can be stored.</summary>
-    public const long BytesKept = BlobStoreOptions.FreeBytesFloor;
+    /// <summary>Blobs leave this much free (BlobStoreOptions.FreeBytesKept): with less, none can be stored.</summary>
+    public const long BytesKept = 64L << 20;
 
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(500);
 
