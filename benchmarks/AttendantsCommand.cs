@@ -133,12 +133,12 @@ internal static class AttendantsCommand
                 while (await call.ResponseStream.MoveNext(token))
                 {
                     long now = time.GetTimestamp();
-                    var announced = call.ResponseStream.Current;
+                    if (call.ResponseStream.Current.Runs is not [var announced, ..]) continue;
                     if (announced.Phase == RunPhase.Training && announced.Round > trainer.Heard)
                         _events.Writer.TryWrite($"heard {trainer.Heard = announced.Round} {now}");
                     if (member && !announced.Member) _events.Writer.TryWrite("lost");
                     member = announced.Member;
-                    if (!member && announced.Run.Length > 0 && announced.Phase < RunPhase.Finished)
+                    if (!member && announced.Phase < RunPhase.Finished)
                         await JoinAsync(leader, announced.Run, trainer.Name, token);
                 }
             }

@@ -50,7 +50,7 @@ internal sealed class RoundWatch(ClusterConnections cluster, TimeProvider time)
             while (await call.ResponseStream.MoveNext(token))
             {
                 long now = time.GetTimestamp();
-                var heard = call.ResponseStream.Current;
+                if (call.ResponseStream.Current.Runs is not [var heard, ..]) continue;
                 if (heard.Phase is RunPhase.Failed or RunPhase.Stopped)
                     throw new InvalidOperationException($"The run ended: {heard.Phase}.");
                 // After the last round there is none to be announced: its end is the end of the measurement.

@@ -100,15 +100,18 @@ public sealed class DiskFaultTests(ITestOutputHelper output)
     private static async Task WholeAsync(ChaosCluster cluster, int node)
     {
         var run = await cluster.WhenAsync(_ => true, "the trail");
-        var request = new HoldsRequest();
-        foreach (var model in run.Trail) request.Blobs.AddRange(model.Updates.Select(u => u.Blob).Append(model.Blob));
+        var blobs = run.Trail.SelectMany(model => model.Updates.Select(u => u.Blob).Append(model.Blob)).ToList();
         using var channel = Channels.Create(cluster.Connections.Nodes[node].Address);
-        var peers = new PeersClient(channel.CreateCallInvoker());
+        var client = new TransferClient(channel.CreateCallInvoker());
         await cluster.UntilAsync(
             async token =>
             {
-                using var call = peers.Holds(request, token);
-                return (await call.ResponseAsync).Held.All(held => held) ? request : null;
+                foreach (var blob in blobs)
+                {
+                    var hash = Quorate.Rounds.BlobHash.FromBytes(blob.Span);
+                    if (!(await BlobProbe.ReadAsync(client, hash, token)).Sent) return null;
+                }
+                return blobs;
             },
             $"node {node} whole again");
     }

@@ -1,35 +1,32 @@
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Consensus.DotNext;
 using Quorate.Coordinator.Disk;
+using Quorate.Coordinator.Doors;
 using Quorate.Coordinator.Driving;
-using Quorate.Coordinator.Intake;
 using Quorate.Coordinator.Peering;
 using Quorate.Coordinator.Settings;
 using Quorate.Shared.Hosts;
-using Quorate.Shared.Transfer.Streams;
 
 namespace Quorate.Coordinator;
 
 /// <summary>
-/// One coordinator, put together in the order in which data flows through it: intake, consensus, blobs, driving,
-/// aggregation, evaluation.
+/// One coordinator, assembled in the order in which data flows through it: doors, intake, consensus, blobs, driving,
+/// evaluation.
 /// <para>
-/// The order of the start matters. A node with an empty directory first answers nothing but Hello, until a majority has
-/// enrolled it; then its log opens and it votes; only then do its services open, so that no request ever meets a node
-/// without a state.
+/// The order of the start matters. A node with an empty directory answers only Hello until a majority has enrolled it.
+/// Then its log opens and it votes. Its other services open last, so no request meets a node without a state.
 /// </para>
 /// </summary>
 internal sealed class CoordinatorNode(
     CoordinatorOptions options, DataDirectory data, Action<ILoggingBuilder> logging, HostNames? names = null)
 {
-    /// <summary>Streams on one connection. Ten thousand trainers may attend through few connections.</summary>
+    /// <summary>Streams on one connection. Ten thousand trainers may share a few connections.</summary>
     private const int StreamsMax = 20_000;
 
     /// <summary>
-    /// How long calls under way may go on after SIGTERM: enough for a download's next parts, and every transfer can be
+    /// How long calls in progress may continue after SIGTERM: enough for a download's next parts. Every transfer can be
     /// resumed elsewhere.
     /// </summary>
     private static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(2);
@@ -57,8 +54,8 @@ internal sealed class CoordinatorNode(
     private async Task EarnFirstVoteAsync(Enrolment enrolment, PeerConnections peers, CancellationToken token)
     {
         var builder = await CreateBuilderAsync(token);
-        builder.Services.AddSingleton(new HelloResponder(options.Node, options.FeatureLevel, enrolment, log: null))
-            .AddSingleton<HelloOnly>();
+        builder.Services.AddSingleton(Authorizer.WithoutCertificates)
+            .AddSingleton(new HelloResponder(options.Node, enrolment, log: null)).AddSingleton<HelloOnly>();
         await using var app = builder.Build();
         app.MapGrpcService<HelloOnly>();
         await StartAsync(app, token);
@@ -80,19 +77,19 @@ internal sealed class CoordinatorNode(
         builder.Services
             .AddSingleton<IReplicatedLog>(log).AddSingleton<StepDown>(log.ResignAsync)
             .AddSingleton(enrolment).AddSingleton(peers)
-            .AddSingleton(new HelloResponder(options.Node, options.FeatureLevel, enrolment, log))
-            .AddIntake().AddBlobs(options, peers.All).AddDriving(options).AddEvaluation()
-            .AddHostedService<LateEnrolment>().AddHostedService<LaggardWatch>()
-            .AddHostedService<LevelRaiser>().AddHostedService<Trimming>();
+            .AddSingleton(new HelloResponder(options.Node, enrolment, log))
+            .AddDoors().AddIntake().AddBlobs(options, peers.All).AddDriving(options).AddEvaluation()
+            .AddHostedService<LateEnrolment>().AddHostedService<LaggardWatch>().AddHostedService<Trimming>();
         await using var app = builder.Build();
         var emergency = app.Services.GetRequiredService<EmergencyStop>();
         app.MapGrpcService<FederationService>();
+        app.MapGrpcService<AdminService>();
         app.MapGrpcService<TransferService>();
         app.MapGrpcService<PeersService>();
         await StartAsync(app, token);
         _ = StopOnceBrokenAsync(broken.Task, emergency);
-        // A leader leaves first: while it drained its calls, it would lead and serve nobody. What is under way goes on
-        // at the next leader, from the bytes that are there.
+        // A leader leaves first: while it drained its calls, it would lead and serve nobody. Uploads in progress
+        // continue at the next leader, from the bytes that are stored.
         var left = Task.CompletedTask;
         await using var leave = app.Lifetime.ApplicationStopping.Register(() => left = log.DisposeAsync().AsTask());
         await using var stop = token.Register(app.Lifetime.StopApplication);
@@ -101,7 +98,7 @@ internal sealed class CoordinatorNode(
         return ExitCode.Of(emergency.Code, app.Services.GetServices<IHostedService>());
     }
 
-    /// <summary>A log that broke for want of room says so, in the words that mend it.</summary>
+    /// <summary>If the log broke because the disk is full, the sentence says so and how to fix it.</summary>
     private async Task StopOnceBrokenAsync(Task<Exception> broken, EmergencyStop emergency)
     {
         var why = await broken;
@@ -129,7 +126,7 @@ internal sealed class CoordinatorNode(
         }
     }
 
-    /// <summary>All bounds of time follow from the election's; a proposal outlasts two of them.</summary>
+    /// <summary>All time limits follow from the election timeout; a proposal outlasts two elections.</summary>
     internal static ConsensusOptions Consensus(
         CoordinatorOptions options, IReadOnlyList<Member> members, string directory)
     {
@@ -155,12 +152,12 @@ internal sealed class CoordinatorNode(
         logging(builder.Logging);
         builder.Services.AddSingleton(options).AddSingleton(_time);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = DrainTimeout);
-        builder.Services.AddGrpc(TransferServer.Apply);
+        builder.Services.AddGrpc(KestrelLimits.Apply);
         builder.Services.AddSingleton<IConnectionListenerFactory>(provider => new WeightStreams(
             provider.GetService<StreamServer>, _time, provider.GetRequiredService<ILoggerFactory>()));
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            TransferServer.Apply(kestrel);
+            KestrelLimits.Apply(kestrel);
             kestrel.AddServerHeader = false;
             kestrel.Limits.Http2.MaxStreamsPerConnection = StreamsMax;
             kestrel.Listen(listenAt, listen => listen.Protocols = HttpProtocols.Http2);
@@ -181,5 +178,5 @@ internal sealed class CoordinatorNode(
     }
 }
 
-/// <summary>There is no room to run in; the message is one sentence for the operator.</summary>
+/// <summary>The disk is too full to run; the message is one sentence for the operator.</summary>
 internal sealed class DiskFullException(string message) : Exception(message);

@@ -1,25 +1,34 @@
-using System.Security.Cryptography;
 using Quorate.Coordinator.Blobs;
-using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Disk;
+using Quorate.Coordinator.Doors;
 using Quorate.Coordinator.Driving;
 using Quorate.Coordinator.Evaluation;
 using Quorate.Coordinator.Intake;
 using Quorate.Coordinator.Peering;
 using Quorate.Coordinator.Settings;
 using Quorate.Coordinator.Telemetry;
-using Quorate.Rounds;
-using Quorate.Shared.Transfer.Streams;
+using Quorate.Shared.Transfer;
 
 namespace Quorate.Coordinator;
 
-/// <summary>What each folder brings, a line a part.</summary>
+/// <summary>What each folder contributes, a line for each part.</summary>
 internal static class Registration
 {
+    public static IServiceCollection AddDoors(this IServiceCollection services) => services
+        .AddSingleton(Authorizer.WithoutCertificates)
+        .AddSingleton<LeaderGate>()
+        .AddSingleton<FederationService>()
+        .AddSingleton<AdminService>()
+        .AddSingleton<TransferService>().AddSingleton<TransferBase>(p => p.GetRequiredService<TransferService>())
+        .AddSingleton<PeersService>().AddSingleton<PeersBase>(p => p.GetRequiredService<PeersService>())
+        .AddSingleton<Greeting>(provider => provider.GetRequiredService<HelloResponder>().Answer)
+        .AddSingleton<StreamServer>()
+        .AddSingleton<StreamFailed>(provider => provider.GetRequiredService<ILogger<StreamServer>>().CallFailed);
+
     public static IServiceCollection AddIntake(this IServiceCollection services) => services
         .AddSingleton<OperatorNotices>()
+        .AddSingleton<CallLimits>()
         .AddSingleton<Attendance>()
-        .AddSingleton<LeaderGate>()
         .AddSingleton<LostUpdates>()
         .AddSingleton<StatusView>()
         .AddSingleton<UpdateIntake>()
@@ -28,54 +37,28 @@ internal static class Registration
 
     public static IServiceCollection AddBlobs(
         this IServiceCollection services, CoordinatorOptions options, IReadOnlyList<Peer> peers) => services
-        .AddSingleton(new BlobStoreOptions { Root = options.DataDirectory })
+        .AddSingleton(new BlobStoreOptions { Root = options.DataDirectory, CollectAfter = options.CollectAfter })
         .AddSingleton(new ReplicationOptions { UpdateCopies = options.Durability == Durability.Leader ? 1 : null })
         .AddSingleton(peers)
         .AddSingleton<IDisk, RealDisk>()
         .AddSingleton<BlobStore>()
         .AddSingleton<Replication>()
-        .AddSingleton<FreshState>()
-        .AddSingleton<BlobReferences>()
-        .AddSingleton<TransferService>()
-        .AddSingleton<PeersService>()
-        .AddSingleton(provider =>
-        {
-            var logger = provider.GetRequiredService<ILogger<StreamServer>>();
-            return new StreamServer(
-                provider.GetRequiredService<TransferService>(), provider.GetRequiredService<PeersService>(),
-                provider.GetRequiredService<TimeProvider>(), logger.CallFailed);
-        })
-        .AddSingleton<ReadBarrier>(provider => token => provider.GetRequiredService<LeaderGate>().LeadAsync(
-            async () => (await provider.GetRequiredService<IReplicatedLog>().ReadAsync(token)).Index))
-        .AddSingleton<Greeting>(provider =>
-            (hello, _) => new(provider.GetRequiredService<HelloResponder>().Answer(hello)))
-        .AddSingleton(provider =>
-        {
-            var intake = provider.GetRequiredService<UpdateIntake>();
-            return new UploadRules
-            {
-                Admit = intake.Admit, CommitAsync = intake.CommitAsync,
-                Group = new GroupCommit(provider.GetRequiredService<TimeProvider>()),
-            };
-        })
-        .AddSingleton(provider => ActivatorUtilities.CreateInstance<Puller>(
-            provider, (Func<IReadOnlyCollection<WantedBlob>>)provider.GetRequiredService<BlobReferences>().Wanted))
-        .AddHostedService(provider => provider.GetRequiredService<Puller>())
-        .AddHostedService<PullOnChange>()
-        .AddHostedService<RoundCleanup>()
+        .AddSingleton<BlobReceiver>()
+        .AddSingleton<Puller>().AddHostedService(provider => provider.GetRequiredService<Puller>())
         .AddHostedService<Scrub>()
-        .AddHostedService(provider => ActivatorUtilities.CreateInstance<Collector>(
-            provider, (Func<CancellationToken,
-                ValueTask<IReadOnlySet<BlobHash>?>>)provider.GetRequiredService<BlobReferences>().KeptAsync,
-            options.CollectAfter));
+        .AddHostedService<Collector>();
 
     public static IServiceCollection AddDriving(this IServiceCollection services, CoordinatorOptions options)
     {
         services
+            .AddSingleton<FreshState>()
+            .AddSingleton<BlobReferences>()
+            .AddSingleton<WantedBlobs>(provider => provider.GetRequiredService<BlobReferences>().Wanted)
+            .AddSingleton<ReferencedBlobs>(provider => provider.GetRequiredService<BlobReferences>().KeptAsync)
             .AddSingleton<EmergencyStop>()
-            .AddSingleton<DrawClusterId>(
-                () => ClusterId.FromBytes(RandomNumberGenerator.GetBytes(ClusterId.Size)))
             .AddHostedService<DiskWatch>()
+            .AddHostedService<PullOnChange>()
+            .AddHostedService<RoundCleanup>()
             .AddHostedService<RoundDriver>()
             .AddHostedService<LostLeaders>();
         return options.Verify ? services.AddHostedService<Recompute>() : services;

@@ -2,6 +2,10 @@ namespace Quorate.Trainer;
 
 /// <summary>
 /// Something outside the program is wrong: a file, a setting, the machine. The message is one sentence for the user
-/// that names what, where, and how to mend it; nothing has been changed.
+/// that names what, where, and how to fix it; nothing has been changed.
 /// </summary>
-internal sealed class TrainerException(string message, Exception? inner = null) : Exception(message, inner);
+internal sealed class TrainerException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>Trying again may help: the cause is the disk, not what is on it.</summary>
+    public bool IsTemporary => InnerException is IOException or UnauthorizedAccessException;
+}

@@ -251,7 +251,7 @@ public sealed class ChaosCluster : IAsyncDisposable
         try
         {
             return await Connections.FindLeaderAsync(token) is { } leader
-                ? await leader.Federation.OpenRunAsync(
+                ? await leader.Admin.OpenRunAsync(
                     new OpenRunRequest { RunFile = Run.Json },
                     deadline: TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(5), cancellationToken: token)
                 : null;

@@ -111,7 +111,7 @@ internal static class RunCommands
     /// </summary>
     private static async Task<ExitCode> WriteAsync(
         string hosts, string run, string done,
-        Func<Federation.FederationClient, CallOptions, AsyncUnaryCall<VerdictReply>> call, CancellationToken token)
+        Func<Admin.AdminClient, CallOptions, AsyncUnaryCall<VerdictReply>> call, CancellationToken token)
     {
         using var cluster = QuorateCommand.Connect(hosts);
         bool unanswered = false;
@@ -147,14 +147,14 @@ internal static class RunCommands
 
     /// <summary>The answer, or null if none came or the node no longer leads.</summary>
     private static async Task<VerdictReply?> AskAsync(
-        NodeConnection leader, Func<Federation.FederationClient, CallOptions, AsyncUnaryCall<VerdictReply>> call,
+        NodeConnection leader, Func<Admin.AdminClient, CallOptions, AsyncUnaryCall<VerdictReply>> call,
         CancellationToken token)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(token);
         limit.CancelAfter(_answerTimeout);
         try
         {
-            return await call(leader.Federation, new CallOptions(cancellationToken: limit.Token));
+            return await call(leader.Admin, new CallOptions(cancellationToken: limit.Token));
         }
         catch (OperationCanceledException) when (!token.IsCancellationRequested)
         {

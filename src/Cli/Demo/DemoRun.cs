@@ -65,6 +65,8 @@ internal sealed class DemoRun(
             if (replies.FirstOrDefault(
                 r => r?.Run?.Phase is RunPhase.Finished or RunPhase.Stopped or RunPhase.Failed) is { } ended)
                 return await EndAsync(cluster, client, ended, time.GetElapsedTime(start), token);
+            if (ClusterText.Newest(replies)?.Run?.Trainers.FirstOrDefault(t => t.Fault.Length > 0) is { } faulty)
+                throw new CommandException(ExitCode.BadInput, $"Trainer {faulty.Trainer} reports: {faulty.Fault}");
             KillIfDue(cluster, replies);
             RestartIfDue(cluster);
             bool due = _kills.TryPeek(out var next) && replies.Any(r => r?.Run?.Round >= next.Round);

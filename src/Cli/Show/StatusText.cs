@@ -75,7 +75,7 @@ internal static class StatusText
                 ? $" {100 * trainer.Progress:0} %"
                 : "";
             yield return $"  trainer {trainer.Trainer,-12} {trainer.Examples,9} examples  "
-                + $"{ClusterText.Activity(trainer, leading)}{progress}";
+                + (trainer.Fault.Length > 0 ? trainer.Fault : $"{ClusterText.Activity(trainer, leading)}{progress}");
         }
         if (run.Phase is RunPhase.Training or RunPhase.Aggregating || run.Updates.Count > 0)
             yield return $"{ClusterText.Count(run.Updates.Count, "update")} of round {run.Round} accepted";
@@ -120,7 +120,9 @@ internal static class StatusText
     /// <summary>The score of a round's model. The initial model is never scored.</summary>
     private static string Score(RunStatus run, ModelStatus model)
     {
-        if (model.Score is { } score) return ScoreText.Long(score);
+        if (model.Score is { } s)
+            return string.Create(CultureInfo.InvariantCulture,
+                $"loss {s.Loss:0.000}  accuracy {100 * s.Accuracy:0.00} % of {s.Images}");
         if (model.Unscored.Length > 0) return $"not scored ({model.Unscored})";
         return run.Phase is RunPhase.Stopped or RunPhase.Failed ? "not scored (the run has ended)" : "being scored";
     }

@@ -5,8 +5,8 @@ using Quorate.Shared.Transfer;
 namespace Quorate.Client.Attending;
 
 /// <summary>
-/// What turns a model into an update. Two stand: torch in the trainer program, and arithmetic without torch in the
-/// chaos tests and benchmarks. Called by one <see cref="RoundWorker"/>, one call at a time.
+/// What turns a model into an update: torch in the trainer program, arithmetic in the chaos tests and benchmarks.
+/// Called by one <see cref="RoundWorker"/>, one call at a time.
 /// </summary>
 public interface ILearner : IDisposable
 {
@@ -17,16 +17,32 @@ public interface ILearner : IDisposable
     long Examples { get; }
 
     /// <summary>Loads what the run needs and then sets <see cref="Run"/>.</summary>
+    /// <exception cref="LearnerException">This trainer cannot take part in the run, or not now.</exception>
     Task PrepareAsync(RunId run, RunFile file, CancellationToken token);
 
-    /// <summary>Trains from the model file, and writes the update, whole, before it returns.</summary>
-    /// <param name="update">Takes the .pt file, once. What was written is forgotten if this throws.</param>
-    /// <param name="progress">Told how far it is, 0 to 1.</param>
+    /// <summary>Trains from the model file, and writes the whole update before it returns.</summary>
+    /// <param name="update">Takes the .pt file, once. If this method throws, what was written is dropped.</param>
+    /// <param name="progress">Called with how far it is, 0 to 1.</param>
+    /// <exception cref="LearnerException">This trainer cannot do the work, or not now.</exception>
     Learned Train(
         RoundWork work, string model, HashedFileStream update, Action<double> progress, CancellationToken token);
 }
 
-/// <summary>What is to be said of an update.</summary>
+/// <summary>What a training says about its update.</summary>
 /// <param name="Examples">Its weight in the average.</param>
 /// <param name="Loss">Mean training loss; NaN where there is none.</param>
 public sealed record Learned(long Examples, double Loss);
+
+/// <summary>
+/// A learner cannot do its part. The sentence says what is wrong, where, and how to fix it; the trainer says it on its
+/// terminal, and status shows it.
+/// </summary>
+/// <param name="isTemporary">
+/// True: the fault may pass, as a full disk does; the same step is tried again. False: nothing that this process can do
+/// helps; the trainer takes no part in the run and waits for the next one.
+/// </param>
+public sealed class LearnerException(string sentence, bool isTemporary, Exception? inner = null)
+    : Exception(sentence, inner)
+{
+    public bool IsTemporary => isTemporary;
+}

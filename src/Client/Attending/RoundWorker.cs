@@ -8,188 +8,173 @@ using Quorate.Shared.Transfer;
 namespace Quorate.Client.Attending;
 
 /// <summary>
-/// Does the round's work, one piece at a time, beside the stream: prepare the run's data, download the model, train,
-/// upload until the update is settled. A newer round cancels what an older one still had to do.
-/// <para>
-/// Invariant: a (run, round, model) is trained at most once by this process. The trained update waits on disk until a
-/// leader has accepted it, however many leaders that takes.
-/// </para>
+/// Takes the steps that <see cref="TrainerStep"/> decides on, beside the stream: at most one piece of work at a time.
+/// Another piece of work cancels the one under way. It decides nothing itself, and remembers what its steps led to.
 /// </summary>
-public sealed class RoundWorker(
-    AttendSettings settings, ClusterConnections cluster, ILearner learner, Presence presence, Terminal terminal,
-    TimeProvider time)
-    : IAsyncDisposable
+public sealed class RoundWorker : IAsyncDisposable
 {
-    private CancellationTokenSource _cancel = new();
-    private Task _work = Task.CompletedTask;
-    private object? _doing;
-    private TrainedUpdate? _trained;
-    private RoundWork? _settled;
-    private volatile Announcement? _latest;
-    private volatile NodeConnection? _leader;
-    private volatile CancellationTokenSource _reign = new();
+    private readonly AttendSettings _settings;
+    private readonly ClusterConnections _cluster;
+    private readonly ILearner _learner;
+    private readonly Presence _presence;
+    private readonly Terminal _terminal;
+    private readonly TimeProvider _time;
+    private readonly WorkFolder _folder;
+    private readonly AttendedLeader _leader = new();
 
-    /// <summary>
-    /// The leader this trainer attends; uploads go there. One that hangs would hold an upload for as long as its
-    /// patience lasts, so with another leader the attempt under way ends, and the next begins at once.
-    /// </summary>
-    public NodeConnection? Leader
+    private readonly Lock _gate = new();
+    private TrainerMemory _memory;
+    private volatile IReadOnlyList<AnnouncedRun> _announced = [];
+
+    /// <summary>Invariant: <see cref="_work"/> executes it, and <see cref="_cancel"/> stops that.</summary>
+    private TrainerStep _underWay = new TrainerStep.Wait();
+    private Task _work = Task.CompletedTask;
+    private CancellationTokenSource _cancel = new();
+
+    public RoundWorker(
+        AttendSettings settings, ClusterConnections cluster, ILearner learner, Presence presence, Terminal terminal,
+        TimeProvider time)
     {
-        get => _leader;
-        set
-        {
-            if (value == _leader) return;
-            var ended = _reign;
-            // In this order: whoever sees the new reign sees its leader.
-            _leader = value;
-            _reign = new CancellationTokenSource();
-            ended.Cancel();
-        }
+        (_settings, _cluster, _learner) = (settings, cluster, learner);
+        (_presence, _terminal, _time) = (presence, terminal, time);
+        _folder = new WorkFolder(settings.WorkDirectory);
+        _memory = new TrainerMemory { Once = settings.Once };
     }
+
+    /// <summary>The leader attended now, or last; null before the first.</summary>
+    public NodeConnection? Leader => _leader.Current?.Node;
 
     /// <summary>The run whose data is loaded.</summary>
-    public RunId? Run => learner.Run;
+    public RunId? Run => _learner.Run;
 
-    /// <summary>Examples this trainer has for the run; null while its data is not loaded yet.</summary>
-    public long? ExamplesOf(RunId run) => learner.Run == run ? learner.Examples : null;
+    /// <summary>Examples this trainer has for <see cref="Run"/>.</summary>
+    public long Examples => _learner.Examples;
+
+    /// <summary>Uploads go to this leader from now on.</summary>
+    public void Attend(NodeConnection leader) => _leader.Attend(leader);
 
     /// <summary>
-    /// Takes note of an announcement and starts or cancels work accordingly. Called by the stream's reader only.
+    /// Decides on the next step, and takes it where it is work. Called by the stream's reader only, which takes the
+    /// other steps.
     /// </summary>
-    public void Heed(RunId run, Announcement announcement)
+    public TrainerStep OnAnnouncement(IReadOnlyList<AnnouncedRun> runs)
     {
-        _latest = announcement;
-        if (_work.IsFaulted) _work.GetAwaiter().GetResult(); // What the worker cannot mend ends the trainer.
-        if (announcement.Phase >= RunPhase.Finished)
+        if (_work.IsFaulted) _work.GetAwaiter().GetResult(); // A fault of the program ends the trainer.
+        _announced = runs;
+        while (true)
         {
-            Start(null, null);
-            return;
+            var busy = _work.IsCompleted ? null : _underWay.Subject;
+            var step = TrainerStep.Of(_memory with { Busy = busy }, runs);
+            if (step is TrainerStep.Prepare or TrainerStep.Train or TrainerStep.Upload) Start(step);
+            if (step is not TrainerStep.Abandon) return step;
+            Start(new TrainerStep.Wait());
         }
-        if (learner.Run != run)
-        {
-            Start((object)run, token => PrepareAsync(run, token));
-            return;
-        }
-        if (announcement.Resend && _trained is { } lost
-            && (lost.Work.Run, lost.Work.Round) == (run, announcement.Round))
-        {
-            _settled = null;
-            Start(lost.Work, token => DoAsync(lost.Work, token));
-            return;
-        }
-        // Expelled, perhaps while an update was on its way that was refused for it: after joining it is sent again.
-        if (!announcement.Member) _settled = null;
-        if (announcement.Phase is not RunPhase.Training || !announcement.Member) return;
-        var work = new RoundWork(run, announcement.Round, BlobHash.FromBytes(announcement.Model.Span),
-            announcement.ModelLength);
-        if (announcement.Accepted || work == _settled) return;
-        Start(work, token => DoAsync(work, token));
     }
+
+    /// <summary>The run answered a request to join.</summary>
+    public void OnJoinAnswered(RunId run, bool joined) => Remember(memory => memory with
+    {
+        TurnedAway = joined ? null : run,
+        // An update that was refused while this trainer was not a member is sent again.
+        Settled = joined && memory.Settled?.Run == run ? null : memory.Settled,
+    });
 
     public async ValueTask DisposeAsync()
     {
         await _cancel.CancelAsync();
         await _work.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _cancel.Dispose();
-        learner.Dispose();
+        _leader.Dispose();
+        _learner.Dispose();
     }
 
-    /// <summary>Starts <paramref name="step"/> unless it is under way already; cancels whatever else is.</summary>
-    private void Start(object? what, Func<CancellationToken, Task>? step)
+    /// <summary>Starts <paramref name="step"/> unless it is under way already; cancels any other work.</summary>
+    private void Start(TrainerStep step)
     {
-        if (Equals(what, _doing) && !_work.IsCompleted) return;
+        if (!_work.IsCompleted && step.IsPartOf(_underWay)) return;
         _cancel.Cancel();
         _cancel.Dispose();
         _cancel = new CancellationTokenSource();
-        _doing = what;
-        if (step is not null) _work = RunAsync(_work, step, _cancel.Token);
+        _underWay = step;
+        if (step is not TrainerStep.Wait) _work = RunAsync(_work, step, _cancel.Token);
     }
 
-    private static async Task RunAsync(Task previous, Func<CancellationToken, Task> step, CancellationToken token)
+    private async Task RunAsync(Task previous, TrainerStep step, CancellationToken token)
     {
         await previous.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         try
         {
             // Training computes; the stream's reader must not wait for it.
-            await Task.Run(() => step(token), token);
+            await Task.Run(() => TakeAsync(step, token), token);
+            _presence.ReportWell();
         }
         catch (OperationCanceledException) when (token.IsCancellationRequested)
         {
-            // A newer round took its place.
+            // Another piece of work took its place.
+        }
+        catch (Exception e) when (e is RunFileException or LearnerException { IsTemporary: false })
+        {
+            Refuse(step.Subject!.Value, e.Message);
+        }
+        catch (Exception e) when (e is LearnerException or IOException or UnauthorizedAccessException)
+        {
+            await WaitForCureAsync(step.Subject!.Value, e.Message, token);
         }
     }
 
-    private async Task DoAsync(RoundWork work, CancellationToken token)
+    private Task TakeAsync(TrainerStep step, CancellationToken token) => step switch
     {
-        if (_trained?.Work != work)
-        {
-            string model = await DownloadAsync(work, token);
-            CrashPoint.Pass("model-downloaded");
-            _trained = Train(work, model, token);
-            CrashPoint.Pass("update-trained");
-        }
-        await UploadAsync(_trained, token);
-        presence.Set(Activity.Idle, work.Round, 0);
-    }
+        TrainerStep.Prepare prepare => PrepareAsync(prepare.Run, token),
+        TrainerStep.Train train => TrainAsync(train.Work, token),
+        TrainerStep.Upload => UploadAsync(_memory.Trained!, token),
+        _ => throw new System.Diagnostics.UnreachableException($"{step} is no work."),
+    };
 
     private async Task PrepareAsync(RunId run, CancellationToken token)
     {
-        var replies = await cluster.StatusAsync(new StatusRequest { Run = run.ToString(), Trail = 1 }, token);
-        string? plan = replies.FirstOrDefault(reply => reply?.Run is not null)?.Run.Plan;
-        // Where no node answers for the run just now, the next announcement asks again.
-        if (plan is not null) await learner.PrepareAsync(run, RunFile.Parse(plan), token);
+        var replies = await _cluster.StatusAsync(new StatusRequest { Run = run.ToString(), Trail = 1 }, token);
+        // Where no node answers for the run just now, the next announcement leads here again.
+        if (replies.FirstOrDefault(reply => reply?.Run is not null)?.Run.Plan is not { } plan) return;
+        await _learner.PrepareAsync(run, RunFile.Parse(plan), token);
+        Remember(memory => memory with { Prepared = run });
     }
 
-    private TrainedUpdate Train(RoundWork work, string model, CancellationToken token)
+    private async Task TrainAsync(RoundWork work, CancellationToken token)
     {
-        string folder = Path.Combine(settings.WorkDirectory, "updates"), draft = Path.Combine(folder, "draft");
-        string path = Path.Combine(folder, $"round-{work.Round}.pt");
-        Directory.CreateDirectory(folder);
-        // The update before is not sent any more: this one takes its place on the disk.
-        foreach (string old in Directory.GetFiles(folder)) File.Move(old, draft, overwrite: true);
-        long started = time.GetTimestamp();
-        using var file = HashedFileStream.Over(draft);
-        var learned = learner.Train(
-            work, model, file, progress => presence.Set(Activity.Training, work.Round, progress), token);
-        file.Complete();
-        File.Move(draft, path);
-        terminal.Say(
-            $"trained round {work.Round}: {learned.Examples} examples, loss {learned.Loss:F4}, "
-            + $"{time.GetElapsedTime(started).TotalSeconds:F1} s");
-        return new TrainedUpdate(work, path, file.Hash, file.Length, learned.Examples, learned.Loss);
+        string model = await DownloadAsync(work, token);
+        CrashPoint.Pass("model-downloaded");
+        long started = _time.GetTimestamp();
+        var update = _folder.Write(work, file => _learner.Train(
+            work, model, file, progress => _presence.Set(Activity.Training, work.Round, progress), token));
+        _terminal.Say(
+            $"trained round {work.Round}: {update.Examples} examples, loss {update.Loss:F4}, "
+            + $"{_time.GetElapsedTime(started).TotalSeconds:F1} s");
+        Remember(memory => memory with { Trained = update });
+        _presence.ReportWell();
+        CrashPoint.Pass("update-trained");
+        await UploadAsync(update, token);
     }
 
     private async Task<string> DownloadAsync(RoundWork work, CancellationToken token)
     {
-        string folder = Path.Combine(settings.WorkDirectory, "models"), path = Path.Combine(folder, $"{work.Model}.pt");
-        if (IsHere(path, work.Model)) return path;
-        Directory.CreateDirectory(folder);
-        // The model before is not trained from any more: this one takes its place on the disk.
-        foreach (string old in Directory.GetFiles(folder))
-            if (!Path.GetFileName(old).StartsWith($"{work.Model}", StringComparison.Ordinal))
-                File.Move(old, path + ".over", overwrite: true);
+        string path = _folder.ModelPath(work.Model);
+        if (_folder.HasModel(work.Model)) return path;
+        _folder.MakeRoomFor(work.Model);
         await PersistAsync(
             async () =>
             {
-                presence.Set(Activity.Downloading, work.Round, 0);
-                var download = new BlobDownload(Replicas(), settings.Retry, time);
+                _presence.Set(Activity.Downloading, work.Round, 0);
+                var download = new BlobDownload(Replicas(), _settings.Retry, _time);
                 await download.FetchAsync(
                     work.Model, work.ModelLength, path,
-                    have => presence.Set(Activity.Downloading, work.Round, (double)have / work.ModelLength), token);
+                    have => _presence.Set(Activity.Downloading, work.Round, (double)have / work.ModelLength), token);
                 return true;
             },
             token);
         return path;
     }
 
-    /// <summary>From an earlier start perhaps, and never flushed: a power loss may have left its name alone.</summary>
-    private static bool IsHere(string path, BlobHash model)
-    {
-        if (!File.Exists(path)) return false;
-        using var file = File.OpenHandle(path);
-        return FileHash.Of(file) == model;
-    }
-
+    /// <summary>Sends the update until the cluster has answered it for good.</summary>
     private async Task UploadAsync(TrainedUpdate update, CancellationToken token)
     {
         var header = new UploadHeader
@@ -197,19 +182,19 @@ public sealed class RoundWorker(
             Blob = Google.Protobuf.ByteString.CopyFrom(update.Blob.ToArray()), Length = update.Length,
             Update = new UpdateFacts
             {
-                Run = update.Work.Run.ToString(), Round = update.Work.Round, Trainer = settings.Trainer.ToString(),
-                Incarnation = presence.Incarnation, Examples = update.Examples,
-                Metrics = { [Metrics.Loss] = double.IsFinite(update.Loss) ? update.Loss : double.NaN },
+                Run = update.Work.Run.ToString(), Round = update.Work.Round, Trainer = _settings.Trainer.ToString(),
+                Incarnation = _presence.Incarnation, Examples = update.Examples, Loss = update.Loss,
             },
         };
-        var upload = new BlobUpload((_, _) => new(Leader!.Transfer), settings.Retry, time);
+        var upload = new BlobUpload((_, _) => new(Leader!.Transfer), _settings.Retry, _time);
         await PersistAsync(
             async () =>
             {
-                presence.Set(Activity.Uploading, update.Work.Round, 0);
+                _presence.Set(Activity.Uploading, update.Work.Round, 0);
                 while (true)
                 {
-                    using var reign = CancellationTokenSource.CreateLinkedTokenSource(token, _reign.Token);
+                    using var reign = CancellationTokenSource.CreateLinkedTokenSource(
+                        token, _leader.Current!.Ended.Token);
                     try
                     {
                         var reply = await upload.SendAsync(header, update.Path, Sent, reign.Token);
@@ -219,14 +204,15 @@ public sealed class RoundWorker(
                     catch (OperationCanceledException) when (
                         reign.IsCancellationRequested && !token.IsCancellationRequested)
                     {
-                        // Another leader is attended now: it is sent there what it lacks.
+                        // Another leader is attended now: the upload continues there.
                     }
                 }
             },
             token);
+        _presence.Set(Activity.Idle, update.Work.Round, 0);
 
         void Sent(long bytes) =>
-            presence.Set(Activity.Uploading, update.Work.Round, (double)bytes / update.Length);
+            _presence.Set(Activity.Uploading, update.Work.Round, (double)bytes / update.Length);
     }
 
     /// <summary>
@@ -234,13 +220,13 @@ public sealed class RoundWorker(
     /// </summary>
     private IReadOnlyList<TransferClient> Replicas()
     {
-        int first = settings.Trainer.ToString().Sum(c => c) % cluster.Nodes.Count;
-        return [.. cluster.Nodes.Skip(first).Concat(cluster.Nodes.Take(first)).Select(node => node.Transfer)];
+        int first = _settings.Trainer.ToString().Sum(c => c) % _cluster.Nodes.Count;
+        return [.. _cluster.Nodes.Skip(first).Concat(_cluster.Nodes.Take(first)).Select(node => node.Transfer)];
     }
 
     /// <summary>
     /// Tries a transfer until it is done. It ends at the latest when the round moves on without this trainer: that
-    /// cancels <paramref name="token"/>. A cluster that is down for an hour finds the update still waiting.
+    /// cancels <paramref name="token"/>. An update waits here even for a cluster that is down for an hour.
     /// </summary>
     private async Task PersistAsync(Func<Task<bool>> transfer, CancellationToken token)
     {
@@ -252,22 +238,48 @@ public sealed class RoundWorker(
             }
             catch (TransferException e)
             {
-                terminal.Say($"{e.Message} Trying again.");
+                _terminal.Say($"{e.Message} Trying again.");
             }
-            await Task.Delay(settings.RetryAfterMax, time, token);
+            await Task.Delay(_settings.RetryAfterMax, _time, token);
         }
     }
 
+    /// <summary>Whether the answer is the last one that this update needs.</summary>
     private bool Settles(VerdictReply reply, RoundWork work)
     {
-        // Refused for want of membership: the stream joins again, and the same update is sent again.
-        bool again = reply.Verdict == VerdictCode.Incomplete
-            || (reply.Verdict == VerdictCode.Rejected && _latest is { Member: false });
-        if (again) return false;
-        _settled = work;
-        terminal.Say(reply.Verdict is VerdictCode.Accepted
+        if (reply.Verdict == VerdictCode.Incomplete) return false;
+        if (reply.Verdict == VerdictCode.Rejected && _announced.Any(run => run.Run == work.Run && !run.Member))
+        {
+            _terminal.Say($"was away too long; joining run {work.Run} again, the update of round {work.Round} is kept");
+            return false;
+        }
+        Remember(memory => memory with { Settled = work });
+        _terminal.Say(reply.Verdict is VerdictCode.Accepted
             ? $"update of round {work.Round} accepted"
             : $"update of round {work.Round} {reply.Verdict.ToString().ToLowerInvariant()}: {reply.Reason}");
         return true;
+    }
+
+    /// <summary>Nothing that this process can do helps: it takes no part in the run.</summary>
+    private void Refuse(RunId run, string why)
+    {
+        _terminal.Say($"cannot take part in run {run}: {why} Waiting for another run.");
+        _presence.Report(run, why);
+        _presence.Set(Activity.Idle, 0, 0);
+        Remember(memory => memory with { Refused = memory.Refused.Add(run) });
+    }
+
+    /// <summary>The fault may pass, as a full disk does. The next announcement leads to the same step again.</summary>
+    private async Task WaitForCureAsync(RunId run, string why, CancellationToken token)
+    {
+        _terminal.Say($"{why} Trying again.");
+        _presence.Report(run, why);
+        _presence.Set(Activity.Idle, 0, 0);
+        await Task.Delay(_settings.RetryAfterMax, _time, token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private void Remember(Func<TrainerMemory, TrainerMemory> change)
+    {
+        lock (_gate) _memory = change(_memory);
     }
 }

@@ -7,19 +7,33 @@ using Quorate.Shared.Transfer;
 namespace Quorate.Client.Attending;
 
 /// <summary>
-/// The trainer's life: find the leader, attend, do what the announcements ask, and when the stream ends for whatever
-/// reason, find the leader again. The stream carries heartbeats and announcements and nothing else. What takes long
-/// (download, training, upload) runs beside it in <see cref="RoundWorker"/> and survives every reconnection: a leader
-/// that dies costs a new stream, never a training.
+/// The trainer's life: find the leader, attend, take the step that follows from each announcement, and find the leader
+/// again when the stream ends. The stream carries only heartbeats and announcements. Long work (download, training,
+/// upload) runs beside it in <see cref="RoundWorker"/> and survives every reconnection: a leader that dies costs a new
+/// stream, never a training.
 /// </summary>
 public sealed class TrainerLoop(
     AttendSettings settings, ClusterConnections cluster, RoundWorker worker, Presence presence, Terminal terminal,
     TimeProvider time)
 {
-    /// <summary>Why it may not join, as it was last said; null where nothing stands against it.</summary>
+    /// <summary>Why it may not join, as it was last said; null while it may.</summary>
     private string? _refusal;
 
+    /// <summary>Returns when the trainer leaves by itself: its only run has ended.</summary>
     public async Task RunAsync(CancellationToken token)
+    {
+        try
+        {
+            await LiveAsync(token);
+        }
+        catch (OperationCanceledException) when (token.IsCancellationRequested)
+        {
+            terminal.Say("leaving");
+            throw;
+        }
+    }
+
+    private async Task LiveAsync(CancellationToken token)
     {
         var pause = settings.RetryAfter;
         string? said = null;
@@ -30,13 +44,7 @@ public sealed class TrainerLoop(
             {
                 if (await cluster.FindLeaderAsync(token) is { } leader)
                 {
-                    // Pauses grow while nothing works; a leader that was attended is a new start.
-                    if (await AttendAsync(leader, () => pause = settings.RetryAfter, token) is { } ended)
-                    {
-                        terminal.Say(ended);
-                        return;
-                    }
-                    said = null;
+                    if (await AttendAsync(leader, () => OnAnswer(leader), token)) return;
                     continue;
                 }
                 trouble = "no coordinator leads; waiting for one";
@@ -57,17 +65,25 @@ public sealed class TrainerLoop(
             await Task.Delay(pause, time, token);
             pause = pause * 1.5 < settings.RetryAfterMax ? pause * 1.5 : settings.RetryAfterMax;
         }
+
+        // Pauses grow while nothing works; a leader that answers is a new start.
+        void OnAnswer(NodeConnection leader)
+        {
+            pause = settings.RetryAfter;
+            if (said is not null) terminal.Say($"attending node {leader.Id}");
+            said = null;
+        }
     }
 
     /// <summary>
-    /// Attends one leader until the stream ends. Returns a farewell when the run ended and nobody asked to stay.
-    /// <paramref name="heard"/> is called with every answer.
+    /// Attends one leader until the stream ends; true: the trainer leaves. <paramref name="onAnswer"/> is called with
+    /// every answer.
     /// </summary>
-    private async Task<string?> AttendAsync(NodeConnection leader, Action heard, CancellationToken token)
+    private async Task<bool> AttendAsync(NodeConnection leader, Action onAnswer, CancellationToken token)
     {
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(token);
         using var call = leader.Federation.Attend(cancellationToken: ends.Token);
-        worker.Leader = leader;
+        worker.Attend(leader);
         var beats = BeatAsync(call.RequestStream, ends.Token);
         using var silence = new StallGuard(settings.SilenceMax, time, ends.Token);
         try
@@ -75,10 +91,15 @@ public sealed class TrainerLoop(
             while (true)
             {
                 silence.Moved();
-                if (!await call.ResponseStream.MoveNext(silence.Token)) return null;
+                if (!await call.ResponseStream.MoveNext(silence.Token)) return false;
                 silence.Pause();
-                heard();
-                if (await HeedAsync(leader, call.ResponseStream.Current, ends.Token) is { } farewell) return farewell;
+                onAnswer();
+                var runs = call.ResponseStream.Current.Runs.Select(AnnouncedRun.Read).ToList();
+                var step = worker.OnAnnouncement(runs);
+                if (step is TrainerStep.Join join) await JoinAsync(leader, join.Run, ends.Token);
+                if (step is not TrainerStep.Leave leave) continue;
+                terminal.Say($"run {leave.Run} has ended{Phase(runs, leave.Run)}");
+                return true;
             }
         }
         catch (Exception e) when (silence.Token.IsCancellationRequested && !token.IsCancellationRequested
@@ -93,18 +114,15 @@ public sealed class TrainerLoop(
         }
     }
 
-    private async Task<string?> HeedAsync(NodeConnection leader, Announcement announcement, CancellationToken token)
-    {
-        if (announcement.Run.Length == 0) return null;
-        var run = RunId.Parse(announcement.Run);
-        worker.Heed(run, announcement);
-        if (announcement.Phase >= RunPhase.Finished)
-            return settings.Once ? $"run {run} has ended ({announcement.Phase})" : null;
-        if (announcement.Member || worker.ExamplesOf(run) is not { } examples) return null;
+    private static string Phase(List<AnnouncedRun> runs, RunId run) =>
+        runs.Find(announced => announced.Run == run) is { } ended ? $" ({ended.Phase})" : "";
 
+    private async Task JoinAsync(NodeConnection leader, RunId run, CancellationToken token)
+    {
+        long examples = worker.Examples;
         var join = new JoinRequest
         {
-            Run = announcement.Run, Trainer = settings.Trainer.ToString(), Incarnation = presence.Incarnation,
+            Run = run.ToString(), Trainer = settings.Trainer.ToString(), Incarnation = presence.Incarnation,
             Examples = examples,
         };
         VerdictReply reply;
@@ -115,15 +133,15 @@ public sealed class TrainerLoop(
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.ResourceExhausted)
         {
-            return null; // Too many join at once: the answer to the next heartbeat comes back here.
+            return; // Too many join at once: the next announcement leads here again.
         }
         bool joined = reply.Verdict is VerdictCode.Accepted or VerdictCode.Duplicate;
+        worker.OnJoinAnswered(run, joined);
         string? refusal = joined ? null : $"may not join run {run} yet: {reply.Reason}";
         if (joined) terminal.Say($"joined run {run} at node {leader.Id} with {examples} examples");
-        // Who is refused asks with every heartbeat; that nothing has changed is no news.
+        // A refused trainer asks with every heartbeat, and says so only when the answer changes.
         else if (refusal != _refusal) terminal.Say(refusal!);
         _refusal = refusal;
-        return null;
     }
 
     private async Task BeatAsync(IClientStreamWriter<Heartbeat> stream, CancellationToken token)
@@ -131,7 +149,7 @@ public sealed class TrainerLoop(
         using var tick = new PeriodicTimer(settings.HeartbeatEvery, time);
         try
         {
-            do await stream.WriteAsync(presence.ToHeartbeat(worker.Run?.ToString() ?? ""), token);
+            do await stream.WriteAsync(presence.ToHeartbeat(worker.Run), token);
             while (await tick.WaitForNextTickAsync(token));
         }
         catch (Exception e) when (

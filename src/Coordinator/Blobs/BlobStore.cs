@@ -1,82 +1,69 @@
 using Microsoft.Win32.SafeHandles;
 using Quorate.Coordinator.Disk;
 using Quorate.Rounds;
-using Quorate.Shared.Processes;
 using Quorate.Shared.Transfer;
 
 namespace Quorate.Coordinator.Blobs;
 
 /// <summary>
-/// The blobs on this node's disk, by their SHA-256:
-/// <code>
-/// blobs/ab/abcdef...   whole, verified, durable
-/// parts/abcdef...      unfinished; survives a restart and is resumed
-/// parts/draft-N        written here (a new model), not yet named
-/// parts/spare-N        an old update, to be written over
-/// quarantine/          what was not what its name said, the newest few
-/// </code>
-/// A blob is written to parts/, fsynced, renamed into blobs/, the directory fsynced, and only then told to anyone.
-/// Invariant: a blob this class calls held was durable, and had the right hash, at some time in this process; since
-/// then neither its size, its inode nor its times have changed. What was found otherwise is hashed again before it is
-/// read, and quarantined when it is bad.
-/// Invariant: one writer a hash.
+/// The blobs on this node's disk, by their SHA-256 (<see cref="BlobFiles"/> lists the files). A blob is written to
+/// parts/, flushed, renamed into blobs/, and the directory is flushed. Only then is anyone told.
+/// Invariant: a blob that <see cref="HasAsync"/> reports was durable and had the right hash at some time in this
+/// process, and its file has not changed since: a file whose size, inode or times differ is hashed again first, and a
+/// bad one goes to quarantine.
 /// </summary>
-public sealed partial class BlobStore : IDisposable
+public sealed class BlobStore : IDisposable
 {
-    private const string DraftName = "draft-", SpareName = "spare-";
+    /// <summary>Whole steps that an unreferenced blob is kept after its last use: see <see cref="Step"/>.</summary>
+    public const int KeptSteps = 4;
 
-    private readonly Lock _gate = new();
-    private readonly Dictionary<BlobHash, Writing> _writing = [];
-    private readonly Dictionary<BlobHash, FileStamp> _verified = [];
-    private readonly HashSet<BlobHash> _lost = [];
+    /// <summary>
+    /// Larger files are not recycled: being able to resume an upload after a restart is worth more for them.
+    /// </summary>
+    public const long RecycledBytesMax = 64 << 20;
+
+    private readonly BlobAges _ages = new();
+    private readonly VerifiedStamps _stamps = new();
+    private readonly BlobFiles _files;
+    private readonly UnfinishedBlobs _unfinished;
+    private readonly RecycledFiles _recycled;
     private readonly SemaphoreSlim _hashing = new(1);
     private readonly BlobStoreOptions _options;
     private readonly IDisk _disk;
     private readonly TimeProvider _time;
     private readonly ILogger<BlobStore> _log;
-    private readonly string _blobs, _parts, _quarantine;
-    private int _drafts;
 
     public BlobStore(BlobStoreOptions options, IDisk disk, TimeProvider time, ILogger<BlobStore> log)
     {
         (_options, _disk, _time, _log) = (options, disk, time, log);
-        (_blobs, _parts, _quarantine) = (In("blobs"), In("parts"), In("quarantine"));
-        foreach (string name in (string[])[DraftName, SpareName])
-            foreach (string old in Directory.EnumerateFiles(_parts, name + "*")) disk.Delete(old);
-        foreach (string bad in Directory.EnumerateFiles(_quarantine))
-            if (BlobHash.TryParse(Path.GetFileName(bad).Split('-')[^1], out var hash) && !Exists(hash)) _lost.Add(hash);
-
-        string In(string name)
-        {
-            string path = Path.Combine(Path.GetFullPath(options.Root), name);
-            disk.CreateDirectory(path);
-            return path;
-        }
+        _files = new BlobFiles(options, disk, time, log);
+        foreach (var hash in _files.Quarantined().Where(hash => !Exists(hash))) _stamps.Lost(hash);
+        _unfinished = new UnfinishedBlobs(options, _files.ListParts());
+        _recycled = new RecycledFiles(_files.Parts, Exists);
     }
-
-    /// <summary>A blob that lay here turned out bad and is gone. On the thread that found it; must not block.</summary>
-    public event Action? FoundBad;
 
     /// <summary>
-    /// Where a blob lies or would lie. Reading it by this path skips verification: ask <see cref="HasAsync"/> first.
+    /// A blob of this node turned out bad and is gone. Raised on the thread that found it; handlers must not block.
     /// </summary>
-    public string PathOf(BlobHash hash)
-    {
-        string name = hash.ToString();
-        return Path.Combine(_blobs, name[..2], name);
-    }
+    public event Action? FoundBad;
+
+    /// <summary>Blobs whose purpose is remembered, see <see cref="RecordPurpose"/>.</summary>
+    internal int PurposeCount => _recycled.PurposeCount;
+
+    /// <summary>
+    /// The path of a blob, whether or not it is here. Reading it directly skips verification: call
+    /// <see cref="HasAsync"/> first.
+    /// </summary>
+    public string PathOf(BlobHash hash) => _files.PathOf(hash);
 
     /// <summary>Bytes of a blob that is unfinished here; 0: none.</summary>
-    public long PartLength(BlobHash hash) => new FileInfo(PartOf(hash)) is { Exists: true } part ? part.Length : 0;
+    public long PartLength(BlobHash hash) => _files.PartLength(hash);
 
-    /// <summary>Whether there is a file of this name, right or wrong: for those who only look for what lacks.</summary>
-    public bool Exists(BlobHash hash) => File.Exists(PathOf(hash));
+    /// <summary>Whether there is a file of this name, verified or not.</summary>
+    public bool Exists(BlobHash hash) => _files.Exists(hash);
 
-    /// <summary>Whether this node held the blob until it turned out bad, and has it not again yet.</summary>
-    public bool HasLost(BlobHash hash)
-    {
-        lock (_gate) return _lost.Contains(hash);
-    }
+    /// <summary>Whether this node held the blob until it turned out bad, and does not hold it again yet.</summary>
+    public bool HasLost(BlobHash hash) => _stamps.IsLost(hash);
 
     /// <summary>
     /// Whether this node holds the blob, verified and durable. Protects it from the collector for a grace period.
@@ -88,13 +75,13 @@ public sealed partial class BlobStore : IDisposable
     }
 
     /// <summary>
-    /// Opens a blob for reading, verified; null: not held (any more: a bad one is quarantined by this call).
+    /// Opens a blob for reading, verified. Null: this node does not hold it, or it turned out bad just now.
     /// </summary>
     public async Task<SafeFileHandle?> OpenAsync(BlobHash hash, CancellationToken token)
     {
-        if (TryOpen(hash) is not { } file) return null;
-        if (IsRemembered(hash, file)) return file;
-        // Opened anew when its turn comes: by then it may be in quarantine, and a good copy in its place.
+        if (Open(hash) is not { } file) return null;
+        if (IsVerified(hash, file)) return file;
+        // Opened again once it is this reader's turn to hash: a good copy may have replaced the file by then.
         file.Dispose();
         await _hashing.WaitAsync(token);
         try
@@ -108,16 +95,15 @@ public sealed partial class BlobStore : IDisposable
     }
 
     /// <summary>
-    /// Hashes a blob whatever is remembered of it: for the scrub. False: it was bad and is quarantined, or it is not
-    /// here.
+    /// Hashes a blob even if it is known to be good. False: it was bad and is quarantined, or it is not here.
     /// </summary>
     public Task<bool> RehashAsync(BlobHash hash, CancellationToken token)
     {
-        lock (_gate) _verified.Remove(hash);
+        _stamps.Forget(hash);
         return HasAsync(hash, token);
     }
 
-    /// <summary>Lets the memory go that a blob's bytes take, if it is here. It stays what it is.</summary>
+    /// <summary>Drops a blob's bytes from the kernel's cache, if the blob is here. The blob stays.</summary>
     public Task ForgetAsync(BlobHash hash, CancellationToken token) => _disk.RunAsync(
         () =>
         {
@@ -130,15 +116,15 @@ public sealed partial class BlobStore : IDisposable
             }
             catch (IOException)
             {
-                return false; // Collected a moment ago, or not to be read: whoever needs it will say so.
+                return false; // Deleted a moment ago, or unreadable: the next reader reports that.
             }
         },
         token);
 
-    /// <summary>A path for a file to be written here and then adopted. It does not outlive a restart.</summary>
-    public string NewDraft() => Path.Combine(_parts, $"{DraftName}{Interlocked.Increment(ref _drafts)}");
+    /// <summary>A path for a file that is written here and adopted later. It does not outlive a restart.</summary>
+    public string NewDraft() => _files.NewDraft();
 
-    /// <summary>The draft at a path, whose writer did not hash it.</summary>
+    /// <summary>The draft at a path whose writer did not hash it.</summary>
     public Task<ModelDraft> DraftAsync(string path, CancellationToken token) => _disk.RunAsync(
         () =>
         {
@@ -151,79 +137,214 @@ public sealed partial class BlobStore : IDisposable
     public Task AdoptAsync(ModelDraft draft, CancellationToken token) => _disk.RunAsync(
         () =>
         {
-            Bring(draft.Hash, null);
+            RecordPurpose(draft.Hash, null);
             using var file = File.OpenHandle(draft.Path, FileMode.Open, FileAccess.ReadWrite);
             Publish(draft.Hash, file, draft.Path);
             return true;
         },
         token);
 
-    /// <summary>All blobs here, in the order of their hashes. Verified or not.</summary>
-    public IEnumerable<StoredBlob> List() => Directory.EnumerateDirectories(_blobs).Order(StringComparer.Ordinal)
-        .SelectMany(directory => Named(directory));
+    /// <summary>
+    /// Begins or resumes writing a blob of <paramref name="length"/> bytes. Null: another writer has it, and still had
+    /// it after a wait. Call <see cref="HasAsync"/> before, and again after a wait: the other writer may have finished
+    /// the blob.
+    /// </summary>
+    /// <exception cref="StoreFullException">There is no room.</exception>
+    public async Task<BlobWriter?> BeginAsync(BlobHash hash, long length, CancellationToken token)
+    {
+        long until = _time.GetTimestamp() + (long)(_options.WriterWait.TotalSeconds * _time.TimestampFrequency);
+        UnfinishedBlobs.Claim claim;
+        while (!_unfinished.TryClaim(hash, length, out claim))
+        {
+            var rest = _time.GetElapsedTime(_time.GetTimestamp(), until);
+            if (rest <= TimeSpan.Zero) return null;
+            try
+            {
+                await claim.Left.WaitAsync(rest, _time, token);
+            }
+            catch (TimeoutException)
+            {
+                return null;
+            }
+        }
+        try
+        {
+            MakeRoom(hash, length);
+            // What is there of the blob is hashed again, which may take long.
+            return PartLength(hash) > 0 ? await _disk.RunAsync(Begin, token) : Begin();
+        }
+        catch
+        {
+            Release(hash);
+            throw;
+        }
+
+        BlobWriter Begin()
+        {
+            bool spared = length <= RecycledBytesMax & PartLength(hash) == 0 & _recycled.TryTake(out string spare);
+            return BlobWriter.Open(this, _disk, hash, claim, _files.PartOf(hash), spared ? spare : null);
+        }
+    }
+
+    /// <summary>All blobs here, in the order of their hashes, verified or not.</summary>
+    public IEnumerable<StoredBlob> List() => _files.List();
 
     /// <summary>All unfinished blobs here.</summary>
-    public IEnumerable<StoredBlob> ListParts() => Named(_parts);
+    public IEnumerable<StoredBlob> ListParts() => _files.ListParts();
+
+    /// <summary>Records what a blob arrives for, before anyone asks whether it is here. Null: not an update.</summary>
+    public void RecordPurpose(BlobHash hash, UpdateRound? round) => _recycled.RecordPurpose(hash, round);
+
+    /// <summary>
+    /// Recycles the files of updates whose round has ended, except those that are kept. Files recycled earlier that
+    /// found no use are deleted.
+    /// </summary>
+    /// <param name="hasEnded">Whether a round has ended in a state that this node has applied.</param>
+    /// <param name="kept">The blobs that this state still names.</param>
+    public Task ReuseAsync(
+        Func<UpdateRound, bool> hasEnded, Func<IReadOnlySet<BlobHash>> kept, CancellationToken token) =>
+        _disk.RunAsync(
+            () =>
+            {
+                DeleteSpares();
+                var ended = _recycled.Ended(hasEnded);
+                if (ended.Count == 0) return 0;
+                var keep = kept();
+                return ended.Count(hash => !keep.Contains(hash) && TryRecycle(hash, hasEnded));
+            },
+            token);
+
+    /// <summary>Deletes the recycled files that wait to be overwritten.</summary>
+    public void DeleteSpares()
+    {
+        while (_recycled.TryTake(out string spare)) _disk.Delete(spare);
+    }
+
+    /// <summary>A step of this process's life, by which unused blobs grow older.</summary>
+    public void Step()
+    {
+        _ages.Step();
+        _recycled.ForgetMissing(_unfinished.IsClaimed);
+    }
+
+    /// <summary>
+    /// Deletes a blob, finished or not, unless it is being written or was used within <see cref="KeptSteps"/>.
+    /// </summary>
+    public bool DeleteIdle(BlobHash hash)
+    {
+        if (!_ages.IsIdle(hash, KeptSteps) || !_unfinished.TryClaim(hash, 0, out _)) return false;
+        try
+        {
+            return _ages.RemoveIdle(hash, KeptSteps, () =>
+            {
+                _stamps.Forget(hash);
+                _recycled.Forget(hash);
+                _files.Delete(hash);
+                return true;
+            });
+        }
+        finally
+        {
+            _unfinished.Release(hash, PartLength(hash));
+        }
+    }
 
     public void Dispose() => _hashing.Dispose();
 
-    /// <summary>fsync, rename, fsync of the directory; then it is held.</summary>
+    /// <summary>Makes the file the blob, durably; then this node holds it.</summary>
     internal void Publish(BlobHash hash, SafeFileHandle file, string from)
     {
-        string to = PathOf(hash), directory = Path.GetDirectoryName(to)!;
-        _disk.CreateDirectory(directory);
-        CrashPoint.Pass("blob-received");
-        Flush(hash, file, from);
-        CrashPoint.Pass("blob-flushed");
-        lock (_naming) _disk.Move(from, to);
-        CrashPoint.Pass("blob-renamed");
-        _disk.FlushDirectory(directory);
-        CrashPoint.Pass("blob-durable");
-        BlobMeter.Flushes.Add(2);
-        Remember(hash, file);
+        _files.Publish(hash, file, from);
+        _ages.Use(hash);
+        _stamps.Stored(hash, _files.StampOf(hash, file));
         _log.Stored(hash, RandomAccess.GetLength(file));
     }
 
-    private string PartOf(BlobHash hash) => Path.Combine(_parts, hash.ToString());
-
-    private SafeFileHandle? TryOpen(BlobHash hash)
+    /// <summary>The writer has left.</summary>
+    internal void Release(BlobHash hash)
     {
-        if (!Exists(hash)) return null; // Most that are asked for lack; this spares them the exception.
-        // Under the gate, so that the collector sees the touch or this sees the deletion.
-        lock (_gate)
+        long kept = PartLength(hash);
+        if (kept > 0) _ages.Use(hash);
+        _unfinished.Release(hash, kept);
+    }
+
+    internal StoreFullException Full(BlobHash hash, long length, string path, Exception inner) =>
+        _files.Full(hash, length, path, inner);
+
+    internal void Quarantine(BlobHash hash, string path, string why)
+    {
+        _stamps.Forget(hash);
+        _files.Quarantine(hash, path, why);
+    }
+
+    private SafeFileHandle? Open(BlobHash hash) => Exists(hash) // Most lookups miss; avoid the exception.
+        ? _ages.Open(hash, () => _files.Open(hash))
+        : null;
+
+    private SafeFileHandle? OpenVerified(BlobHash hash)
+    {
+        if (Open(hash) is not { } file) return null;
+        bool good = false;
         try
         {
-            var file = File.OpenHandle(PathOf(hash), options: FileOptions.SequentialScan);
-            _touched[hash] = _step;
-            return file;
+            good = IsVerified(hash, file) || Verify(hash, file);
+            return good ? file : null;
         }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        finally
         {
-            return null;
+            if (!good) file.Dispose();
         }
     }
 
-    private void Flush(BlobHash hash, SafeFileHandle file, string part)
+    private bool IsVerified(BlobHash hash, SafeFileHandle file) =>
+        _stamps.TryGet(hash, out var stamp) && stamp == _files.StampOf(hash, file);
+
+    private bool Verify(BlobHash hash, SafeFileHandle file)
     {
+        var stamp = _files.StampOf(hash, file);
+        if (FileHash.Of(file) != hash)
+        {
+            if (_files.TryQuarantine(hash, stamp, () => _stamps.Lost(hash))) FoundBad?.Invoke();
+            return false;
+        }
+        // Its name may come from a rename just before a crash, or just now on another thread: make the name durable.
+        _files.FlushName(hash);
+        _stamps.Remember(hash, stamp);
+        return true;
+    }
+
+    private bool TryRecycle(BlobHash hash, Func<UpdateRound, bool> hasEnded)
+    {
+        if (new FileInfo(PathOf(hash)) is not { Exists: true, Length: <= RecycledBytesMax }) return false;
+        if (!_unfinished.TryClaim(hash, 0, out _)) return false;
         try
         {
-            _disk.Flush(file, part);
+            return _recycled.TryRecycle(hash, hasEnded, spare => _ages.Remove(hash, () =>
+            {
+                if (!_disk.TryTake(PathOf(hash), spare)) return false;
+                _stamps.Forget(hash);
+                return true;
+            }));
         }
-        catch (IOException e)
+        finally
         {
-            // After a failed fsync nobody knows what is on the disk, and a second fsync would not say: the file goes.
-            if (StoreFullException.IsDiskFull(e)) throw Full(hash, RandomAccess.GetLength(file), part, e);
-            _disk.Delete(part);
-            throw;
+            _unfinished.Release(hash, PartLength(hash));
         }
     }
 
-    private IEnumerable<StoredBlob> Named(string directory)
+    private void MakeRoom(BlobHash hash, long length)
     {
-        foreach (var file in new DirectoryInfo(directory).EnumerateFiles().OrderBy(f => f.Name, StringComparer.Ordinal))
+        if (!HasRoom())
         {
-            if (BlobHash.TryParse(file.Name, out var hash) && file.Exists)
-                yield return new StoredBlob(hash, file.Length, _disk.WrittenAt(file));
+            DeleteSpares();
+            if (!HasRoom()) throw _files.Full(hash, length, _files.PartOf(hash));
         }
+        _unfinished.MakeRoom(idle =>
+        {
+            _disk.Delete(_files.PartOf(idle));
+            _ages.Forget(idle);
+        });
+
+        bool HasRoom() => _disk.FreeBytes(_files.Parts) - length >= _options.FreeBytesKept;
     }
 }

@@ -7,65 +7,65 @@ using Quorate.Shared.Transfer;
 namespace Quorate.Coordinator.Blobs;
 
 /// <summary>
-/// One blob on its way into the store. Bytes are hashed and written as they come, in one pass; Dispose before the end
-/// leaves them in parts/ for the next writer, whose start is <see cref="Have"/>. A spare file of the store's is
-/// written over, where there is one: what lies behind <see cref="Have"/> in it is old, and is cut off before anybody
-/// could take it for the blob's.
-/// Invariant: the hash has seen exactly the first <see cref="Have"/> bytes of the file.
+/// Writes one blob into the store. Bytes are hashed and written as they arrive, in one pass. Dispose before the end
+/// leaves them in parts/ for the next writer, which starts at <see cref="Have"/>. A recycled file is overwritten where
+/// there is one: the old bytes behind <see cref="Have"/> are cut off before anyone could take them for the blob's.
+/// Invariant: the hash covers exactly the first <see cref="Have"/> bytes of the file.
 /// </summary>
 public sealed class BlobWriter : IDisposable
 {
     private readonly BlobStore _store;
     private readonly IDisk _disk;
+    private readonly UnfinishedBlobs.Claim _claim;
     private readonly string _part, _path;
     private readonly SafeFileHandle _file;
     private readonly IncrementalHash _sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private BlobSource? _source;
     private bool _disposed;
 
-    private BlobWriter(BlobStore store, IDisk disk, BlobHash hash, long length, string part, string? spare)
+    private BlobWriter(
+        BlobStore store, IDisk disk, BlobHash hash, UnfinishedBlobs.Claim claim, string part, string? recycled)
     {
-        (_store, _disk, Hash, Length, _part, _path) = (store, disk, hash, length, part, spare ?? part);
+        (_store, _disk, Hash, _claim, _part, _path) = (store, disk, hash, claim, part, recycled ?? part);
         _file = File.OpenHandle(_path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete);
     }
 
     public BlobHash Hash { get; }
 
     /// <summary>Bytes of the whole blob, as its sender says.</summary>
-    public long Length { get; }
+    public long Length => _claim.Length;
 
     /// <summary>Bytes that are here: the offset of the next.</summary>
     public long Have { get; private set; }
 
-    /// <summary>The bytes for those who pass them on while they come. Ends with this writer.</summary>
+    /// <summary>The bytes for readers that follow this writer. Ends with the writer.</summary>
     public BlobSource Source => _source ??= BlobSource.Growing(Hash, Length, File.OpenHandle(_path), Have);
 
-    /// <param name="store">Whose blob it will be.</param>
-    /// <param name="disk">The store's.</param>
+    /// <param name="store">The store that the blob goes into.</param>
+    /// <param name="disk">The store's disk.</param>
     /// <param name="hash">The blob's name.</param>
-    /// <param name="length">Its bytes.</param>
-    /// <param name="part">Where its bytes lie until they are whole.</param>
-    /// <param name="spare">A file to write over, where there is no part yet; null: none.</param>
-    internal static BlobWriter Open(
-        BlobStore store, IDisk disk, BlobHash hash, long length, string part, string? spare)
+    /// <param name="claim">The right to write it.</param>
+    /// <param name="part">The path of its bytes until they are whole.</param>
+    /// <param name="recycled">A file to overwrite if there is no part yet; null: none.</param>
+    internal static BlobWriter Open(BlobStore store, IDisk disk, BlobHash hash, UnfinishedBlobs.Claim claim,
+        string part, string? recycled)
     {
-        var writer = new BlobWriter(store, disk, hash, length, part, spare);
+        var writer = new BlobWriter(store, disk, hash, claim, part, recycled);
         try
         {
-            if (spare is null) writer.Resume();
+            if (recycled is null) writer.Resume();
             return writer;
         }
         catch
         {
             writer._file.Dispose();
+            writer._sha.Dispose();
             throw;
         }
     }
 
-    /// <summary>
-    /// Takes the next bytes; the caller has checked that no more come than <see cref="Length"/> says.
-    /// </summary>
-    /// <exception cref="StoreFullException">The disk is full; the part is gone.</exception>
+    /// <summary>Takes the next bytes, at most as many as <see cref="Length"/> leaves.</summary>
+    /// <exception cref="StoreFullException">The disk is full; the part was deleted.</exception>
     public void Append(ReadOnlySpan<byte> data)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(data.Length, Length - Have);
@@ -78,14 +78,15 @@ public sealed class BlobWriter : IDisposable
             throw _store.Full(Hash, Length, _path, e);
         }
         Have += data.Length;
+        _claim.Wrote(Have);
         _source?.Grow(Have);
         _sha.AppendData(data);
         BlobMeter.Received.Add(data.Length);
     }
 
     /// <summary>
-    /// With all bytes here: checks the hash and makes the blob durable. False: the hash is wrong, and the bytes are in
-    /// quarantine so that the next attempt starts clean.
+    /// Called with all bytes here: checks the hash and makes the blob durable. False: the hash is wrong, and the bytes
+    /// went to quarantine, so the next attempt starts from nothing.
     /// </summary>
     /// <exception cref="IOException">The disk failed; nothing was kept.</exception>
     public Task<bool> CompleteAsync()
@@ -94,7 +95,7 @@ public sealed class BlobWriter : IDisposable
         return _disk.RunAsync(Complete, CancellationToken.None);
     }
 
-    /// <summary>Throws away what is here: it cannot become the blob.</summary>
+    /// <summary>Quarantines the bytes: they cannot become the blob.</summary>
     public void Discard(string why)
     {
         CutAtHave();
@@ -136,15 +137,9 @@ public sealed class BlobWriter : IDisposable
 
     private void Resume()
     {
-        long there = RandomAccess.GetLength(_file);
-        if (there > Length) RandomAccess.SetLength(_file, there = 0);
-        using var buffer = Part.Rent(Part.BytesUsual);
-        while (Have < there)
-        {
-            int count = RandomAccess.Read(_file, buffer.Room.Span, Have);
-            if (count == 0) break;
-            _sha.AppendData(buffer.Room.Span[..count]);
-            Have += count;
-        }
+        long length = RandomAccess.GetLength(_file);
+        if (length > Length) RandomAccess.SetLength(_file, 0);
+        Have = FileHash.Append(_sha, _file);
+        _claim.Wrote(Have);
     }
 }

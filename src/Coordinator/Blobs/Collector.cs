@@ -3,24 +3,28 @@ using Quorate.Rounds;
 namespace Quorate.Coordinator.Blobs;
 
 /// <summary>
-/// Deletes what nothing references: blobs and unfinished parts that nobody asked for in a grace period. The grace
-/// covers the time between an upload's bytes and its fact, or between two attempts of an upload.
-/// Invariant: nothing is deleted when what is referenced could not be read, nor within the first grace period of a
-/// process, because the store's memory of what was asked for lately does not outlive it.
+/// Every blob that any fact acknowledged before the call references. Null: unknown now, so nothing may be deleted.
 /// </summary>
-/// <param name="kept">Everything that any fact acknowledged before the call references; null: not known now.</param>
+public delegate ValueTask<IReadOnlySet<BlobHash>?> ReferencedBlobs(CancellationToken token);
+
+/// <summary>
+/// Deletes blobs and unfinished parts that nothing references and nobody used within a grace period. The grace covers
+/// the time between an upload's bytes and its fact, and between two attempts of an upload.
+/// Invariant: nothing is deleted while the references are unknown, nor within the first grace period of a process:
+/// the store does not remember uses from before it started.
+/// </summary>
 public sealed class Collector(
-    BlobStore store, Func<CancellationToken, ValueTask<IReadOnlySet<BlobHash>?>> kept, TimeSpan grace,
-    TimeProvider time, ILogger<Collector> log) : BackgroundService
+    BlobStore store, ReferencedBlobs referenced, BlobStoreOptions options, TimeProvider time, ILogger<Collector> log)
+    : BackgroundService
 {
-    /// <summary>Deletes once. Returns how many went.</summary>
+    /// <summary>Deletes once. Returns how many were deleted.</summary>
     public async Task<int> PassAsync(CancellationToken token)
     {
-        // Listed before the references are read: what arrives in between is not in the list.
+        // Listed before the references are read: blobs that arrive in between are not in the list.
         var listed = store.List().Concat(store.ListParts()).Select(blob => blob.Hash).ToList();
-        if (await kept(token) is not { } keep)
+        if (await referenced(token) is not { } keep)
         {
-            log.NotCollected("it is not known now");
+            log.NotCollected("no leader could be asked");
             return 0;
         }
         int deleted = 0;
@@ -37,7 +41,7 @@ public sealed class Collector(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(grace / BlobStore.KeptSteps, time);
+        using var timer = new PeriodicTimer(options.CollectAfter / BlobStore.KeptSteps, time);
         for (int step = 1; await timer.WaitForNextTickAsync(stoppingToken); step++)
         {
             store.Step();

@@ -1,25 +1,25 @@
 namespace Quorate.Coordinator.Blobs;
 
 /// <summary>
-/// Reads every blob again, slowly, for ever: disks forget bits without saying so. A bad blob is quarantined by the
-/// store and pulled from a peer.
+/// Reads every blob again, slowly and forever, because disks lose bits silently. The store quarantines a bad blob, and
+/// it is pulled from a peer.
 /// </summary>
 public sealed class Scrub(BlobStore store, Replication replication, TimeProvider time, ILogger<Scrub> log)
     : BackgroundService
 {
-    /// <summary>Between passes.</summary>
+    /// <summary>Time between passes.</summary>
     public static readonly TimeSpan Period = TimeSpan.FromHours(1);
 
-    /// <summary>On average: about one percent of a core, and of what a plain disk reads.</summary>
+    /// <summary>On average: about one percent of a core, and of what a plain disk can read.</summary>
     public const long BytesPerSecond = 20_000_000;
 
-    /// <summary>Reads everything once. Returns how many blobs were bad and came back from a peer.</summary>
+    /// <summary>Reads everything once. Returns how many bad blobs were replaced from a peer.</summary>
     public async Task<int> PassAsync(CancellationToken token)
     {
         int repaired = 0;
         foreach (var blob in store.List())
         {
-            // Otherwise it is gone because nothing needs it any more.
+            // A blob that is not lost was deleted because nothing references it.
             if (!await store.RehashAsync(blob.Hash, token) && store.HasLost(blob.Hash)
                 && await replication.PullAsync(blob.Hash, blob.Length, token))
             {

@@ -1,3 +1,4 @@
+using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Settings;
 
 namespace Quorate.Coordinator.Driving;
@@ -9,8 +10,8 @@ namespace Quorate.Coordinator.Driving;
 internal sealed class DiskWatch(CoordinatorOptions options, EmergencyStop emergency, TimeProvider time)
     : BackgroundService
 {
-    /// <summary>Blobs leave this much free (BlobStoreOptions.FreeBytesKept): with less, none can be stored.</summary>
-    public const long BytesKept = 64L << 20;
+    /// <summary>With less free space, no blob can be stored.</summary>
+    public const long BytesKept = BlobStoreOptions.FreeBytesFloor;
 
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(500);
 

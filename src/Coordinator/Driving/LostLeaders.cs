@@ -16,7 +16,8 @@ internal sealed class LostLeaders(IReplicatedLog log, Replication replication, C
         for (var seen = log.Leadership; ;)
         {
             var now = await log.LeadershipChangedAsync(seen, stoppingToken);
-            if (seen.LeaderNode is { } lost && lost != now.LeaderNode && lost != options.Node) replication.Doubt(lost);
+            if (seen.LeaderNode is { } lost && lost != now.LeaderNode && lost != options.Node)
+                replication.MarkSuspect(lost);
             seen = now;
         }
     }

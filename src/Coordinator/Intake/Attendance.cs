@@ -27,12 +27,25 @@ internal sealed class Attendance(CoordinatorOptions options, TimeProvider time)
     /// </param>
     /// <param name="Stream">What it was last heard on.</param>
     internal sealed record Sighting(
-        Contact Contact, long Timestamp, object? Stream = null, Activity Activity = Activity.Idle, float Progress = 0);
+        Contact Contact, long Timestamp, object? Stream = null, Activity Activity = Activity.Idle, float Progress = 0,
+        string Run = "", string Fault = "");
 
     public void Heard(TrainerId trainer, Heartbeat heartbeat, object stream) =>
         _sightings[(trainer, heartbeat.Incarnation)] = new Sighting(
             Contact.Attending, time.GetTimestamp(), stream, heartbeat.Activity,
-            float.IsFinite(heartbeat.Progress) ? Math.Clamp(heartbeat.Progress, 0, 1) : 0);
+            float.IsFinite(heartbeat.Progress) ? Math.Clamp(heartbeat.Progress, 0, 1) : 0,
+            heartbeat.Run, Limits.CutReason(heartbeat.Fault));
+
+    /// <summary>Trainers that attend and say why they do not do their part in the run, in the order of their ids.
+    /// </summary>
+    public IReadOnlyList<(TrainerId Trainer, string Fault)> Faults(RunId run) =>
+    [
+        .. from sighting in _sightings
+           let last = sighting.Value
+           where last.Fault.Length > 0 && last.Run == run.ToString() && !IsGone(last)
+           orderby sighting.Key.Trainer.ToString() // A stable order for people who read it again and again.
+           select (sighting.Key.Trainer, last.Fault),
+    ];
 
     /// <summary>
     /// Another process may now take the id over; the lease itself runs on. The late end of a stream says nothing once

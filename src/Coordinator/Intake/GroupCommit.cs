@@ -1,27 +1,25 @@
 namespace Quorate.Coordinator.Intake;
 
 /// <summary>
-/// Facts of updates that arrive at about the same time go into the log together. Each commit makes every node flush its
-/// log, and for a small update that is most of the work: five trainers that are done at once need one commit, not five.
-/// An update whose bytes are durable waits for those whose bytes are still on their way, at most
-/// <see cref="Patience"/>; the last to arrive waits for nobody, so the round's end is not put off.
+/// Puts the facts of updates that arrive at about the same time into the log together. Each commit makes every node
+/// flush its log, and for a small update that is most of the work: five trainers that finish together need one commit,
+/// not five. An update whose bytes are durable waits for those whose bytes are still arriving, at most
+/// <see cref="Patience"/>. The last one does not wait, so the round does not end later.
 /// </summary>
 public sealed class GroupCommit(TimeProvider time)
 {
-    /// <summary>
-    /// A few commits long (3 ms each on a good disk): waiting any longer for an upload that crawls would gain nothing.
-    /// </summary>
+    /// <summary>A few commits long (3 ms each on a good disk): a longer wait for a slow upload gains nothing.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(20);
 
     private readonly TimeProvider _time = time;
     private readonly Lock _gate = new();
-    private int _coming;
-    private TaskCompletionSource _departure = New();
+    private int _arriving;
+    private TaskCompletionSource _allArrived = New();
 
-    /// <summary>Says that an update is on its way, until it has arrived or is disposed.</summary>
+    /// <summary>Announces an update, until it has arrived or is disposed.</summary>
     public Member Join()
     {
-        lock (_gate) _coming++;
+        lock (_gate) _arriving++;
         return new Member(this);
     }
 
@@ -29,21 +27,21 @@ public sealed class GroupCommit(TimeProvider time)
     {
         lock (_gate)
         {
-            if (--_coming > 0) return _departure.Task;
-            _departure.SetResult();
-            _departure = New();
+            if (--_arriving > 0) return _allArrived.Task;
+            _allArrived.SetResult();
+            _allArrived = New();
             return Task.CompletedTask;
         }
     }
 
     private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>One update on its way. Invariant: it arrives once, be it by giving up.</summary>
+    /// <summary>An announced update. Invariant: it arrives exactly once; giving up counts as arriving.</summary>
     public sealed class Member(GroupCommit group) : IDisposable
     {
         private int _arrived;
 
-        /// <summary>Returns when all who are on their way have arrived, or patience is over.</summary>
+        /// <summary>Returns when all announced updates have arrived, or after <see cref="Patience"/>.</summary>
         public async Task ArriveAsync(CancellationToken token)
         {
             if (Interlocked.Exchange(ref _arrived, 1) != 0) return;

@@ -14,6 +14,9 @@ internal sealed class StatusView(
     IReplicatedLog log, Attendance attendance, OperatorNotices notices, LostUpdates lost, CoordinatorOptions options,
     TimeProvider time)
 {
+    /// <summary>Trainers whose faults the waiting sentence repeats; the list of trainers has them all.</summary>
+    private const int FaultsNamedMax = 3;
+
     public StatusReply Of(ClusterState state, StatusRequest request)
     {
         var leadership = log.Leadership;
@@ -22,8 +25,7 @@ internal sealed class StatusView(
         {
             Node = options.Node, Leader = leadership.IsLeader, LeaderNode = leader ?? -1, Term = leadership.Term,
             LeaderAddress = leader is { } id ? options.Hosts.Node(id).Grpc.ToString() : "",
-            Index = state.Index, Chain = Bytes(state.Chain), Quorum = log.QuorumReachable,
-            FeatureLevel = state.Level, SupportedLevel = options.FeatureLevel,
+            Index = state.Index, Chain = ByteString.CopyFrom(state.Chain.ToArray()), Quorum = log.QuorumReachable,
         };
         reply.Notes.AddRange(notices.All);
         var run = request.Run.Length == 0
@@ -34,21 +36,17 @@ internal sealed class StatusView(
         return reply;
     }
 
-    /// <summary>The newest run as one trainer needs it.</summary>
+    /// <summary>The runs that concern one trainer, as it needs them.</summary>
     public Announcement Announce(ClusterState state, TrainerId trainer, ulong incarnation)
     {
-        if (state.Runs.IsEmpty) return new Announcement();
-        var run = state.Runs[^1];
-        return new Announcement
-        {
-            Run = run.Id.ToString(), Phase = (RunPhase)run.Phase, Round = run.Round,
-            Model = run.Model is { } model ? Bytes(model.Blob) : ByteString.Empty,
-            ModelLength = run.Model?.Length ?? 0, Present = run.Present, MinTrainers = run.Rules.MinTrainers,
-            Accepted = run.Updates.ContainsKey(trainer),
-            Member = run.Trainers.GetValueOrDefault(trainer) is { Present: true } member
-                && member.Incarnation == incarnation,
-            Resend = lost.Contains(run, trainer),
-        };
+        var announcement = new Announcement();
+        foreach (var run in state.Runs.Where(run => !run.Ended))
+            announcement.Runs.Add(Announce(run, trainer, incarnation));
+        // The trainer learns that its run has ended, even when another one is active already.
+        var ended = state.Runs.FindLast(run => run.Ended && run.Trainers.ContainsKey(trainer))
+            ?? (announcement.Runs.Count == 0 && state.Runs.Count > 0 ? state.Runs[^1] : null);
+        if (ended is not null) announcement.Runs.Add(Announce(ended, trainer, incarnation));
+        return announcement;
     }
 
     private static RunSummary Summary(Run run) => new()
@@ -57,17 +55,30 @@ internal sealed class StatusView(
         OpenedAt = run.OpenedAt, Reason = run.Reason,
     };
 
+    private RunAnnouncement Announce(Run run, TrainerId trainer, ulong incarnation) => new()
+    {
+        Run = run.Id.ToString(), Phase = (RunPhase)run.Phase, Round = run.Round,
+        Model = run.Model is { } model ? ByteString.CopyFrom(model.Blob.ToArray()) : ByteString.Empty,
+        ModelLength = run.Model?.Length ?? 0, Present = run.Present, MinTrainers = run.Rules.MinTrainers,
+        Accepted = run.Updates.ContainsKey(trainer),
+        Member = run.Trainers.GetValueOrDefault(trainer) is { Present: true } member
+            && member.Incarnation == incarnation,
+        Resend = lost.Contains(run, trainer),
+    };
+
     private RunStatus Of(Run run, int trail)
     {
+        var faults = run.Ended ? [] : attendance.Faults(run.Id);
         var status = new RunStatus
         {
             Run = run.Id.ToString(), Phase = (RunPhase)run.Phase, Round = run.Round, Rounds = run.Rules.Rounds,
             MinTrainers = run.Rules.MinTrainers, MinResults = run.Rules.MinResults, Present = run.Present,
             Plan = run.Plan,
-            Reason = run.Reason, RoundOpenedAt = run.RoundOpenedAt, WaitingFor = WaitingFor(run),
-            BestRound = run.Trail.Best?.Round ?? 0,
+            Reason = run.Reason, RoundOpenedAt = run.RoundOpenedAt, WaitingFor = WaitingFor(run, faults),
         };
         status.Trainers.AddRange(run.Trainers.Values.Select(t => Of(run, t)));
+        status.Trainers.AddRange(faults.Where(fault => !run.Trainers.ContainsKey(fault.Trainer)).Select(
+            fault => new TrainerStatus { Trainer = fault.Trainer.ToString(), SilentMs = -1, Fault = fault.Fault }));
         status.Updates.AddRange(run.Updates.Values.Select(Of));
         status.Trail.AddRange(run.Trail.Newest(trail > 0 ? trail : run.Trail.Count).Select(Of));
         return status;
@@ -85,33 +96,38 @@ internal sealed class StatusView(
             Accepted = run.Updates.ContainsKey(trainer.Id), Incarnation = trainer.Incarnation,
             Activity = seen?.Activity ?? Activity.Idle, Progress = seen?.Progress ?? 0,
             SilentMs = seen is null ? -1 : (long)time.GetElapsedTime(seen.Timestamp).TotalMilliseconds,
+            Fault = !run.Ended && seen?.Run == run.Id.ToString() ? seen.Fault : "",
         };
     }
 
     private static UpdateStatus Of(Update update) => new()
     {
-        Trainer = update.Trainer.ToString(), Blob = Bytes(update.Blob), Length = update.Length,
-        Examples = update.Examples, At = update.At, Metrics = { update.Metrics.ToDictionary() },
+        Trainer = update.Trainer.ToString(), Blob = ByteString.CopyFrom(update.Blob.ToArray()), Length = update.Length,
+        Examples = update.Examples, Loss = update.Loss, At = update.At,
     };
 
     private static ModelStatus Of(PublishedModel model)
     {
         var status = new ModelStatus
         {
-            Round = model.Round, Blob = Bytes(model.Blob), Length = model.Length,
+            Round = model.Round, Blob = ByteString.CopyFrom(model.Blob.ToArray()), Length = model.Length,
             Contributors = model.Contributors, Examples = model.Examples, OpenedAt = model.OpenedAt,
-            PublishedAt = model.PublishedAt, Unscored = model.Unscored, Metrics = { model.Metrics.ToDictionary() },
-            Memory = model.Memory is { } memory ? Bytes(memory.Hash) : ByteString.Empty,
+            PublishedAt = model.PublishedAt, Unscored = model.Unscored,
         };
-        if (model.Score.Count > 0) status.Score = new ScoreStatus { Metrics = { model.Score.ToDictionary() } };
-        status.Counted.AddRange(model.Counted.Select(trainer => trainer.ToString()));
+        if (model.Score is { } score)
+            status.Score = new ScoreStatus { Loss = score.Loss, Accuracy = score.Accuracy, Images = score.Images };
         status.Updates.AddRange(model.Updates.Select(Of));
         return status;
     }
 
-    private static ByteString Bytes(BlobHash hash) => ByteString.CopyFrom(hash.ToArray());
-
     /// <summary>Why nothing moves, in one sentence; empty when something does.</summary>
+    private static string WaitingFor(Run run, IReadOnlyList<(TrainerId Trainer, string Fault)> faults)
+    {
+        string reports = string.Concat(
+            faults.Take(FaultsNamedMax).Select(fault => $" Trainer {fault.Trainer} reports: {fault.Fault}"));
+        return (WaitingFor(run) + reports).TrimStart();
+    }
+
     private static string WaitingFor(Run run)
     {
         int lacking = run.Rules.MinTrainers - run.Present;

@@ -4,159 +4,165 @@ using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Telemetry;
 using Quorate.Pt;
 using Quorate.Rounds;
-using Quorate.Shared.Protocol;
+using Quorate.Shared.Processes;
+using Quorate.Shared.Transfer;
 
 namespace Quorate.Coordinator.Intake;
 
 /// <summary>
-/// The way of an upload, from its header to its verdict. The order is the promise:
+/// Takes an upload from its header to its verdict. The order is the promise:
 /// <list type="number">
-/// <item>Admit: what the state refuses already is refused before a byte travels.</item>
+/// <item>An upload that the state already refuses is refused before its bytes are sent.</item>
 /// <item>The bytes arrive, are hashed, and are on the disks of a majority (Blobs).</item>
-/// <item>Commit: the file is checked, the fact is proposed, a majority commits it. Only then is ACCEPTED said.</item>
+/// <item>The file is checked, the fact is proposed, and a majority commits it. Only then the answer is
+/// ACCEPTED.</item>
 /// </list>
-/// A crash before the answer leaves the trainer to ask again under the same key: it is answered DUPLICATE if the fact
-/// was committed, and goes on from the bytes that are there if it was not.
+/// If this node crashes before it answers, the trainer sends the upload again under the same key. The answer is then
+/// DUPLICATE if the fact was committed; if not, the upload continues from the bytes that are stored.
 /// </summary>
 internal sealed partial class UpdateIntake(
-    IReplicatedLog log, LeaderGate gate, BlobStore blobs, LostUpdates lost, TimeProvider time,
-    ILogger<UpdateIntake> logger)
+    IReplicatedLog log, BlobStore blobs, BlobReceiver receiver, Replication replication, LostUpdates lost,
+    CallLimits limits, TimeProvider time, ILogger<UpdateIntake> logger)
 {
     /// <summary>
-    /// A file may differ from the model's in its names' padding and directory, never by more than this.
+    /// A file may differ from the model's in its names' padding and directory, never by more than this many bytes.
     /// </summary>
     private const long OverheadBytesMax = 1 << 20;
 
-    /// <summary>The answer where none of the bytes are needed for it; null: send them.</summary>
-    /// <exception cref="RpcException">This node does not lead.</exception>
-    public VerdictReply? Admit(UploadHeader header)
+    private readonly GroupCommit _group = new(time);
+
+    /// <summary>How an upload would be answered, and how many of its bytes need not be sent.</summary>
+    /// <exception cref="NotLeaderException">This node does not lead.</exception>
+    /// <exception cref="BusyException">It could not be sent now.</exception>
+    public async Task<UploadAnswer> OfferAsync(UploadOffer offer, CancellationToken token)
     {
-        gate.Require();
-        return header.PurposeCase switch
-        {
-            UploadHeader.PurposeOneofCase.Update => AdmitUpdate(header, header.Update),
-            UploadHeader.PurposeOneofCase.Seed => AdmitSeed(header),
-            _ => Verdicts.Reject("The upload does not say whether it is an update or a seed model."),
-        };
+        if (TryJudge(offer, out var outcome)) return new UploadAnswer.Judged(outcome);
+        limits.Upload().Dispose();
+        long have = await receiver.HaveAsync(offer.Incoming, token);
+        return new UploadAnswer.NotStored(new Receipt(ReceiptKind.Incomplete, have, ""));
     }
 
-    /// <summary>Checks the file, proposes the fact, and answers what became of it.</summary>
-    /// <param name="header">The upload's header, admitted before.</param>
-    /// <param name="path">The blob's file, its hash verified, its bytes on a majority.</param>
-    /// <param name="member">Its place among the updates that are committed together.</param>
-    /// <param name="token">Gives up waiting, not the fact: asked again, the answer is DUPLICATE where it was
-    /// committed.</param>
-    public Task<VerdictReply> CommitAsync(
-        UploadHeader header, string path, GroupCommit.Member member, CancellationToken token) =>
-        gate.LeadAsync(async () =>
+    /// <summary>Receives an upload, checks its file, proposes its fact, and answers what became of it.</summary>
+    /// <param name="offer">What the upload is.</param>
+    /// <param name="first">Its first part, which the caller disposes.</param>
+    /// <param name="parts">The others.</param>
+    /// <param name="guard">Judges the sender alone.</param>
+    /// <param name="token">Stops waiting, and withdraws nothing: a fact that was proposed may be committed.</param>
+    /// <exception cref="NotLeaderException">This node does not lead.</exception>
+    /// <exception cref="OutcomeUnknownException">The fact may be committed or not.</exception>
+    /// <exception cref="BlobUnavailableException">The model or the update is damaged here.</exception>
+    /// <exception cref="StoreFullException">There is no room.</exception>
+    /// <exception cref="BusyException">Too many facts are being committed.</exception>
+    public async Task<UploadAnswer> UploadAsync(
+        UploadOffer offer, Part first, IAsyncStreamReader<Part> parts, StallGuard guard, CancellationToken token)
     {
-        // While the bytes travelled, the round may have moved on.
-        if (Admit(header) is { } settled) return settled;
-        var model = ModelOf(header);
+        if (TryJudge(offer, out var outcome)) return new UploadAnswer.Judged(outcome);
+        using var member = _group.Join();
+        int copies = offer is UpdateOffer ? replication.UpdateCopies : replication.Majority;
+        var receipt = await receiver.ReceiveAsync(offer.Incoming, copies, first, parts, guard);
+        if (receipt.Kind != ReceiptKind.Stored) return new UploadAnswer.NotStored(receipt);
+        CrashPoint.Pass("blob-replicated");
+        guard.Pause();
+        using var permit = limits.Commit();
+        return new UploadAnswer.Judged(await CommitAsync(offer, member, token));
+    }
+
+    /// <summary>Checks the stored file, proposes the fact, and returns its outcome.</summary>
+    internal async Task<Outcome> CommitAsync(UploadOffer offer, GroupCommit.Member member, CancellationToken token)
+    {
+        // The round may have moved on while the bytes were sent.
+        if (TryJudge(offer, out var outcome)) return outcome;
+        var model = ModelOf(offer);
         if (model is not null && !await blobs.HasAsync(model.Blob, token)) throw Damaged(model.Blob);
-        string? refusal;
+        CheckResult check;
         try
         {
-            refusal = CheckFile(path, model, token);
+            check = Check(offer, model, token);
         }
-        catch (IOException) when (Admit(header) is { } over)
+        catch (IOException)
         {
-            return over; // Its round ended meanwhile, and its file is another update's.
+            // If its round has ended meanwhile, its file may be another update's by now.
+            if (TryJudge(offer, out outcome)) return outcome;
+            throw;
         }
-        if (refusal is not null)
+        if (check.IsRefused(out string? refusal))
         {
-            // A disk forgets without saying so. Before a trainer is blamed, what was read is hashed anew.
-            foreach (var read in (BlobHash?[])[BlobHash.FromBytes(header.Blob.Span), model?.Blob])
+            // Disks lose bits silently. Before the trainer is blamed, the files are hashed again.
+            foreach (var read in (BlobHash?[])[offer.Blob, model?.Blob])
                 if (read is { } blob && !await blobs.RehashAsync(blob, token)) throw Damaged(blob);
             LogRefused(refusal);
-            return Verdicts.Reject(refusal);
+            return Outcome.Rejected(refusal);
         }
         await member.ArriveAsync(token);
-        var outcome = await log.ProposeAsync(CommandOf(header), token);
-        if (outcome.Verdict == Rounds.Verdict.Accepted && header.Update is { } update)
-            LogAccepted(update.Trainer, update.Round, header.Length, update.Examples);
-        return outcome.ToReply();
-    });
+        outcome = await log.ProposeAsync(offer.ToCommand(Now()), token);
+        if (outcome.Verdict == Verdict.Accepted && offer is UpdateOffer update)
+            LogAccepted(update.Trainer, update.Round, update.Length, update.Examples);
+        return outcome;
+    }
 
-    private VerdictReply? AdmitUpdate(UploadHeader header, UpdateFacts update)
+    /// <summary>Whether the outcome is known without the upload's bytes.</summary>
+    /// <exception cref="NotLeaderException">This node does not lead.</exception>
+    internal bool TryJudge(UploadOffer offer, out Outcome outcome)
     {
-        if (!RunId.TryParse(update.Run, out var run)) return Verdicts.Reject("The update names no valid run.");
-        if (!TrainerId.TryParse(update.Trainer, out var trainer))
-            return Verdicts.Reject("The update names no valid trainer id.");
-        if (!Metrics.TryCreate(update.Metrics, out _, out string? flaw)) return Verdicts.Reject(flaw);
-
+        if (!log.Leadership.IsLeader) throw new NotLeaderException(log.Leadership.LeaderNode);
         var state = log.State;
-        var outcome = RoundMachine.Judge(state, CommandOf(header));
-        // Accepted before, but only the old leader had the bytes: they are taken again.
-        if (outcome.Verdict == Rounds.Verdict.Duplicate && state.Find(run) is { } open
-            && open.Round == update.Round && lost.Contains(open, trainer))
-            return null;
-        if (outcome.Verdict != Rounds.Verdict.Accepted) return outcome.ToReply();
+        outcome = RoundMachine.Judge(state, offer.ToCommand(Now()));
+        if (offer is not UpdateOffer update) return outcome.Verdict != Verdict.Accepted;
 
-        var known = state.Find(run)!;
-        if (known.Trainers[trainer].Incarnation != update.Incarnation)
-            return Verdicts.Reject(
-                $"Trainer id {trainer} is in use by another process: stop one of the two, or choose another id.");
-        long most = known.Model!.Length + (known.Model.Length / 4) + OverheadBytesMax;
-        return header.Length > most
-            ? Verdicts.Reject(
-                $"The update has {header.Length} bytes; the model it trains from has {known.Model.Length}.")
-            : null;
+        // Accepted before, but only the old leader had the bytes: they are received again.
+        if (outcome.Verdict == Verdict.Duplicate && state.Find(update.Run) is { } open && open.Round == update.Round
+            && lost.Contains(open, update.Trainer))
+            return false;
+        if (outcome.Verdict != Verdict.Accepted) return true;
+        var run = state.Find(update.Run)!;
+        if (run.Trainers[update.Trainer].Incarnation != update.Incarnation)
+        {
+            outcome = Outcome.Rejected($"Trainer id {update.Trainer} is in use by another process: stop one of the "
+                + "two, or choose another id.");
+            return true;
+        }
+        long most = run.Model!.Length + (run.Model.Length / 4) + OverheadBytesMax;
+        if (update.Length <= most) return false;
+        outcome = Outcome.Rejected(
+            $"The update has {update.Length} bytes; the model it trains from has {run.Model.Length}.");
+        return true;
     }
 
-    private VerdictReply? AdmitSeed(UploadHeader header)
-    {
-        if (!RunId.TryParse(header.Seed.Run, out _)) return Verdicts.Reject("The seed model names no valid run.");
-        var outcome = RoundMachine.Judge(log.State, CommandOf(header));
-        return outcome.Verdict == Rounds.Verdict.Accepted ? null : outcome.ToReply();
-    }
+    private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    private Command CommandOf(UploadHeader header)
-    {
-        var blob = BlobHash.FromBytes(header.Blob.Span);
-        long now = time.GetUtcNow().ToUnixTimeMilliseconds();
-        return header.Update is not { } u
-            ? new Command.PublishModel(RunId.Parse(header.Seed.Run), 0, new BlobRef(blob, header.Length), now)
-            : new Command.AcceptUpdate(
-                RunId.Parse(u.Run), u.Round, TrainerId.Parse(u.Trainer), blob, header.Length, u.Examples,
-                Metrics.TryCreate(u.Metrics, out var metrics, out _) ? metrics : Metrics.None, now);
-    }
+    /// <summary>The model that an admitted update was trained from; null: it is a seed model itself.</summary>
+    private PublishedModel? ModelOf(UploadOffer offer) =>
+        offer is UpdateOffer ? log.State.Find(offer.Run)!.Model! : null;
 
-    /// <summary>What an admitted update was trained from; null: it is a seed model itself.</summary>
-    private PublishedModel? ModelOf(UploadHeader header) =>
-        header.Update is { } update ? log.State.Find(RunId.Parse(update.Run))!.Model! : null;
+    private static BlobUnavailableException Damaged(BlobHash blob) => new(
+        $"Blob {blob.Short} is damaged on this node and is pulled from another one: send the update again.");
 
-    private static RpcException Damaged(BlobHash blob) => new(new Status(StatusCode.Unavailable,
-        $"Blob {blob.Short} is damaged on this node and comes back from another one: send the update again."));
-
-    /// <summary>Why the file must not be averaged, as a sentence; null when it may.</summary>
-    private string? CheckFile(string path, PublishedModel? from, CancellationToken token)
+    /// <summary>Whether the file may be averaged.</summary>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    private CheckResult Check(UploadOffer offer, PublishedModel? from, CancellationToken token)
     {
         try
         {
-            using var file = PtFile.Open(path);
-            if (from is null)
-            {
-                // Once it is published, no leader could get past what its averages cannot be.
-                if (PtSchema.CheckFirstModel(file).IsRefused(out string? flaw)) return flaw;
-            }
-            else
-            {
-                using var model = PtFile.Open(blobs.PathOf(from.Blob));
-                if (PtSchema.CheckMatch(model.Schema, file).IsRefused(out string? mismatch)) return mismatch;
-                if (PtSchema.CheckBooleans(model, file).IsRefused(out string? changed)) return changed;
-            }
-            return file.CheckFinite(token).IsRefused(out string? reason) ? reason : null;
+            using var file = PtFile.Open(blobs.PathOf(offer.Blob));
+            var check = from is null ? PtSchema.CheckFirstModel(file) : Check(file, from);
+            return check.IsRefused(out _) ? check : file.CheckFinite(token);
         }
         catch (PtFormatException e)
         {
-            return e.Message;
+            return CheckResult.Refused(e.Message);
         }
+    }
+
+    private CheckResult Check(PtFile file, PublishedModel from)
+    {
+        using var model = PtFile.Open(blobs.PathOf(from.Blob));
+        var check = PtSchema.CheckMatch(model.Schema, file);
+        return check.IsRefused(out _) ? check : PtSchema.CheckBooleans(model, file);
     }
 
     [LoggerMessage(EventIds.UpdateAccepted, LogLevel.Information,
         "Accepted: trainer {Trainer}, round {Round}, {Bytes} bytes, {Examples} examples.")]
-    private partial void LogAccepted(string trainer, int round, long bytes, long examples);
+    private partial void LogAccepted(TrainerId trainer, int round, long bytes, long examples);
 
     [LoggerMessage(EventIds.UpdateRejected, LogLevel.Warning, "Rejected: {Reason}")]
     private partial void LogRefused(string reason);

@@ -7,7 +7,7 @@ using Quorate.Shared.Transfer;
 namespace Quorate.Coordinator.Peering;
 
 /// <summary>Answers Hello: which node this is, whether it remembers the caller, and what it has applied.</summary>
-internal sealed class HelloResponder(int node, int featureLevel, Enrolment enrolment, IReplicatedLog? log)
+internal sealed class HelloResponder(int node, Enrolment enrolment, IReplicatedLog? log)
 {
     public HelloReply Answer(HelloRequest hello)
     {
@@ -16,7 +16,6 @@ internal sealed class HelloResponder(int node, int featureLevel, Enrolment enrol
         {
             Node = node, Enrolled = enrolled, OtherIdentity = other, LeaderNode = log?.Leadership.LeaderNode ?? -1,
             Term = log?.Leadership.Term ?? 0, Index = log?.State.Index ?? 0,
-            FeatureLevel = featureLevel,
         };
         if (log is not null && hello.ChainFrom > 0)
             reply.Chain.AddRange(log.ChainWindow(hello.ChainFrom).Select(
@@ -33,8 +32,6 @@ internal sealed class HelloOnly(HelloResponder responder) : PeersBase
 
     public override Task<VerdictReply> PutBlob(IAsyncStreamReader<Part> parts, ServerCallContext context) =>
         throw NotYet();
-
-    public override Task<HoldsReply> Holds(HoldsRequest request, ServerCallContext context) => throw NotYet();
 
     public override Task<BarrierReply> Barrier(BarrierRequest request, ServerCallContext context) => throw NotYet();
 

@@ -89,6 +89,7 @@ public sealed class NodeConnection : IDisposable
     public int Id { get; }
     public string Address { get; }
     public Federation.FederationClient Federation => new(_control.Value);
+    public Admin.AdminClient Admin => new(_control.Value);
     public TransferClient Transfer => new(new StreamInvoker(_weights, _control.Value));
 
     public void Dispose()

@@ -13,8 +13,8 @@ namespace Quorate.Shared.Transfer;
 /// the right SHA-256. It is not fsynced: whoever needs that (a coordinator) has a store of its own. The
 /// <paramref name="replicas"/> (at least one) are asked in turn, starting with the first.
 /// <para>
-/// A file that lies at PATH.over is written over: see <see cref="HashedFileStream.Over"/>. If this process is killed
-/// then, what had come cannot be told from what was there, and the blob is fetched from its start; so none above
+/// A recycled file is written over: see <see cref="DownloadFiles.Over"/>. If this process is killed then, what had come
+/// cannot be told from what was there, and the blob is fetched from its start; so none above
 /// <see cref="OverBytesMax"/> is brought that way.
 /// </para>
 /// </summary>
@@ -143,22 +143,15 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
         public State(BlobHash hash, long length, string path, Action<long>? progress)
         {
             (_hash, Length, _progress) = (hash, length, progress);
-            (_part, string over) = (path + ".part", path + ".over");
+            var files = new DownloadFiles(path);
+            (_part, string over) = (files.Part, files.Over);
             bool isOver = length <= OverBytesMax && !File.Exists(_part) && File.Exists(over);
             if (!isOver) File.Delete(over); // Of no use, and as large as a model.
             _name = isOver ? over : _part;
             _file = File.OpenHandle(_name, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
             if (isOver) return;
-            long there = RandomAccess.GetLength(_file);
-            if (there > length) RandomAccess.SetLength(_file, there = 0);
-            using var buffer = Part.Rent(Part.BytesUsual);
-            while (Offset < there)
-            {
-                int count = RandomAccess.Read(_file, buffer.Room.Span, Offset);
-                if (count == 0) break;
-                _sha.AppendData(buffer.Room.Span[..count]);
-                Offset += count;
-            }
+            if (RandomAccess.GetLength(_file) > length) RandomAccess.SetLength(_file, 0);
+            Offset = FileHash.Append(_sha, _file);
         }
 
         public long Length { get; }

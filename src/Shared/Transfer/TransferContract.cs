@@ -5,8 +5,8 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Shared.Transfer;
 
 /// <summary>
-/// The services Transfer and Peers of transfer.proto, bound by hand so that <see cref="Part"/> uses
-/// <see cref="PartCodec"/>. The names on the wire are those that any protobuf tool generates.
+/// The services Transfer and Peers, bound by hand so that <see cref="Part"/> uses <see cref="PartCodec"/>. The names on
+/// the wire are those that any protobuf tool generates.
 /// </summary>
 public static class TransferContract
 {
@@ -28,10 +28,6 @@ public static class TransferContract
     internal static readonly Method<Part, VerdictReply> PutBlob = new(
         MethodType.ClientStreaming, PeersName, "PutBlob", PartCodec.Marshaller, _verdict);
 
-    internal static readonly Method<HoldsRequest, HoldsReply> Holds = new(
-        MethodType.Unary, PeersName, "Holds", MessageMarshaller(HoldsRequest.Parser), MessageMarshaller(
-            HoldsReply.Parser));
-
     internal static readonly Method<HelloRequest, HelloReply> Hello = new(
         MethodType.Unary, PeersName, "Hello", MessageMarshaller(HelloRequest.Parser), MessageMarshaller(
             HelloReply.Parser));
@@ -41,7 +37,7 @@ public static class TransferContract
             BarrierReply.Parser));
 
     /// <summary>
-    /// Called by gRPC's server with a null service (it only wants the methods) or with the service itself.
+    /// Called by gRPC's server with a null service (to learn the methods) or with the service itself.
     /// </summary>
     public static void BindService(ServiceBinderBase binder, TransferBase? service)
     {
@@ -58,8 +54,6 @@ public static class TransferContract
     {
         binder.AddMethod(PutBlob, service is null ? null : new ClientStreamingServerMethod<Part, VerdictReply>(
             service.PutBlob));
-        binder.AddMethod(Holds, service is null ? null : new UnaryServerMethod<HoldsRequest, HoldsReply>(
-            service.Holds));
         binder.AddMethod(Hello, service is null ? null : new UnaryServerMethod<HelloRequest, HelloReply>(
             service.Hello));
         binder.AddMethod(Barrier, service is null ? null : new UnaryServerMethod<BarrierRequest, BarrierReply>(
@@ -86,7 +80,7 @@ public abstract class TransferBase
 
     public abstract Task<VerdictReply> Offer(UploadHeader header, ServerCallContext context);
 
-    /// <summary>Whoever reads a part disposes it.</summary>
+    /// <summary>The reader of a part disposes it.</summary>
     public abstract Task<VerdictReply> Upload(IAsyncStreamReader<Part> parts, ServerCallContext context);
 }
 
@@ -97,14 +91,12 @@ public abstract class PeersBase
     /// <inheritdoc cref="TransferBase.Upload"/>
     public abstract Task<VerdictReply> PutBlob(IAsyncStreamReader<Part> parts, ServerCallContext context);
 
-    public abstract Task<HoldsReply> Holds(HoldsRequest request, ServerCallContext context);
-
     public abstract Task<HelloReply> Hello(HelloRequest request, ServerCallContext context);
 
     public abstract Task<BarrierReply> Barrier(BarrierRequest request, ServerCallContext context);
 }
 
-/// <summary>The client's side of the service Transfer. Deadlines are the caller's: every call takes a token.</summary>
+/// <summary>The client's side of the service Transfer. Every call takes a token; deadlines are the caller's.</summary>
 public sealed class TransferClient(CallInvoker invoker)
 {
     public AsyncServerStreamingCall<Part> Download(DownloadRequest request, CancellationToken token) =>
@@ -123,9 +115,6 @@ public sealed class PeersClient(CallInvoker invoker)
 {
     public AsyncClientStreamingCall<Part, VerdictReply> PutBlob(CancellationToken token) =>
         invoker.AsyncClientStreamingCall(TransferContract.PutBlob, null, new CallOptions(cancellationToken: token));
-
-    public AsyncUnaryCall<HoldsReply> Holds(HoldsRequest request, CancellationToken token) =>
-        invoker.AsyncUnaryCall(TransferContract.Holds, null, new CallOptions(cancellationToken: token), request);
 
     public AsyncUnaryCall<HelloReply> Hello(HelloRequest request, CancellationToken token) =>
         invoker.AsyncUnaryCall(TransferContract.Hello, null, new CallOptions(cancellationToken: token), request);

@@ -26,7 +26,9 @@ internal static class AttendCommand
                     ? work
                     : $"run/trainer-{trainer}",
             };
-            int? shard = source.TryGet(line, TrainerSettings.Shard, out int named) ? named : null;
+            if (!source.TryGet(line, TrainerSettings.Shard, out int shard) && !int.TryParse($"{trainer}", out shard))
+                throw new TrainerException(
+                    $"--shard is missing: the id {trainer} is no number, so say which shard of the data is its own.");
             var members = HostsFile.Load(source.Get(line, TrainerSettings.Hosts));
             using var learner = new TorchLearner(
                 trainer, shard, TrainerSettings.DataFolder(line), TrainerSettings.LoadTorch(line));

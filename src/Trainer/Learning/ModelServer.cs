@@ -15,7 +15,7 @@ namespace Quorate.Trainer.Learning;
 /// <code>
 /// {"id": 1, "task": "init", "plan": RUN FILE AS TEXT, "model": PATH}                  -> {"id": 1}
 /// {"id": 2, "task": "score", "plan": RUN FILE AS TEXT, "model": PATH, "images": 2000} -> {"id": 2, "loss": 0.05, ...}
-///                                                           what no retry mends       -> {"id": 2, "error": SENTENCE}
+///                                                           what no retry helps       -> {"id": 2, "error": SENTENCE}
 ///                                               what may pass, such as a full disk    -> {..., "passing": true}
 /// </code>
 /// </summary>
@@ -70,7 +70,7 @@ internal sealed class ModelServer(string? dataFolder, Device device) : IDisposab
         catch (Exception e) when (e is TrainerException or RunFileException)
         {
             answer["error"] = e.Message;
-            if (e.InnerException is IOException or UnauthorizedAccessException) answer["passing"] = true;
+            if (e is TrainerException { IsTemporary: true }) answer["passing"] = true;
         }
         return answer.ToJsonString();
     }

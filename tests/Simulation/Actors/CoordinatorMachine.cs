@@ -6,14 +6,11 @@ using Quorate.Coordinator;
 using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Disk;
-using Quorate.Coordinator.Driving;
-using Quorate.Coordinator.Intake;
+using Quorate.Coordinator.Doors;
 using Quorate.Coordinator.Settings;
-using Quorate.Rounds;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Runs;
-using Quorate.Shared.Transfer.Streams;
 using Quorate.Simulation.Disk;
 using Quorate.Simulation.Log;
 using Quorate.Simulation.Network;
@@ -49,16 +46,17 @@ internal sealed class CoordinatorMachine
             .AddSingleton(options).AddSingleton(machine.Time).AddSingleton(around(log)).AddSingleton(machine)
             .AddSingleton(typeof(ILogger<>), typeof(MarkingLogger<>))
             .AddSingleton<IHostApplicationLifetime>(new Lifetime(machine, answers))
-            .AddIntake().AddBlobs(options, peers).AddDriving(options).AddEvaluation()
-            .AddSingleton<DrawClusterId>(() => ClusterId.FromBytes(
-                [(byte)(machine.Id + 1), .. BitConverter.GetBytes(machine.World.Now), .. new byte[7]]))
+            .AddDoors().AddIntake().AddBlobs(options, peers).AddDriving(options).AddEvaluation()
             .AddSingleton<IDisk>(new SimulatedDisk(disk, machine))
-            .AddSingleton(new BlobStoreOptions { Root = disk.Root, FreeBytesKept = 0 })
-            .AddSingleton<Greeting>((_, _) => new(new HelloReply { Node = machine.Id }))
+            .AddSingleton(new BlobStoreOptions
+            {
+                Root = disk.Root, FreeBytesKept = 0, CollectAfter = options.CollectAfter,
+            })
+            .AddSingleton<Greeting>(_ => new HelloReply { Node = machine.Id })
             .BuildServiceProvider();
         Blobs = provider.GetRequiredService<BlobStore>();
         network.Open(new Services(
-            machine, ActivatorUtilities.CreateInstance<FederationService>(provider),
+            machine, provider.GetRequiredService<FederationService>(), provider.GetRequiredService<AdminService>(),
             provider.GetRequiredService<TransferService>(), provider.GetRequiredService<PeersService>(),
             provider.GetRequiredService<StreamServer>()));
         foreach (var service in provider.GetServices<IHostedService>().OfType<BackgroundService>())

@@ -1,7 +1,7 @@
 using Grpc.Core;
+using Quorate.Coordinator.Doors;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
-using Quorate.Shared.Transfer.Streams;
 using Quorate.Simulation.World;
 
 namespace Quorate.Simulation.Network;
@@ -14,11 +14,12 @@ internal sealed class Services : ServiceBinderBase
     private readonly Dictionary<string, Delegate> _methods = [];
 
     public Services(
-        Machine machine, Federation.FederationBase federation, TransferBase transfer, PeersBase peers,
-        StreamServer weights)
+        Machine machine, Federation.FederationBase federation, Admin.AdminBase admin, TransferBase transfer,
+        PeersBase peers, StreamServer weights)
     {
         (Machine, Weights) = (machine, weights);
         Federation.BindService(this, federation);
+        Admin.BindService(this, admin);
         TransferContract.BindService(this, transfer);
         TransferContract.BindService(this, peers);
     }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using Quorate.Coordinator.Doors;
 using Quorate.Shared.Transfer.Streams;
 using Quorate.Simulation.World;
 
@@ -39,7 +40,7 @@ internal sealed class Wire
     private async Task ServeAsync(StreamServer weights)
     {
         var ends = new Ends(_serverIn.Reader, _serverOut.Writer, () => { });
-        await weights.ServeAsync(ends, CancellationToken.None, _closed.Token);
+        await weights.ServeAsync(ends, Caller.Anonymous, CancellationToken.None, _closed.Token);
         if (_server.IsAlive) Break("closed by the server");
     }
 

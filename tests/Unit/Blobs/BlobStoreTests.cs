@@ -237,7 +237,7 @@ public sealed class BlobStoreTests : IDisposable
     [Fact]
     public async Task Unfinished_blobs_are_bounded_and_idle_ones_make_room()
     {
-        using var store = _directory.Store(change: o => o with { PartsBytesMax = 1000 });
+        using var store = _directory.Store(change: o => o with { UnfinishedBytesMax = 1000 });
         var idle = BlobHash.Of(Bytes(600, 1));
         using (var writer = await store.BeginAsync(idle, 600, default)) writer!.Append(Bytes(600, 1).AsSpan(0, 500));
         using var busy = await store.BeginAsync(BlobHash.Of(Bytes(700, 2)), 700, default);

@@ -85,5 +85,6 @@ public sealed class CollectorTests : IDisposable
     }
 
     private Collector Collector(BlobStore store, HashSet<BlobHash>? kept) => new(
-        store, _ => ValueTask.FromResult<IReadOnlySet<BlobHash>?>(kept), _grace, _time, NullLogger<Collector>.Instance);
+        store, _ => ValueTask.FromResult<IReadOnlySet<BlobHash>?>(kept),
+        new BlobStoreOptions { Root = "", CollectAfter = _grace }, _time, NullLogger<Collector>.Instance);
 }

@@ -120,7 +120,7 @@ public sealed class ReplicationTests
         using var guard = new StallGuard(TimeSpan.FromSeconds(30), time, default);
         var parts = new EmptyParts(() => time.Advance(TimeSpan.FromSeconds(10)));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
-            () => Reception.ReceiveAsync(writer!, Sealed(0, 0, header: true), parts, guard));
+            () => BlobReceiver.AppendAsync(writer!, Sealed(0, 0, header: true), parts, guard));
         Assert.Equal(2, parts.Sent);
     }
 
@@ -232,19 +232,8 @@ public sealed class ReplicationTests
             store, nodes[0].Peers, TestNode.Options, TimeProvider.System, NullLogger<Replication>.Instance);
         Flip(store.PathOf(hash), 7);
         Assert.True(await store.HasAsync(hash, default)); // Nothing shows it.
-        Assert.Equal(0, await replication.EnsureAsync(Header(hash, _content.Length), copies: 2, default));
+        Assert.Equal(0, await replication.EnsureAsync(Incoming(hash), copies: 2, default));
         Assert.False(store.Exists(hash));
-    }
-
-    [Fact]
-    public async Task Peers_say_what_they_hold()
-    {
-        await using var nodes = await TestNodes.StartAsync(1);
-        await nodes[0].Store.PutAsync(_content);
-        var request = new HoldsRequest { Blobs = { Name(_hash), Name(BlobHash.Of(Bytes(3))), ByteString.Empty } };
-        var reply = await nodes[0].PeersClient.Holds(request, default);
-        Assert.Equal([true, false, false], reply.Held);
-        Assert.Equal(0, (await nodes[0].PeersClient.Hello(new HelloRequest(), default)).Node);
     }
 
     private static async Task<VerdictReply> UploadAsync(
@@ -292,7 +281,7 @@ public sealed class ReplicationTests
         var replication = new Replication(
             store, [peer], TestNode.Options, TimeProvider.System, NullLogger<Replication>.Instance);
         var hash = await store.PutAsync(_content);
-        Assert.Equal(1, await replication.EnsureAsync(Header(hash, _content.Length), copies: 2, default));
+        Assert.Equal(1, await replication.EnsureAsync(Incoming(hash), copies: 2, default));
     }
 
     /// <summary>A hundred parts without a byte, and before each something happens.</summary>
@@ -349,6 +338,8 @@ public sealed class ReplicationTests
         part.Header = header;
         return part;
     }
+
+    private static IncomingBlob Incoming(BlobHash hash) => new(hash, _content.Length, Round: null);
 
     private static UploadHeader Header(BlobHash hash, long length) => new() { Blob = Name(hash), Length = length };
 

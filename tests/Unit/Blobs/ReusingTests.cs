@@ -50,7 +50,7 @@ public sealed class ReusingTests : IDisposable
     public async Task What_was_brought_for_two_rounds_stays()
     {
         var hash = await BringAsync(Bytes(Length), _first);
-        _store.Bring(hash, _second); // Whoever says so is told next that it is here.
+        _store.RecordPurpose(hash, _second); // Whoever says so is told next that it is here.
         await OverAsync(_first, _second);
         Assert.True(await _store.HasAsync(hash, default));
     }
@@ -59,7 +59,7 @@ public sealed class ReusingTests : IDisposable
     public async Task What_was_brought_as_something_else_as_well_stays()
     {
         var hash = await BringAsync(Bytes(Length), _first);
-        _store.Bring(hash, null); // The mean of a single update is the update.
+        _store.RecordPurpose(hash, null); // The mean of a single update is the update.
         await OverAsync(_first);
         Assert.True(await _store.HasAsync(hash, default));
     }
@@ -68,7 +68,7 @@ public sealed class ReusingTests : IDisposable
     public async Task What_was_here_before_anybody_said_what_for_stays()
     {
         var hash = await _store.PutAsync(Bytes(Length));
-        _store.Bring(hash, _first); // Another life of this process may have promised it for another round.
+        _store.RecordPurpose(hash, _first); // Another life of this process may have promised it for another round.
         await OverAsync(_first);
         Assert.True(await _store.HasAsync(hash, default));
     }
@@ -145,14 +145,14 @@ public sealed class ReusingTests : IDisposable
     [Fact]
     public async Task An_announced_update_that_never_comes_leaves_nothing_behind()
     {
-        for (int update = 0; update < 100; update++) _store.Bring(BlobHash.Of(Bytes(10, update)), _first);
+        for (int update = 0; update < 100; update++) _store.RecordPurpose(BlobHash.Of(Bytes(10, update)), _first);
         var came = await BringAsync(Bytes(Length), _first);
-        Assert.Equal(101, _store.BroughtCount);
+        Assert.Equal(101, _store.PurposeCount);
         _store.Step();
-        Assert.Equal(1, _store.BroughtCount);
+        Assert.Equal(1, _store.PurposeCount);
         await OverAsync(_first);
         Assert.False(await _store.HasAsync(came, default));
-        Assert.Equal(0, _store.BroughtCount);
+        Assert.Equal(0, _store.PurposeCount);
     }
 
     [Fact]
@@ -163,7 +163,7 @@ public sealed class ReusingTests : IDisposable
             Free = path => Directory.GetFiles(path, "spare-*").Length > 0 ? 0 : 1 << 30,
         });
         byte[] content = Bytes(Length);
-        store.Bring(BlobHash.Of(content), _first);
+        store.RecordPurpose(BlobHash.Of(content), _first);
         await store.PutAsync(content);
         await store.ReuseAsync(round => round == _first, () => new HashSet<BlobHash>(), default);
         Assert.Equal(BlobHash.Of(Bytes(500)), await store.PutAsync(Bytes(500)));
@@ -171,7 +171,7 @@ public sealed class ReusingTests : IDisposable
 
     private async Task<BlobHash> BringAsync(byte[] content, UpdateRound round)
     {
-        _store.Bring(BlobHash.Of(content), round);
+        _store.RecordPurpose(BlobHash.Of(content), round);
         return await _store.PutAsync(content);
     }
 

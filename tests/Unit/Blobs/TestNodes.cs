@@ -10,10 +10,16 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Quorate.Coordinator.Blobs;
+using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Doors;
 using Quorate.Coordinator.Intake;
+using Quorate.Coordinator.Settings;
+using Quorate.Rounds;
+using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
 using Quorate.Shared.Transfer.Streams;
+using Quorate.Unit.Consensus;
 
 namespace Quorate.Unit.Blobs;
 
@@ -64,26 +70,22 @@ internal sealed class TestNode : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            TransferServer.Apply(kestrel);
+            KestrelLimits.Apply(kestrel);
             kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2);
         });
         builder.Services.AddSingleton<IConnectionListenerFactory>(provider => new WeightStreams(
             provider.GetService<StreamServer>, TimeProvider.System, NullLoggerFactory.Instance));
-        builder.Services.AddGrpc(TransferServer.Apply);
-        var rules = new UploadRules
-        {
-            Admit = header => Admit(header),
-            CommitAsync = (header, path, _, _) => Task.FromResult(Commit(header, path)),
-            Group = new GroupCommit(TimeProvider.System),
-        };
-        builder.Services.AddSingleton(new FaultyTransfer(this, new TransferService(
-            Store, Replication, rules, Options, time)));
+        builder.Services.AddGrpc(KestrelLimits.Apply);
+        var receiver = new BlobReceiver(Store, Replication);
+        var log = new IdleLog();
+        var gate = new LeaderGate(log, TestOptions.Of(node: 0));
+        builder.Services.AddSingleton(Authorizer.WithoutCertificates);
+        builder.Services.AddSingleton(new FaultyTransfer(this, receiver, gate, time));
         builder.Services.AddSingleton(new FaultyPeers(this, new PeersService(
-            Store, (_, _) => ValueTask.FromResult(new HelloReply { Node = id }), _ => Task.FromResult(0L), Options,
-            time)));
+            receiver, _ => new HelloReply { Node = id }, gate, log, new CallLimits(), Options, time)));
         builder.Services.AddSingleton(provider => new StreamServer(
             provider.GetRequiredService<FaultyTransfer>(), provider.GetRequiredService<FaultyPeers>(),
-            time, Failures.Enqueue));
+            Authorizer.WithoutCertificates, time, Failures.Enqueue));
         _app = builder.Build();
         _app.MapGrpcService<FaultyTransfer>();
         _app.MapGrpcService<FaultyPeers>();
@@ -107,7 +109,7 @@ internal sealed class TestNode : IAsyncDisposable
 
     public StreamServer StreamServer => _app.Services.GetRequiredService<StreamServer>();
 
-    /// <summary>The same service for those who speak gRPC alone.</summary>
+    /// <summary>The same service, over gRPC.</summary>
     public TransferClient GrpcClient => new(Channel.CreateCallInvoker());
 
     /// <summary>What the node would log as failures of its own.</summary>
@@ -159,22 +161,39 @@ internal sealed class TestNode : IAsyncDisposable
         Store.Dispose();
     }
 
-    private sealed class FaultyTransfer(TestNode node, TransferService inner) : TransferBase
+    /// <summary>TransferService with the tests' hooks in the place of UpdateIntake.</summary>
+    private sealed class FaultyTransfer(TestNode node, BlobReceiver receiver, LeaderGate gate, TimeProvider time)
+        : TransferBase
     {
         private int _sent;
 
-        public override Task Download(DownloadRequest request, IServerStreamWriter<Part> parts,
+        public override async Task Download(DownloadRequest request, IServerStreamWriter<Part> parts,
             ServerCallContext context)
         {
             lock (node.Downloads) node.Downloads.Add((request.Offset, request.Length));
-            return inner.Download(request, new Writer(this, node, parts), context);
+            using var guard = new StallGuard(Options.SenderTimeout, time, context.CancellationToken);
+            await BlobSending.SendAsync(node.Store, request, new Writer(this, node, parts), guard);
         }
 
-        public override Task<VerdictReply> Offer(UploadHeader header, ServerCallContext context) =>
-            inner.Offer(header, context);
+        public override async Task<VerdictReply> Offer(UploadHeader header, ServerCallContext context) =>
+            !Wire.TryParse(header, out IncomingBlob blob, out string flaw) ? Wire.Rejected(flaw)
+            : node.Admit(header) is { } answer ? answer
+            : Wire.Incomplete(await receiver.HaveAsync(blob, context.CancellationToken), "");
 
         public override Task<VerdictReply> Upload(IAsyncStreamReader<Part> parts, ServerCallContext context) =>
-            inner.Upload(new Reader(node, parts), context);
+            gate.AnswerAsync(async () =>
+            {
+                using var guard = new StallGuard(Options.SenderTimeout, time, context.CancellationToken);
+                var reader = new Reader(node, parts);
+                using var first = await BlobReceiver.NextAsync(reader, guard) ? reader.Current : null;
+                var header = first?.Header;
+                if (!Wire.TryParse(header, out IncomingBlob blob, out string flaw)) return Wire.Rejected(flaw);
+                if (node.Admit(header!) is { } answer) return answer;
+                var receipt = await receiver.ReceiveAsync(blob, node.Replication.Majority, first!, reader, guard);
+                return receipt.Kind == ReceiptKind.Stored
+                    ? node.Commit(header!, node.Store.PathOf(blob.Hash))
+                    : TransferService.ToReply(new UploadAnswer.NotStored(receipt));
+            });
 
         private sealed class Writer(FaultyTransfer owner, TestNode node, IServerStreamWriter<Part> inner)
             : IServerStreamWriter<Part>
@@ -196,9 +215,6 @@ internal sealed class TestNode : IAsyncDisposable
         public override Task<VerdictReply> PutBlob(IAsyncStreamReader<Part> parts, ServerCallContext context) =>
             inner.PutBlob(new Reader(node, parts), context);
 
-        public override Task<HoldsReply> Holds(HoldsRequest request, ServerCallContext context) =>
-            inner.Holds(request, context);
-
         public override Task<HelloReply> Hello(HelloRequest request, ServerCallContext context) =>
             inner.Hello(request, context);
 
@@ -219,4 +235,20 @@ internal sealed class TestNode : IAsyncDisposable
             return true;
         }
     }
+
+    /// <summary>Leads, and has an empty state.</summary>
+    private sealed class IdleLog : StubLog
+    {
+        public override ClusterState State => ClusterState.Empty;
+        public override Leadership Leadership => new(0, 1, CancellationToken.None);
+    }
+}
+
+internal static class TestOptions
+{
+    public static CoordinatorOptions Of(int node) => new()
+    {
+        Node = node, Run = null, DataDirectory = "", TrainerPrograms = [], Lease = TimeSpan.FromSeconds(10),
+        Hosts = HostsFile.Parse("""{ "nodes": [ { "id": 0, "raft": "127.0.0.1:1", "grpc": "127.0.0.1:2" } ] }"""),
+    };
 }

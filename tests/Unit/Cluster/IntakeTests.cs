@@ -269,7 +269,7 @@ public sealed class IntakeTests : IAsyncLifetime
     public async Task A_bad_run_file_is_refused_with_every_error()
     {
         var request = new OpenRunRequest { RunFile = """{ "name": "X!", "rounds": 0 }""" };
-        var reply = await _cluster[0].Federation.OpenRunAsync(request);
+        var reply = await _cluster[0].Admin.OpenRunAsync(request);
         Assert.Equal(VerdictCode.Rejected, reply.Verdict);
         Assert.Contains("name", reply.Reason, StringComparison.Ordinal);
         Assert.Contains("rounds", reply.Reason, StringComparison.Ordinal);
@@ -284,12 +284,12 @@ public sealed class IntakeTests : IAsyncLifetime
         await _cluster.StatusAsync(run => run.Phase == RunPhase.Training, "round 1");
     }
 
-    private static async Task<Announcement> BeatAsync(
+    private static async Task<RunAnnouncement> BeatAsync(
         TestTrainer trainer, AsyncDuplexStreamingCall<Heartbeat, Announcement> stream)
     {
         await stream.RequestStream.WriteAsync(trainer.Heartbeat());
         Assert.True(await stream.ResponseStream.MoveNext(CancellationToken.None));
-        return stream.ResponseStream.Current;
+        return Assert.Single(stream.ResponseStream.Current.Runs);
     }
 
     private async Task RefusedAsync(Func<Task<VerdictReply>> say, VerdictCode verdict, string reason)

@@ -81,7 +81,7 @@ public sealed class OpenRound : IAsyncLifetime
         await call.RequestStream.WriteAsync(heartbeat);
         bool announced = await call.ResponseStream.MoveNext(CancellationToken.None);
         await call.RequestStream.CompleteAsync();
-        bool member = announced && call.ResponseStream.Current.Member;
+        bool member = announced && call.ResponseStream.Current.Runs[0].Member;
         return new VerdictReply { Reason = member ? "a member" : "no member" };
     }
 

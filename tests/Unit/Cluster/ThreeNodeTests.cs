@@ -1,5 +1,5 @@
 using Grpc.Core;
-using Quorate.Coordinator.Intake;
+using Quorate.Coordinator.Doors;
 using Quorate.Rounds;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;

@@ -43,7 +43,6 @@ public sealed class RoundClockTests
     private static Run WithUpdate(Run run)
     {
         var trainer = TrainerId.Parse("anna");
-        var update = new Update(trainer, BlobHash.Of([1]), 1, 1, Metrics.None, 0);
-        return run with { Updates = run.Updates.Add(trainer, update) };
+        return run with { Updates = run.Updates.Add(trainer, new Update(trainer, BlobHash.Of([1]), 1, 1, 0, 0)) };
     }
 }

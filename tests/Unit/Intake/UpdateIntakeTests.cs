@@ -1,11 +1,8 @@
-using Google.Protobuf;
 using Microsoft.Extensions.Logging.Abstractions;
+using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Intake;
-using Quorate.Coordinator.Settings;
 using Quorate.Rounds;
-using Quorate.Shared.Hosts;
-using Quorate.Shared.Protocol;
 using Quorate.Unit.Blobs;
 using Quorate.Unit.Consensus;
 using Quorate.Unit.Rounds;
@@ -32,21 +29,15 @@ public sealed class UpdateIntakeTests
         var intake = Intake(scene, store);
         var group = new GroupCommit(TimeProvider.System);
         using var member = group.Join();
-        var header = new UploadHeader
-        {
-            Blob = ByteString.CopyFrom(Scene.Blob("anna in 1").ToArray()), Length = 10,
-            Update = new UpdateFacts
-            {
-                Run = Scene.Digits.ToString(), Round = 1, Trainer = "anna", Incarnation = 1, Examples = 100,
-                Metrics = { ["loss"] = 0.5 },
-            },
-        };
-        Assert.Null(intake.Admit(header));
+        var offer = new UpdateOffer(
+            Scene.Digits, Scene.Blob("anna in 1"), 10, 1, TrainerId.Parse("anna"), Incarnation: 1, Examples: 100,
+            Loss: 0.5);
+        Assert.False(intake.TryJudge(offer, out _));
         ends = true;
 
-        var reply = await intake.CommitAsync(header, store.PathOf(Scene.Blob("anna in 1")), member, default);
+        var outcome = await intake.CommitAsync(offer, member, default);
 
-        Assert.Equal(VerdictCode.Stale, reply.Verdict);
+        Assert.Equal(Verdict.Stale, outcome.Verdict);
     }
 
     private static void EndRound(Scene scene)
@@ -56,16 +47,15 @@ public sealed class UpdateIntakeTests
         scene.Publish(1).IsAccepted();
     }
 
-    private static UpdateIntake Intake(Scene scene, Quorate.Coordinator.Blobs.BlobStore store)
+    private static UpdateIntake Intake(Scene scene, BlobStore store)
     {
-        var options = new CoordinatorOptions
-        {
-            Node = 0, Run = null, DataDirectory = "", TrainerPrograms = [], Lease = TimeSpan.FromSeconds(10),
-            Hosts = HostsFile.Parse(
-                """{ "nodes": [ { "id": 0, "raft": "127.0.0.1:1", "grpc": "127.0.0.1:2" } ] }"""),
-        };
+        var options = TestOptions.Of(node: 0);
         var log = new LeadingLog(scene);
-        return new UpdateIntake(log, new LeaderGate(log, options), store, new LostUpdates(log, store, options),
+        var replication = new Replication(
+            store, [], new ReplicationOptions(), TimeProvider.System, NullLogger<Replication>.Instance);
+        return new UpdateIntake(
+            log, store, new BlobReceiver(store, replication), replication, new LostUpdates(log, store, options),
+            new CallLimits(),
             TimeProvider.System, NullLogger<UpdateIntake>.Instance);
     }
 

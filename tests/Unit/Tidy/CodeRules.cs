@@ -8,7 +8,7 @@ internal static partial class CodeRules
     private const int LinesMax = 350, TestLinesMax = 450, ColumnsMax = 120;
 
     private static readonly string[] GrpcServerFolders =
-        ["src/Coordinator/Intake", "src/Coordinator/Blobs", "src/Coordinator/Peering", "src/Shared/Transfer"];
+        ["src/Coordinator/Doors", "src/Coordinator/Peering", "src/Shared/Transfer"];
 
     /// <summary>Everything that <paramref name="file"/>, a C# file, does against the rules.</summary>
     public static IEnumerable<Finding> Broken(SourceFile file) =>
@@ -74,7 +74,7 @@ internal static partial class CodeRules
                 file.IsUnder("src/Coordinator/Consensus") || file.Path == "src/Coordinator/CoordinatorNode.cs"),
             .. Named(file, Torch(), "torch is named in Trainer only", trainer),
             .. Named(file, GrpcServer(),
-                "gRPC server types stand in Intake, Blobs, Peering, CoordinatorNode and Transfer only", grpcServer),
+                "gRPC server types stand in Doors, Peering, CoordinatorNode and Transfer only", grpcServer),
             .. Named(file, CoordinatorName(), "only Coordinator knows Coordinator", coordinator),
             .. Named(file, TrainerName(), "only Trainer knows Trainer", trainer),
         ];

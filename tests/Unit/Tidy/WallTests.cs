@@ -27,7 +27,7 @@ public sealed class WallTests
         "'Quorate.Coordinator': only Coordinator knows Coordinator")]
     [InlineData(
         "src/Coordinator/Driving/X.cs", "namespace Quorate.Coordinator.Driving;\nvoid F(ServerCallContext c)", 2,
-        "'ServerCallContext': gRPC server types stand in Intake, Blobs, Peering, CoordinatorNode and Transfer only")]
+        "'ServerCallContext': gRPC server types stand in Doors, Peering, CoordinatorNode and Transfer only")]
     [InlineData("src/Pt/X.cs", "namespace Quorate.Shared;", 1,
         "the namespace is not its folder's: 'namespace Quorate.Pt;' is due")]
     [InlineData("src/Shared/X.cs", "namespace Quorate.Shared\n{", 1,
@@ -49,7 +49,7 @@ public sealed class WallTests
         "namespace Quorate.Rounds;\n/// No Task, no DateTime.\nInvalidDataException e; // Random")]
     [InlineData("src/Coordinator/Consensus/DotNext/X.cs",
         "using DotNext.IO;\n\nnamespace Quorate.Coordinator.Consensus.DotNext;")]
-    [InlineData("src/Coordinator/Intake/X.cs", "namespace Quorate.Coordinator.Intake;\nvoid F(ServerCallContext c)")]
+    [InlineData("src/Coordinator/Doors/X.cs", "namespace Quorate.Coordinator.Doors;\nvoid F(ServerCallContext c)")]
     [InlineData("src/Coordinator/CoordinatorNode.cs", "namespace Quorate.Coordinator;\napp.MapGrpcService<X>();")]
     [InlineData("src/Trainer/Models/X.cs", "using static TorchSharp.torch;\n\nnamespace Quorate.Trainer.Models;")]
     [InlineData("tests/Unit/Rounds/X.cs", "namespace Quorate.Unit.Rounds;\nvar t = Task.CompletedTask;")]

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
-using Quorate.Coordinator.Blobs;
+using Quorate.Coordinator.Doors;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
@@ -19,10 +19,10 @@ public sealed class LargeReplyTests
     public async Task The_status_of_the_longest_run_and_the_most_trainers_comes_through()
     {
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Services.AddGrpc(TransferServer.Apply);
+        builder.Services.AddSingleton(Authorizer.WithoutCertificates).AddGrpc(KestrelLimits.Apply);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            TransferServer.Apply(kestrel);
+            KestrelLimits.Apply(kestrel);
             kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2);
         });
         await using var app = builder.Build();
@@ -46,8 +46,7 @@ public sealed class LargeReplyTests
             long at = 1_800_000_000_000;
             var update = new UpdateStatus
             {
-                Trainer = name, Blob = hash, Length = 1 << 30, Examples = 1 << 29, At = at,
-                Metrics = { ["loss"] = 0.5 },
+                Trainer = name, Blob = hash, Length = 1 << 30, Examples = 1 << 29, Loss = 0.5, At = at,
             };
             var model = new ModelStatus
             {

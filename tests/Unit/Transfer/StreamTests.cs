@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Microsoft.Extensions.Time.Testing;
+using Quorate.Coordinator.Doors;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
@@ -109,7 +110,7 @@ public sealed class StreamTests
         await using var nodes = await TestNodes.StartAsync(1);
         await nodes[0].Store.PutAsync(_content);
         var reader = new TwoWay(await RequestAsync(), room: 2 * Part.BytesUsual);
-        await nodes[0].StreamServer.ServeAsync(reader, default, default);
+        await nodes[0].StreamServer.ServeAsync(reader, Caller.Anonymous, default, default);
         Assert.InRange(reader.Written.Length, Part.BytesUsual, 2 * Part.BytesUsual);
         Assert.Empty(nodes[0].Failures);
     }
@@ -134,7 +135,7 @@ public sealed class StreamTests
                 return writes > taken ? Task.Delay(Timeout.InfiniteTimeSpan, time, token) : Task.CompletedTask;
             },
         };
-        var serving = nodes[0].StreamServer.ServeAsync(reader, default, default);
+        var serving = nodes[0].StreamServer.ServeAsync(reader, Caller.Anonymous, default, default);
         await stopped.Task;
         Assert.False(serving.IsCompleted);
         time.Advance(TestNode.Options.SenderTimeout);
@@ -156,7 +157,7 @@ public sealed class StreamTests
         foreach (var (node, method) in nodes.All.Zip([StreamMethod.Upload, StreamMethod.PutBlob]))
         {
             byte[] sent = (await RecordAsync(method))[..^missing];
-            await node.StreamServer.ServeAsync(new TwoWay(sent) { Breaks = true }, default, default);
+            await node.StreamServer.ServeAsync(new TwoWay(sent) { Breaks = true }, Caller.Anonymous, default, default);
             Assert.Empty(node.Failures);
             Assert.Equal(kept, node.Store.PartLength(_hash));
         }
@@ -190,7 +191,7 @@ public sealed class StreamTests
             for (int flips = random.Next(1, 4); flips > 0 && bytes.Length > 0; flips--)
                 bytes[random.Next(Math.Min(bytes.Length, 200))] = (byte)random.Next(256);
             var pipe = new TwoWay(bytes);
-            await server.ServeAsync(pipe, default, default).WaitAsync(TimeSpan.FromSeconds(30));
+            await server.ServeAsync(pipe, Caller.Anonymous, default, default).WaitAsync(TimeSpan.FromSeconds(30));
         }
         Assert.Empty(nodes[0].Committed);
         Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 2_000L * 300_000);

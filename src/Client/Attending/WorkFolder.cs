@@ -1,0 +1,52 @@
+using Quorate.Rounds;
+using Quorate.Shared.Transfer;
+
+namespace Quorate.Client.Attending;
+
+/// <summary>
+/// The files of one trainer: the round's model and the update. Each new file takes the place of the one before it on
+/// the disk, which costs half of what a new file does.
+/// </summary>
+internal sealed class WorkFolder(string root)
+{
+    private string Models => Path.Combine(root, "models");
+
+    private string Updates => Path.Combine(root, "updates");
+
+    /// <summary>Where the model is, or is to be downloaded to.</summary>
+    public string ModelPath(BlobHash model) => Path.Combine(Models, $"{model}.pt");
+
+    /// <summary>
+    /// Whether the model is here, whole. A model is not flushed: after a power loss its file may hold anything.
+    /// </summary>
+    public bool HasModel(BlobHash model)
+    {
+        if (!File.Exists(ModelPath(model))) return false;
+        using var file = File.OpenHandle(ModelPath(model));
+        return FileHash.Of(file) == model;
+    }
+
+    /// <summary>The model before is not needed any more: the download of this one writes over its file.</summary>
+    public void MakeRoomFor(BlobHash model)
+    {
+        Directory.CreateDirectory(Models);
+        foreach (string old in Directory.GetFiles(Models))
+            if (!Path.GetFileName(old).StartsWith($"{model}", StringComparison.Ordinal))
+                new DownloadFiles(ModelPath(model)).Recycle(old);
+    }
+
+    /// <summary>Opens the update's file, lets the learner fill it, and closes it under its name.</summary>
+    /// <exception cref="IOException">The disk is full, or failed; nothing has been kept.</exception>
+    public TrainedUpdate Write(RoundWork work, Func<HashedFileStream, Learned> train)
+    {
+        string draft = Path.Combine(Updates, "draft"), path = Path.Combine(Updates, $"round-{work.Round}.pt");
+        Directory.CreateDirectory(Updates);
+        // The update before is not sent any more.
+        foreach (string old in Directory.GetFiles(Updates)) File.Move(old, draft, overwrite: true);
+        using var file = HashedFileStream.Over(draft);
+        var learned = train(file);
+        file.Complete();
+        File.Move(draft, path);
+        return new TrainedUpdate(work, path, file.Hash, file.Length, learned.Examples, learned.Loss);
+    }
+}

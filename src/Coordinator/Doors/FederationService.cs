@@ -1,0 +1,157 @@
+using System.Threading.Channels;
+using Grpc.Core;
+using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Intake;
+using Quorate.Coordinator.Settings;
+using Quorate.Coordinator.Telemetry;
+using Quorate.Rounds;
+using Quorate.Shared.Protocol;
+using Quorate.Shared.Transfer;
+
+namespace Quorate.Coordinator.Doors;
+
+/// <summary>What trainers and people ask of a coordinator. It decodes, asks the log, and encodes.</summary>
+internal sealed partial class FederationService(
+    IReplicatedLog log, LeaderGate gate, CallLimits limits, Attendance attendance, RunSignal signal, StatusView view,
+    CoordinatorOptions options, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<FederationService> logger)
+    : Federation.FederationBase
+{
+    /// <summary>A few elections. A longer wait helps no client and keeps calls of clients that are gone.</summary>
+    private const int WhoLeadsWaitMsMax = 2_000;
+
+    public override async Task<StatusReply> Status(StatusRequest request, ServerCallContext context)
+    {
+        var state = request.Linearizable ? await ReadAsync(context.CancellationToken) : log.State;
+        return view.Of(state, request);
+    }
+
+    public override async Task<WhoLeadsReply> WhoLeads(WhoLeadsRequest request, ServerCallContext context)
+    {
+        var wait = TimeSpan.FromMilliseconds(Math.Clamp(request.WaitMs, 0, WhoLeadsWaitMsMax));
+        using var over = new CancellationTokenSource(wait, time);
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(
+            context.CancellationToken, lifetime.ApplicationStopping, over.Token);
+        try
+        {
+            await log.WaitToLeadAsync(bound.Token);
+        }
+        catch (OperationCanceledException) when (!context.CancellationToken.IsCancellationRequested)
+        {
+            // It did not become the leader in time: the answer is no.
+        }
+        var now = log.Leadership;
+        return new WhoLeadsReply { Leader = now.IsLeader, Term = now.Term };
+    }
+
+    public override Task<VerdictReply> Join(JoinRequest request, ServerCallContext context)
+    {
+        if (!RunId.TryParse(request.Run, out var run))
+            return Task.FromResult(Wire.Rejected(RunId.Parse, request.Run));
+        if (!TrainerId.TryParse(request.Trainer, out var trainer))
+            return Task.FromResult(Wire.Rejected(TrainerId.Parse, request.Trainer));
+        if (request.Incarnation == 0)
+            return Task.FromResult(
+                Wire.Rejected("An incarnation of 0 names no process: draw a random one at each start."));
+
+        return gate.LeadAsync(async () =>
+        {
+            using var permit = limits.Commit();
+            var state = log.State;
+            var known = state.Find(run)?.Trainers.GetValueOrDefault(trainer);
+            ulong replaces = known is { Present: true } && attendance.YieldsTo(known, request.Incarnation)
+                ? known.Incarnation
+                : 0;
+            long now = time.GetUtcNow().ToUnixTimeMilliseconds();
+            var join = new Command.Join(run, trainer, request.Incarnation, replaces, request.Examples, now);
+            // A refused trainer asks again with every heartbeat; refusals must not fill the log.
+            var outcome = RoundMachine.Judge(state, join);
+            if (outcome.Verdict == Verdict.Rejected) return outcome.ToReply();
+            outcome = await log.ProposeAsync(join, context.CancellationToken);
+            if (outcome.Verdict == Verdict.Accepted) LogJoined(trainer, request.Examples);
+            return outcome.ToReply();
+        });
+    }
+
+    public override async Task Attend(
+        IAsyncStreamReader<Heartbeat> requestStream, IServerStreamWriter<Announcement> responseStream,
+        ServerCallContext context)
+    {
+        gate.Require();
+        var leadership = log.Leadership;
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(
+            context.CancellationToken, leadership.Token, lifetime.ApplicationStopping);
+        var wake = signal.Listen();
+        (TrainerId Trainer, ulong Incarnation)? who = null;
+        try
+        {
+            using var first = new StallGuard(options.Lease, time, ends.Token);
+            if (!await requestStream.MoveNext(first.Token)) return;
+            var trainer = TrainerId.TryParse(requestStream.Current.Trainer, out var id)
+                ? id
+                : throw new RpcException(
+                    new Status(StatusCode.InvalidArgument, "The heartbeat names no valid trainer id."));
+            who = (trainer, requestStream.Current.Incarnation);
+            attendance.Heard(trainer, requestStream.Current, requestStream);
+
+            var listening = ListenAsync(requestStream, trainer, who.Value.Incarnation, wake.Writer, ends);
+            // Every heartbeat is answered, even if nothing changed: the trainer learns that its leader is alive.
+            do await responseStream.WriteAsync(view.Announce(log.State, trainer, who.Value.Incarnation), ends.Token);
+            while (await wake.Reader.WaitToReadAsync(ends.Token) && wake.Reader.TryRead(out _));
+            await listening;
+        }
+        catch (OperationCanceledException) when (!context.CancellationToken.IsCancellationRequested)
+        {
+            gate.Require(); // The stream ends because the leadership did: name the leader.
+            throw LeaderGate.Refusal(StatusCode.Unavailable,
+                "This coordinator is stopping, or the trainer was silent: attend again.");
+        }
+        finally
+        {
+            signal.Unlisten(wake);
+            // A stream that ends because the leadership did says nothing about its trainer.
+            if (who is { } gone && leadership.IsLeader)
+                attendance.Ended(gone.Trainer, gone.Incarnation, requestStream);
+        }
+    }
+
+    /// <summary>
+    /// Reads heartbeats until the trainer hangs up or is silent past its lease; then ends the stream.
+    /// </summary>
+    private async Task ListenAsync(
+        IAsyncStreamReader<Heartbeat> heartbeats, TrainerId trainer, ulong incarnation,
+        ChannelWriter<bool> wake, CancellationTokenSource ends)
+    {
+        try
+        {
+            using var lease = new StallGuard(options.Lease, time, ends.Token);
+            while (await heartbeats.MoveNext(lease.Token))
+            {
+                lease.Moved();
+                // Invariant: one stream speaks for one trainer process. A heartbeat that names another is ignored.
+                if (heartbeats.Current.Trainer != trainer.ToString() || heartbeats.Current.Incarnation != incarnation)
+                    continue;
+                attendance.Heard(trainer, heartbeats.Current, heartbeats);
+                wake.TryWrite(true);
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException or RpcException)
+        {
+            // The trainer's connection broke, or it was silent: either way the stream ends.
+        }
+        finally
+        {
+            wake.TryComplete();
+            await ends.CancelAsync();
+        }
+    }
+
+    private Task<ClusterState> ReadAsync(CancellationToken token) => gate.LeadAsync(async () =>
+    {
+        using var permit = limits.Read();
+        return await log.ReadAsync(token);
+    });
+
+    [LoggerMessage(EventIds.TrainerJoined, LogLevel.Information,
+        "Trainer {Trainer} joins the client set with {Examples} examples.")]
+    private partial void LogJoined(TrainerId trainer, long examples);
+}
