@@ -39,11 +39,13 @@ internal sealed class CoordinatorNode(
     {
         var enrolment = Enrolment.Open(
             data.Path, options.Hosts.Nodes.Select(node => node.Id).Where(id => id != options.Node));
-        using var peers = new PeerConnections(options, _names);
+        using var loggers = LoggerFactory.Create(logging);
+        var agreement = new Agreement(options.Node, MemberList.Of(options.Hosts));
+        using var peers = new PeerConnections(options, agreement, _names);
         try
         {
-            if (data.Fresh) await EarnFirstVoteAsync(enrolment, peers, stopping);
-            return await ServeAsync(enrolment, peers, stopping);
+            await using var hello = await JoinAsync(enrolment, agreement, peers, loggers, stopping);
+            return await ServeAsync(enrolment, agreement, peers, hello, loggers, stopping);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
@@ -51,35 +53,64 @@ internal sealed class CoordinatorNode(
         }
     }
 
-    private async Task EarnFirstVoteAsync(Enrolment enrolment, PeerConnections peers, CancellationToken token)
+    /// <summary>
+    /// Joins the cluster. A node with a new directory or a changed hosts file answers only Hello until it may vote.
+    /// </summary>
+    /// <returns>The server that answers Hello, to be stopped once the log is open; null if the node voted before.
+    /// </returns>
+    private async Task<WebApplication?> JoinAsync(
+        Enrolment enrolment, Agreement agreement, PeerConnections peers, ILoggerFactory loggers,
+        CancellationToken token)
     {
+        var vote = new FirstVote(options, enrolment, peers, _time, loggers.CreateLogger<FirstVote>());
+        if (!data.Fresh && (enrolment.AgreedMembers ?? agreement.Members).IsSameAs(agreement.Members))
+        {
+            await vote.VerifyIdentityAsync(token);
+            enrolment.Agree(agreement.Members); // A directory of an earlier build has no list yet.
+            return null;
+        }
         var builder = await CreateBuilderAsync(token);
-        builder.Services.AddSingleton(Authorizer.WithoutCertificates)
-            .AddSingleton(new HelloResponder(options.Node, enrolment, log: null)).AddSingleton<HelloOnly>();
-        await using var app = builder.Build();
-        app.MapGrpcService<HelloOnly>();
-        await StartAsync(app, token);
-        var vote = new FirstVote(options, enrolment, peers, _time,
-            app.Services.GetRequiredService<ILogger<FirstVote>>());
-        await vote.EarnAsync(token);
-        data.Settle();
-        await app.StopAsync(token);
+        builder.Services.AddSingleton(Authorizer.WithoutCertificates).AddSingleton(new HelloResponder(
+                options.Node, enrolment, agreement, log: null, _time, loggers.CreateLogger<HelloResponder>()))
+            .AddSingleton<HelloOnly>();
+        var app = builder.Build();
+        bool joined = false;
+        try
+        {
+            app.MapGrpcService<HelloOnly>();
+            await StartAsync(app, token);
+            await vote.EarnAsync(token);
+            enrolment.Agree(agreement.Members);
+            data.Settle();
+            joined = true;
+            return app;
+        }
+        finally
+        {
+            if (!joined) await app.DisposeAsync();
+        }
     }
 
-    private async Task<int> ServeAsync(Enrolment enrolment, PeerConnections peers, CancellationToken token)
+    private async Task<int> ServeAsync(
+        Enrolment enrolment, Agreement agreement, PeerConnections peers, WebApplication? hello, ILoggerFactory loggers,
+        CancellationToken token)
     {
         var builder = await CreateBuilderAsync(token);
-        using var loggers = LoggerFactory.Create(logging);
         var broken = new TaskCompletionSource<Exception>(TaskCreationOptions.RunContinuationsAsynchronously);
         if (DiskWatch.Lack(data.Path) is { } lack) throw new DiskFullException(lack);
-        await using var log = await OpenLogAsync(loggers, e => broken.TrySetResult(e), token);
+        await using var log = await OpenLogAsync(
+            enrolment, agreement, loggers, e => broken.TrySetResult(e), token);
+        // Until here it told others with which members this node joined; from here on Raft does.
+        if (hello is not null) await hello.StopAsync(token);
 
         builder.Services
             .AddSingleton<IReplicatedLog>(log).AddSingleton<StepDown>(log.ResignAsync)
             .AddSingleton(enrolment).AddSingleton(peers)
-            .AddSingleton(new HelloResponder(options.Node, enrolment, log))
+            .AddSingleton(new HelloResponder(
+                options.Node, enrolment, agreement, log, _time, loggers.CreateLogger<HelloResponder>()))
             .AddDoors().AddIntake().AddBlobs(options, peers.All).AddDriving(options).AddEvaluation()
-            .AddHostedService<LateEnrolment>().AddHostedService<LaggardWatch>().AddHostedService<Trimming>();
+            .AddHostedService<LateEnrolment>().AddHostedService<LaggardWatch>().AddHostedService<ClusterWatch>()
+            .AddHostedService<Trimming>();
         await using var app = builder.Build();
         var emergency = app.Services.GetRequiredService<EmergencyStop>();
         app.MapGrpcService<FederationService>();
@@ -105,7 +136,8 @@ internal sealed class CoordinatorNode(
         emergency.Broken(DiskWatch.Lack(data.Path) is { } lack ? new IOException(lack, why) : why);
     }
 
-    private async Task<ReplicatedLog> OpenLogAsync(ILoggerFactory loggers, Action<Exception> onBroken,
+    private async Task<ReplicatedLog> OpenLogAsync(
+        Enrolment enrolment, Agreement agreement, ILoggerFactory loggers, Action<Exception> onBroken,
         CancellationToken token)
     {
         var members = options.Hosts.Nodes.Select(node => new Member(node.Id, node.Raft, options.Reached(node).Raft));
@@ -115,7 +147,8 @@ internal sealed class CoordinatorNode(
             return await ReplicatedLog.StartAsync(
                 Consensus(options, [.. members], data.Path) with
                 {
-                    Names = _names,
+                    Names = _names, MemberHash = agreement.Members.Hash,
+                    Identity = enrolment.Identity, EnrolledIdentity = enrolment.IdentityOf,
                     Listen = await OwnAddress.ResolveAsync(_names, options.Node, own, loggers, _time, token),
                 },
                 loggers, _time, onBroken, token);

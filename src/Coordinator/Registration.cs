@@ -21,7 +21,7 @@ internal static class Registration
         .AddSingleton<AdminService>()
         .AddSingleton<TransferService>().AddSingleton<TransferBase>(p => p.GetRequiredService<TransferService>())
         .AddSingleton<PeersService>().AddSingleton<PeersBase>(p => p.GetRequiredService<PeersService>())
-        .AddSingleton<Greeting>(provider => provider.GetRequiredService<HelloResponder>().Answer)
+        .AddSingleton<Greeting>(provider => provider.GetRequiredService<HelloResponder>().AnswerAsync)
         .AddSingleton<StreamServer>()
         .AddSingleton<StreamFailed>(provider => provider.GetRequiredService<ILogger<StreamServer>>().CallFailed);
 

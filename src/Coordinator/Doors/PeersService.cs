@@ -8,7 +8,7 @@ using Quorate.Shared.Transfer;
 namespace Quorate.Coordinator.Doors;
 
 /// <summary>How this node answers Hello. Peering knows the answer.</summary>
-public delegate HelloReply Greeting(HelloRequest request);
+public delegate Task<HelloReply> Greeting(HelloRequest request, CancellationToken token);
 
 /// <summary>What other coordinators ask of this one.</summary>
 internal sealed class PeersService(
@@ -40,7 +40,7 @@ internal sealed class PeersService(
         });
 
     public override Task<HelloReply> Hello(HelloRequest request, ServerCallContext context) =>
-        Task.FromResult(greeting(request));
+        greeting(request, context.CancellationToken);
 
     /// <summary>A log index that covers every fact acknowledged before the call.</summary>
     public override Task<BarrierReply> Barrier(BarrierRequest request, ServerCallContext context) =>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Quorate.Coordinator.Disk;
+using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 
 namespace Quorate.Coordinator.Peering;
@@ -16,6 +17,9 @@ internal sealed class Enrolment
     private readonly HashSet<int> _members;
     private readonly Lock _gate = new();
     private readonly Dictionary<int, ulong> _peers;
+    private int _writing;
+
+    private string RejoiningPath => Path.Combine(_directory, "rejoining");
 
     private Enrolment(string directory, ulong identity, Dictionary<int, ulong> peers, HashSet<int> members) =>
         (_directory, Identity, _peers, _members) = (directory, identity, peers, members);
@@ -43,24 +47,70 @@ internal sealed class Enrolment
         return new Enrolment(directory, own, peers, [.. members]);
     }
 
-    /// <summary>Answers a peer's Hello. If it asks to be enrolled, it is remembered first.</summary>
-    /// <exception cref="IOException">The disk failed; the peer is not remembered.</exception>
-    public (bool Enrolled, bool OtherIdentity) Answer(HelloRequest hello)
+    /// <summary>
+    /// True from the start with <c>--rejoin</c> until all peers remember the new identity, also after a restart.
+    /// </summary>
+    public bool Rejoining => File.Exists(RejoiningPath);
+
+    /// <summary>
+    /// The member list with which this node last joined its cluster; null in a new directory, or one of an old build.
+    /// </summary>
+    public MemberList? AgreedMembers => File.Exists(Path.Combine(_directory, "members"))
+        ? new MemberList(File.ReadAllLines(Path.Combine(_directory, "members")))
+        : null;
+
+    /// <exception cref="IOException">The disk failed.</exception>
+    public void Agree(MemberList members)
     {
-        lock (_gate)
+        if (AgreedMembers is { } agreed && agreed.IsSameAs(members)) return;
+        Write(_directory, "members", string.Concat(members.Lines.Select(line => $"{line}\n")));
+    }
+
+    public void BeginRejoin() => Write(_directory, "rejoining", "");
+
+    public void EndRejoin() => File.Delete(RejoiningPath);
+
+    /// <summary>The identity enrolled for a peer; 0: none yet.</summary>
+    public ulong IdentityOf(int peer)
+    {
+        lock (_gate) return _peers.GetValueOrDefault(peer);
+    }
+
+    /// <summary>
+    /// Answers a peer's Hello. If it asks to be enrolled, it is remembered first, on a disk thread. Only one is written
+    /// at a time; others are answered as if they had not asked, and ask again.
+    /// </summary>
+    /// <exception cref="IOException">The disk failed; the peer is not remembered.</exception>
+    public async Task<(bool Enrolled, bool OtherIdentity)> AnswerAsync(HelloRequest hello, CancellationToken token)
+    {
+        if (MustWrite(hello) && Interlocked.Exchange(ref _writing, 1) == 0)
         {
-            bool known = _peers.TryGetValue(hello.Node, out ulong identity);
-            if (hello.Enrol && hello.Identity != 0 && _members.Contains(hello.Node)
-                && (!known || (hello.Rejoin && identity != hello.Identity)))
+            try
             {
-                var next = new Dictionary<int, ulong>(_peers) { [hello.Node] = hello.Identity };
-                Write(_directory, "peers",
-                    string.Concat(next.OrderBy(p => p.Key).Select(p => $"{p.Key} {Text(p.Value)}\n")));
-                _peers[hello.Node] = identity = hello.Identity;
-                known = true;
+                await Task.Factory.StartNew(
+                    () => Enrol(hello.Node, hello.Identity), token, TaskCreationOptions.DenyChildAttach,
+                    DiskThreads.All);
             }
-            return (known && identity == hello.Identity, known && identity != hello.Identity);
+            finally
+            {
+                Volatile.Write(ref _writing, 0);
+            }
         }
+        ulong identity = IdentityOf(hello.Node);
+        return (identity != 0 && identity == hello.Identity, identity != 0 && identity != hello.Identity);
+    }
+
+    private bool MustWrite(HelloRequest hello) =>
+        hello.Enrol && hello.Identity != 0 && _members.Contains(hello.Node)
+        && (IdentityOf(hello.Node) == 0 || (hello.Rejoin && IdentityOf(hello.Node) != hello.Identity));
+
+    /// <summary>Called by one thread at a time.</summary>
+    private void Enrol(int node, ulong identity)
+    {
+        Dictionary<int, ulong> next;
+        lock (_gate) next = new Dictionary<int, ulong>(_peers) { [node] = identity };
+        Write(_directory, "peers", string.Concat(next.OrderBy(p => p.Key).Select(p => $"{p.Key} {Text(p.Value)}\n")));
+        lock (_gate) _peers[node] = identity;
     }
 
     private static string Text(ulong identity) => identity.ToString("x16", CultureInfo.InvariantCulture);

@@ -1,3 +1,4 @@
+using Quorate.Coordinator.Disk;
 using Quorate.Coordinator.Settings;
 using Quorate.Coordinator.Telemetry;
 using Quorate.Shared.Protocol;
@@ -20,8 +21,12 @@ internal enum Admission
 }
 
 /// <summary>
-/// Admits a node with an empty data directory to its first vote. The node asks its peers whether they remember it, and
-/// votes only once a majority, including itself, has enrolled it on disk.
+/// Admits a node to its first vote with an empty data directory or a changed hosts file. The node asks its peers
+/// whether they remember it, and votes only once a majority, including itself, has enrolled it on disk.
+/// <para>
+/// Invariant: it votes only while no reachable peer has another member list or cluster id. Two groups with different
+/// hosts files may each be a majority of their own file; without this both would acknowledge writes.
+/// </para>
 /// <para>
 /// A majority is enough, because the others enrol the node as soon as they are up. An emptied node can only pass
 /// unnoticed if a peer that enrolled it is down as well, which is one fault more than the cluster promises to survive.
@@ -37,21 +42,45 @@ internal sealed partial class FirstVote(
     /// <exception cref="RejoinRequiredException">It may vote only with <c>--rejoin</c>.</exception>
     public async Task EarnAsync(CancellationToken token)
     {
+        if (options.Rejoin) enrolment.BeginRejoin();
         bool said = false;
+        string refused = "";
         while (true)
         {
-            var replies = await peers.HelloAllAsync(Ask(enrol: false), token);
-            var admission = Decide(replies, options.Hosts.Nodes.Count, options.Rejoin);
+            var answers = await peers.HelloAllAsync(Ask(enrol: false), token);
+            var admission = Decide(answers, options.Hosts.Nodes.Count, options.Rejoin);
             if (admission == Admission.Refuse) throw new RejoinRequiredException(options.Node, options.DataDirectory);
             if (admission == Admission.Enrol)
             {
-                replies = await peers.HelloAllAsync(Ask(enrol: true), token);
-                if (replies.Count(reply => reply.Enrolled) >= options.Hosts.Nodes.Count / 2) return;
+                answers = await peers.HelloAllAsync(Ask(enrol: true), token);
+                if (answers.Refusals.Count == 0
+                    && answers.Accepted.Count(reply => reply.Enrolled) >= options.Hosts.Nodes.Count / 2)
+                    return;
             }
             if (!said) LogWaiting();
             said = true;
+            string why = string.Join(" ", answers.Refusals);
+            if (why.Length > 0 && why != refused) LogRefused(why);
+            refused = why;
             await Task.Delay(Pause, time, token);
         }
+    }
+
+    /// <summary>
+    /// Checks once, for a node that voted before, that its peers know its data directory. Peers that do not answer are
+    /// no objection: Raft refuses the node later, if it must.
+    /// </summary>
+    /// <exception cref="DataDirectoryException">So many peers enrolled another directory that this one was never
+    /// admitted.</exception>
+    public async Task VerifyIdentityAsync(CancellationToken token)
+    {
+        int others = options.Hosts.Nodes.Count - 1, admitting = options.Hosts.Nodes.Count / 2;
+        var answers = await peers.HelloAllAsync(Ask(enrol: false), token);
+        if (answers.Accepted.Count(reply => reply.OtherIdentity) > others - admitting)
+            throw new DataDirectoryException(
+                $"{options.DataDirectory} is not the data directory that the other nodes enrolled for node "
+                + $"{options.Node}. It may be a copy of another node's, or two machines may use this id. Give each "
+                + "node its own directory; if this node's was lost, start it with an empty one and --rejoin.");
     }
 
     /// <summary>
@@ -59,16 +88,19 @@ internal sealed partial class FirstVote(
     /// </summary>
     public async Task EnrolWithAllAsync(CancellationToken token)
     {
-        while ((await peers.HelloAllAsync(Ask(enrol: true), token)).Count(
+        while ((await peers.HelloAllAsync(Ask(enrol: true), token)).Accepted.Count(
             reply => reply.Enrolled) < options.Hosts.Nodes.Count - 1)
             await Task.Delay(TimeSpan.FromSeconds(2), time, token);
+        enrolment.EndRejoin();
     }
 
-    /// <param name="replies">From the peers that answered.</param>
+    /// <param name="answers">From the peers that answered.</param>
     /// <param name="nodes">Number of nodes in the cluster, including this one.</param>
     /// <param name="rejoin">True if the operator confirmed the loss.</param>
-    public static Admission Decide(IReadOnlyList<HelloReply> replies, int nodes, bool rejoin)
+    public static Admission Decide(PeerAnswers answers, int nodes, bool rejoin)
     {
+        if (answers.Refusals.Count > 0) return Admission.Wait;
+        var replies = answers.Accepted;
         int others = nodes / 2; // A majority together with this node.
         if (replies.Count < others) return Admission.Wait;
         if (!replies.Any(reply => reply.OtherIdentity)) return Admission.Enrol;
@@ -82,11 +114,15 @@ internal sealed partial class FirstVote(
 
     private HelloRequest Ask(bool enrol) => new()
     {
-        Node = options.Node, Identity = enrolment.Identity, Enrol = enrol, Rejoin = options.Rejoin,
+        Node = options.Node, Identity = enrolment.Identity, Enrol = enrol,
+        Rejoin = options.Rejoin || enrolment.Rejoining,
     };
 
+    [LoggerMessage(EventIds.VoteWithheld, LogLevel.Error, "{Why} This node does not vote until then.")]
+    private partial void LogRefused(string why);
+
     [LoggerMessage(EventIds.AwaitingFirstVote, LogLevel.Information,
-        "The data directory is new; waiting for a majority of the coordinators before the first vote.")]
+        "Waiting for a majority of the coordinators before the first vote with this data directory and hosts file.")]
     private partial void LogWaiting();
 }
 

@@ -67,8 +67,8 @@ internal sealed partial class LaggardWatch(
                 continue;
             }
             long index = log.State.Index;
-            var hellos = await peers.HelloAllAsync(new HelloRequest { Node = options.Node }, stoppingToken);
-            var seen = hellos.Select(hello => (hello.Node, hello.Term, hello.Index)).ToList();
+            var answers = await peers.HelloAllAsync(new HelloRequest { Node = options.Node }, stoppingToken);
+            var seen = answers.Accepted.Select(hello => (hello.Node, hello.Term, hello.Index)).ToList();
             if (!laggards.TryFindStuck(index, seen, out int stuck)) continue;
             LogStuck(stuck);
             laggards = new Laggards(LooksMax);

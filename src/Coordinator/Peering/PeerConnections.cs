@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Quorate.Coordinator.Blobs;
@@ -9,16 +10,26 @@ using Quorate.Shared.Transfer.Streams;
 
 namespace Quorate.Coordinator.Peering;
 
+/// <summary>The answers to a Hello that arrived in time.</summary>
+/// <param name="Accepted">From members of this cluster.</param>
+/// <param name="Refusals">One sentence for each node that does not belong to it.</param>
+internal sealed record PeerAnswers(IReadOnlyList<HelloReply> Accepted, IReadOnlyList<string> Refusals);
+
 /// <summary>This coordinator's connections to the others.</summary>
 internal sealed class PeerConnections : IDisposable
 {
+    private const int RoundTripsKept = 3;
+
     private static readonly TimeSpan HelloTimeout = TimeSpan.FromSeconds(1);
 
+    private readonly ConcurrentDictionary<int, TimeSpan[]> _roundTrips = new();
+    private readonly Agreement _agreement;
     private readonly IReadOnlyList<GrpcChannel> _channels;
     private readonly IReadOnlyList<StreamConnections> _weights;
 
-    public PeerConnections(CoordinatorOptions options, HostNames names)
+    public PeerConnections(CoordinatorOptions options, Agreement agreement, HostNames names)
     {
+        _agreement = agreement;
         var others = options.Hosts.Nodes.Where(node => node.Id != options.Node).ToList();
         var reached = others.Select(options.Reached).ToList();
         _channels = [.. reached.Select(node => Channels.Create(node.Grpc.Url, names))];
@@ -29,11 +40,27 @@ internal sealed class PeerConnections : IDisposable
 
     public IReadOnlyList<Peer> All { get; }
 
-    /// <summary>The answers that arrived within a second.</summary>
-    public async Task<IReadOnlyList<HelloReply>> HelloAllAsync(HelloRequest request, CancellationToken token)
+    /// <summary>The shortest of the last three round trips of a Hello; zero as long as there are fewer.</summary>
+    public TimeSpan RoundTrip(int peer) =>
+        _roundTrips.TryGetValue(peer, out var last) && last.Length == RoundTripsKept ? last.Min() : TimeSpan.Zero;
+
+    /// <summary>Introduces this node to all peers, and returns the answers that arrived within a second.</summary>
+    public async Task<PeerAnswers> HelloAllAsync(HelloRequest request, CancellationToken token)
     {
+        request.Members.Clear();
+        request.Members.AddRange(_agreement.Members.Lines);
         var replies = await Task.WhenAll(All.Select(peer => HelloAsync(peer, request, token)));
-        return [.. replies.OfType<HelloReply>()];
+        var accepted = new List<HelloReply>();
+        var refusals = new List<string>();
+        foreach (var (peer, reply) in All.Zip(replies))
+        {
+            if (reply is null) continue;
+            if (reply.Node != peer.Id)
+                refusals.Add($"Node {reply.Node} answers at the address of node {peer.Id}. Check the hosts files.");
+            else if (_agreement.IsBroken(reply.Node, reply.Members, out string? why)) refusals.Add(why);
+            else accepted.Add(reply);
+        }
+        return new PeerAnswers(accepted, refusals);
     }
 
     public void Dispose()
@@ -42,13 +69,17 @@ internal sealed class PeerConnections : IDisposable
         foreach (var channel in _channels) channel.Dispose();
     }
 
-    private static async Task<HelloReply?> HelloAsync(Peer peer, HelloRequest request, CancellationToken token)
+    private async Task<HelloReply?> HelloAsync(Peer peer, HelloRequest request, CancellationToken token)
     {
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(token);
         bound.CancelAfter(HelloTimeout);
         try
         {
-            return await peer.Peers.Hello(request, bound.Token);
+            long start = TimeProvider.System.GetTimestamp();
+            var reply = await peer.Peers.Hello(request, bound.Token);
+            var taken = TimeProvider.System.GetElapsedTime(start);
+            _roundTrips[peer.Id] = [taken, .. _roundTrips.GetValueOrDefault(peer.Id, []).Take(RoundTripsKept - 1)];
+            return reply;
         }
         catch (Exception e) when (
             e is RpcException or IOException || (e is OperationCanceledException && !token.IsCancellationRequested))

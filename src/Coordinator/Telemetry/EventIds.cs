@@ -22,7 +22,10 @@ internal static class EventIds
     public const int NameUnresolved = 1014;
     public const int NameResolved = 1015;
     public const int OwnNameUnresolved = 1016;
+    public const int ClusterDisagrees = 1017;
+    public const int CallerRefused = 1018;
     public const int AwaitingFirstVote = 1101;
+    public const int VoteWithheld = 1102;
 
     public const int BlobStored = 2000;
     public const int BlobQuarantined = 2001;

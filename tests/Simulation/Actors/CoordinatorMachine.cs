@@ -52,7 +52,7 @@ internal sealed class CoordinatorMachine
             {
                 Root = disk.Root, FreeBytesKept = 0, CollectAfter = options.CollectAfter,
             })
-            .AddSingleton<Greeting>(_ => new HelloReply { Node = machine.Id })
+            .AddSingleton<Greeting>((_, _) => Task.FromResult(new HelloReply { Node = machine.Id }))
             .BuildServiceProvider();
         Blobs = provider.GetRequiredService<BlobStore>();
         network.Open(new Services(

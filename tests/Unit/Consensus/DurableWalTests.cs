@@ -66,6 +66,26 @@ public sealed class DurableWalTests : IDisposable
             new BinaryLogEntry { Content = new byte[100], Term = term });
     }
 
+    /// <summary>One message with term 2^63-1 left a cluster without a leader for ever, also after a restart.</summary>
+    [Theory]
+    [InlineData(long.MaxValue)]
+    [InlineData(7 + DurableWal.TermStepMax + 1)]
+    public async Task A_term_that_no_election_can_have_reached_is_refused_and_not_stored(long term)
+    {
+        await using var state = State();
+        await using var log = new DurableWal(Options(), state, alone: false);
+        IPersistentState seenByTheCluster = log;
+        await seenByTheCluster.UpdateTermAsync(7, resetLastVote: true);
+
+        var refusal = await Assert.ThrowsAsync<InvalidDataException>(
+            async () => await seenByTheCluster.UpdateTermAsync(term, resetLastVote: true));
+
+        Assert.Contains("this node is in term 7", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(7, seenByTheCluster.Term);
+        await seenByTheCluster.UpdateTermAsync(7 + DurableWal.TermStepMax, resetLastVote: true);
+        Assert.Equal(7 + DurableWal.TermStepMax, seenByTheCluster.Term);
+    }
+
     /// <summary>
     /// Soak, seed 56: the log's flusher was waiting, with a commit to note, while a leader's snapshot was installed. It
     /// then set out to flush everything up to the snapshot's last entry, which is in no page of the log, and the node

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
+using DotNext.Net.Cluster.Consensus.Raft;
+using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
 using Microsoft.Extensions.Logging.Abstractions;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Consensus.DotNext;
@@ -65,7 +67,36 @@ public sealed class RestartTests : IDisposable
         await Assert.ThrowsAsync<LogDamagedException>(() => RunAsync(commands: 0));
     }
 
+    /// <summary>The first start ended with code 4, every later one with a crash.</summary>
+    [Fact]
+    public async Task An_entry_that_cannot_be_applied_is_named_at_every_start()
+    {
+        await RunAsync(commands: 2);
+        await AppendAsync(new byte[100]);
+        for (int start = 0; start < 2; start++)
+        {
+            var refusal = await Assert.ThrowsAsync<LogDamagedException>(() => RunAsync(commands: 0));
+            Assert.Contains("cannot apply an entry of its log", refusal.Message, StringComparison.Ordinal);
+            Assert.Equal(Coordinator.ExitCode.Broken, Coordinator.ExitCode.Of(refusal));
+        }
+    }
+
     public void Dispose() => _root.Dispose();
+
+    /// <summary>Commits an entry without checking it.</summary>
+    private async Task AppendAsync(byte[] content)
+    {
+        await using var state = new ReplicatedState(
+            new DirectoryInfo(Snapshots), 100, new FailStop(_ => { }, NullLogger.Instance));
+        await state.RestoreAsync();
+        await using var log = new WriteAheadLog(RaftNode.LogOptions(Path.Combine(_root.Path, "wal")), state);
+        state.StartApplying();
+        await log.InitializeAsync();
+        IPersistentState seenByTheCluster = log;
+        await log.AppendAsync(new BinaryLogEntry { Content = content, Term = seenByTheCluster.Term });
+        await log.CommitAsync(log.LastEntryIndex);
+        await log.FlushAsync();
+    }
 
     private static void Damage(string file)
     {

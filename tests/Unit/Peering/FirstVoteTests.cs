@@ -12,47 +12,49 @@ public sealed class FirstVoteTests : IDisposable
 
     [Fact]
     public void A_new_node_waits_for_a_majority() =>
-        Assert.Equal(Admission.Wait, FirstVote.Decide([], nodes: 3, rejoin: false));
+        Assert.Equal(Admission.Wait, FirstVote.Decide(Answers(), nodes: 3, rejoin: false));
 
     [Fact]
     public void A_node_that_no_answering_peer_remembers_may_vote() =>
-        Assert.Equal(Admission.Enrol, FirstVote.Decide([Stranger()], nodes: 3, rejoin: false));
+        Assert.Equal(Admission.Enrol, FirstVote.Decide(Answers(Stranger()), nodes: 3, rejoin: false));
 
     [Fact]
     public void A_latecomer_to_a_cluster_that_runs_already_may_vote() =>
         Assert.Equal(
-            Admission.Enrol, FirstVote.Decide([Stranger(leader: 1, term: 9), Stranger(leader: 1, term: 9)], 3, false));
+            Admission.Enrol,
+            FirstVote.Decide(Answers(Stranger(leader: 1, term: 9), Stranger(leader: 1, term: 9)), 3, false));
 
     [Fact]
     public void A_node_alone_in_its_cluster_may_vote() =>
-        Assert.Equal(Admission.Enrol, FirstVote.Decide([], nodes: 1, rejoin: false));
+        Assert.Equal(Admission.Enrol, FirstVote.Decide(Answers(), nodes: 1, rejoin: false));
 
     [Fact]
     public void A_node_that_one_peer_remembers_with_other_data_is_refused() =>
         Assert.Equal(
-            Admission.Refuse, FirstVote.Decide([Stranger(), Lost(leader: 1, term: 2)], nodes: 3, rejoin: false));
+            Admission.Refuse, FirstVote.Decide(Answers(Stranger(), Lost(leader: 1, term: 2)), nodes: 3, rejoin: false));
 
     [Fact]
     public void Rejoining_waits_until_both_others_follow_one_leader_in_one_term()
     {
-        Assert.Equal(Admission.Wait, FirstVote.Decide([Lost(leader: 1, term: 2)], 3, rejoin: true));
-        Assert.Equal(Admission.Wait, FirstVote.Decide([Lost(1, 2), Lost(leader: -1, term: 3)], 3, rejoin: true));
-        Assert.Equal(Admission.Wait, FirstVote.Decide([Lost(1, 2), Lost(1, 3)], 3, rejoin: true));
-        Assert.Equal(Admission.Enrol, FirstVote.Decide([Lost(1, 3), Lost(1, 3)], 3, rejoin: true));
+        Assert.Equal(Admission.Wait, FirstVote.Decide(Answers(Lost(leader: 1, term: 2)), 3, rejoin: true));
+        Assert.Equal(Admission.Wait, FirstVote.Decide(Answers(Lost(1, 2), Lost(leader: -1, term: 3)), 3, rejoin: true));
+        Assert.Equal(Admission.Wait, FirstVote.Decide(Answers(Lost(1, 2), Lost(1, 3)), 3, rejoin: true));
+        Assert.Equal(Admission.Enrol, FirstVote.Decide(Answers(Lost(1, 3), Lost(1, 3)), 3, rejoin: true));
     }
 
     [Fact]
-    public void An_identity_is_remembered_over_restarts_and_another_one_is_told_apart()
+    public async Task An_identity_is_remembered_over_restarts_and_another_one_is_told_apart()
     {
         var enrolment = Enrolment.Open(_folder, 0, 1);
-        Assert.Equal((false, false), enrolment.Answer(Hello(identity: 5, enrol: false)));
-        Assert.Equal((true, false), enrolment.Answer(Hello(identity: 5, enrol: true)));
+        Assert.Equal((false, false), await enrolment.AnswerAsync(Hello(identity: 5, enrol: false), default));
+        Assert.Equal((true, false), await enrolment.AnswerAsync(Hello(identity: 5, enrol: true), default));
 
         enrolment = Enrolment.Open(_folder, 0, 1);
-        Assert.Equal((true, false), enrolment.Answer(Hello(identity: 5, enrol: false)));
-        Assert.Equal((false, true), enrolment.Answer(Hello(identity: 6, enrol: true)));
-        Assert.Equal((true, false), enrolment.Answer(Hello(identity: 6, enrol: true, rejoin: true)));
-        Assert.Equal((false, true), enrolment.Answer(Hello(identity: 5, enrol: false)));
+        Assert.Equal((true, false), await enrolment.AnswerAsync(Hello(identity: 5, enrol: false), default));
+        Assert.Equal((false, true), await enrolment.AnswerAsync(Hello(identity: 6, enrol: true), default));
+        Assert.Equal(
+            (true, false), await enrolment.AnswerAsync(Hello(identity: 6, enrol: true, rejoin: true), default));
+        Assert.Equal((false, true), await enrolment.AnswerAsync(Hello(identity: 5, enrol: false), default));
     }
 
     /// <summary>
@@ -61,10 +63,10 @@ public sealed class FirstVoteTests : IDisposable
     [Theory]
     [InlineData(-1)]
     [InlineData(7)]
-    public void Who_is_no_node_of_the_cluster_is_never_enrolled(int stranger)
+    public async Task Who_is_no_node_of_the_cluster_is_never_enrolled(int stranger)
     {
         var hello = new HelloRequest { Node = stranger, Identity = 5, Enrol = true };
-        Assert.Equal((false, false), Enrolment.Open(_folder, 0, 1).Answer(hello));
+        Assert.Equal((false, false), await Enrolment.Open(_folder, 0, 1).AnswerAsync(hello, default));
         Assert.False(File.Exists(Path.Combine(_folder, "peers")));
     }
 
@@ -89,6 +91,14 @@ public sealed class FirstVoteTests : IDisposable
         var refusal = Assert.Throws<DataDirectoryException>(() => Enrolment.Open(_folder));
         Assert.Contains("--rejoin", refusal.Message, StringComparison.Ordinal);
     }
+
+    /// <summary>Both groups of a split may be a majority of their own file.</summary>
+    [Fact]
+    public void A_node_waits_while_a_reachable_node_has_another_hosts_file() => Assert.Equal(
+        Admission.Wait,
+        FirstVote.Decide(new PeerAnswers([Stranger(), Stranger(), Stranger()], ["another file"]), 5, rejoin: false));
+
+    private static PeerAnswers Answers(params HelloReply[] accepted) => new(accepted, []);
 
     private static HelloReply Stranger(int leader = -1, long term = 0) => new() { LeaderNode = leader, Term = term };
 

@@ -9,8 +9,8 @@ using LibraryNotLeaderException = DotNext.Net.Cluster.Consensus.Raft.NotLeaderEx
 namespace Quorate.Coordinator.Consensus.DotNext;
 
 /// <summary>
-/// The library's log, changed in two ways: a follower flushes entries before it acknowledges them, and a deposed leader
-/// can no longer append.
+/// The library's log, changed in three ways: a follower flushes entries before it acknowledges them, a deposed leader
+/// can no longer append, and a term that no election can have reached is refused.
 /// <para>
 /// The library's log acknowledges AppendEntries once the bytes are in memory and flushes later. A follower killed in
 /// between loses entries that the leader counted as replicated, and committed entries are lost (measured: 4 divergences
@@ -41,6 +41,12 @@ namespace Quorate.Coordinator.Consensus.DotNext;
 internal sealed class DurableWal(WriteAheadLog.Options options, ReplicatedState state, bool alone)
     : WriteAheadLog(options, state), IPersistentState, IAuditTrail<IRaftLogEntry>
 {
+    /// <summary>
+    /// Largest step from one term to the next. Each election adds one, so a larger step is damage or an attack. If it
+    /// were stored, no node could be elected in a later term.
+    /// </summary>
+    public const long TermStepMax = 1L << 32;
+
     /// <summary>The newest term in which this node was elected. Accessed under the log's append lock.</summary>
     private long _wonTerm = -1;
 
@@ -67,6 +73,16 @@ internal sealed class DurableWal(WriteAheadLog.Options options, ReplicatedState 
                 OpensTerm = typeof(TEntry) == typeof(EmptyLogEntry),
             }, token)
             : throw new InvalidOperationException("A proposal must be one block of memory.");
+
+    /// <exception cref="InvalidDataException">The step to the new term is above <see cref="TermStepMax"/>.</exception>
+    ValueTask IPersistentState.UpdateTermAsync(long term, bool resetLastVote, CancellationToken token)
+    {
+        long own = ((IPersistentState)this).Term;
+        return term - own <= TermStepMax
+            ? UpdateTermAsync(this, term, resetLastVote, token)
+            : ValueTask.FromException(new InvalidDataException(
+                $"Refused a message of term {term}: this node is in term {own}, and no election skips so many."));
+    }
 
     private bool Admit(OwnEntry entry)
     {
@@ -98,6 +114,12 @@ internal sealed class DurableWal(WriteAheadLog.Options options, ReplicatedState 
     /// <summary>The library's own setter, which it uses after an overwrite; not public in 6.12.</summary>
     [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "set_UnflushedIndex")]
     private static extern void SetUnflushedIndex(WriteAheadLog log, long value);
+
+    /// <summary>The base class implements the interface explicitly, so there is no other way to call it.</summary>
+    [UnsafeAccessor(UnsafeAccessorKind.Method,
+        Name = "DotNext.Net.Cluster.Consensus.Raft.IPersistentState.UpdateTermAsync")]
+    private static extern ValueTask UpdateTermAsync(
+        WriteAheadLog log, long term, bool resetLastVote, CancellationToken token);
 }
 
 /// <summary>

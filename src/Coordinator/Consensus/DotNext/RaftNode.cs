@@ -5,6 +5,7 @@ using DotNext.Net.Cluster;
 using DotNext.Net.Cluster.Consensus.Raft;
 using DotNext.Net.Cluster.Consensus.Raft.Membership;
 using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
+using DotNext.Threading;
 using Quorate.Coordinator.Disk;
 
 namespace Quorate.Coordinator.Consensus.DotNext;
@@ -75,6 +76,13 @@ internal sealed class RaftNode : IAsyncDisposable
             throw new LogDamagedException(
                 $"The log of node {options.Node} in {options.Directory} is damaged ({e.Message.TrimEnd('.')}): "
                 + "set the node's data directory aside and start it with --rejoin.", e);
+        }
+        catch (PendingTaskInterruptedException e)
+        {
+            string why = (State.Failure ?? e).Message.TrimEnd('.');
+            throw new LogDamagedException(
+                $"Node {options.Node} cannot apply an entry of its log in {options.Directory} ({why}): start the "
+                + "version that wrote it, or set the node's data directory aside and start it with --rejoin.", e);
         }
         catch (SocketException e)
         {

@@ -24,6 +24,9 @@ internal sealed class ReplicatedState(DirectoryInfo snapshots, int snapshotEvery
 
     public ChainWindow Chains { get; } = new();
 
+    /// <summary>Why an entry could not be applied; null while all could.</summary>
+    public Exception? Failure { get; private set; }
+
     /// <summary>Called with the last index of each snapshot received from a leader, once it is on disk.</summary>
     public Action<long> Installed { private get; set; } = static _ => { };
 
@@ -40,6 +43,7 @@ internal sealed class ReplicatedState(DirectoryInfo snapshots, int snapshotEvery
         catch (Exception e)
         {
             // Any failure ends the process here: rethrowing stops the library's applier.
+            Failure = e;
             failStop.Trip(e);
             throw;
         }

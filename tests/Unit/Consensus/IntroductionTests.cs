@@ -1,0 +1,104 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Consensus.DotNext;
+using Quorate.Shared.Hosts;
+
+namespace Quorate.Unit.Consensus;
+
+/// <summary>What two nodes say before the Raft protocol starts, and what they make of it.</summary>
+public sealed class IntroductionTests
+{
+    private static readonly byte[] Members = [.. Enumerable.Range(0, 32).Select(i => (byte)i)];
+
+    private static CancellationToken Patience =>
+        new CancellationTokenSource(TimeSpan.FromSeconds(60), TimeProvider.System).Token;
+
+    [Fact]
+    public void An_introduction_reads_back()
+    {
+        var sent = new Introduction(1, 2, 0xfeed, UInt128.MaxValue, Members, Refusal.Identity);
+        var read = Introduction.Parse(sent.ToBytes());
+        Assert.Equal(sent with { Members = default }, read with { Members = default });
+        Assert.Equal(Members, read.Members.ToArray());
+    }
+
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(6, 9)]
+    [InlineData(72, 255)]
+    public void Anything_else_is_refused(int at, byte value)
+    {
+        byte[] bytes = new Introduction(1, 2, 3, 4, Members, Refusal.None).ToBytes();
+        bytes[at] = value;
+        Assert.Throws<InvalidDataException>(() => Introduction.Parse(bytes));
+        Assert.Throws<InvalidDataException>(() => Introduction.Parse(bytes.AsSpan(1)));
+    }
+
+    [Fact]
+    public void A_member_of_the_same_cluster_is_accepted() => Assert.Equal(Refusal.None, Judge(Good));
+
+    [Fact]
+    public void Another_member_list_is_refused() =>
+        Assert.Equal(Refusal.Members, Judge(Good with { Members = new byte[32] }));
+
+    [Fact]
+    public void Another_cluster_is_refused_and_an_unknown_one_is_not()
+    {
+        Assert.Equal(Refusal.Cluster, Judge(Good with { Cluster = 8 }));
+        Assert.Equal(Refusal.None, Judge(Good with { Cluster = 0 }));
+    }
+
+    [Theory]
+    [InlineData(1, 0)] // It wanted node 0.
+    [InlineData(2, 2)] // It claims this node's id.
+    [InlineData(5, 2)] // It is no member.
+    public void A_caller_with_a_wrong_id_is_refused(int from, int to) =>
+        Assert.Equal(Refusal.WrongNode, Judge(Good with { From = from, To = to }));
+
+    [Fact]
+    public void Another_node_than_the_dialled_one_is_refused() =>
+        Assert.Equal(Refusal.WrongNode, Judge(Good, expected: 0));
+
+    [Fact]
+    public void Another_data_directory_than_the_enrolled_one_is_refused()
+    {
+        Assert.Equal(Refusal.Identity, Judge(Good with { Identity = 12 }));
+        Assert.Equal(Refusal.None, Judge(Good with { From = 0, Identity = 12 }));
+    }
+
+    [Fact]
+    public async Task A_node_with_another_member_list_gets_no_leader_and_disturbs_none()
+    {
+        var token = Patience;
+        await using var cluster = new NamedCluster();
+        for (int node = 0; node < 3; node++) cluster.Move(node, $"127.0.5.{node + 1}");
+        await cluster.StartAsync(0, token, options => options with { MemberHash = Members });
+        await cluster.StartAsync(1, token, options => options with { MemberHash = Members });
+        await cluster.ProposeAsync(Commands.Open(), token);
+        long term = cluster[0].Leadership.Term;
+
+        await cluster.StartAsync(2, token);
+        while (!cluster.Lines(2).Any(line => line.StartsWith("Node 0 refuses", StringComparison.Ordinal))
+            || !cluster.Lines(0).Any(line => line.StartsWith("Refusing Raft connections with node 2",
+                StringComparison.Ordinal)))
+            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, token);
+
+        Assert.Null(cluster[2].Leadership.LeaderNode);
+        Assert.Equal(0, cluster[2].State.Index);
+        Assert.Equal(term, cluster[0].Leadership.Term);
+        Assert.Contains(cluster.Lines(0), line => line.Contains("list different members", StringComparison.Ordinal));
+    }
+
+    private static Introduction Good => new(1, 2, 11, 7, Members, Refusal.None);
+
+    private static Refusal Judge(Introduction other, int? expected = null)
+    {
+        var options = new ConsensusOptions
+        {
+            Node = 2, Directory = "data", MemberHash = Members,
+            Members = [.. Enumerable.Range(0, 3).Select(id => new Member(id, HostPort.Parse($"fed{id}:7100")))],
+            EnrolledIdentity = node => node == 1 ? 11ul : 0,
+        };
+        return new Introductions(options, () => 7, NullLogger.Instance).Judge(other, expected);
+    }
+}
