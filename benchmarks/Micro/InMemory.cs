@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
-using Quorate.Aggregation;
+using Quorate.Aggregation.Rules;
+using Quorate.Aggregation.Windows;
 using Quorate.Pt;
 
 namespace Quorate.Benchmarks.Micro;
@@ -8,8 +9,8 @@ namespace Quorate.Benchmarks.Micro;
 internal sealed class InMemory
 {
     private readonly float[] _chunks, _copied, _mean;
-    private readonly double[] _weights;
-    private readonly WeightedSum _sum;
+    private readonly double[] _weights, _next = new double[Window.ElementsMax];
+    private readonly WeightedMean _rule = new();
 
     public InMemory(Payload payload, int updates)
     {
@@ -18,17 +19,25 @@ internal sealed class InMemory
         _copied = _chunks[..count];
         _mean = new float[count];
         _weights = [.. Enumerable.Repeat(12_000.0, updates)];
-        _sum = new WeightedSum(updates * 12_000L);
     }
 
-    /// <summary>The updates lie chunk by chunk, one's beside the other's, as the leader reads them.</summary>
+    /// <summary>The updates are stored chunk by chunk, next to each other, as the leader reads them.</summary>
     public void Average()
     {
-        for (int at = 0; at < _mean.Length; at += WeightedSum.ElementsMax)
+        for (int at = 0; at < _mean.Length; at += Window.ElementsMax)
         {
-            int count = Math.Min(WeightedSum.ElementsMax, _mean.Length - at);
-            var chunks = MemoryMarshal.AsBytes(_chunks.AsSpan(at * _weights.Length, count * _weights.Length));
-            _sum.Mean(TensorType.Float32, chunks, count * sizeof(float), _weights,
+            int count = Math.Min(Window.ElementsMax, _mean.Length - at);
+            var window = new Window
+            {
+                Type = TensorType.Float32,
+                Elements = count,
+                Bytes = MemoryMarshal.AsBytes(_chunks.AsSpan(at * _weights.Length, count * _weights.Length)),
+                Stride = count * sizeof(float),
+                Weights = _weights,
+                Total = _weights.Length * 12_000L,
+            };
+            _rule.Combine(window, _next.AsSpan(0, count));
+            Numbers.Narrow(TensorType.Float32, _next.AsSpan(0, count),
                 MemoryMarshal.AsBytes(_mean.AsSpan(at, count)));
         }
     }

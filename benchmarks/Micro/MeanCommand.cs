@@ -6,8 +6,8 @@ using Quorate.Shared.Transfer;
 namespace Quorate.Benchmarks.Micro;
 
 /// <summary>
-/// <c>mean</c>: the weighted mean of updates, files to file, as the leader makes it, and beside it the arithmetic alone
-/// and the machine's copying: the figures are meaningful only in the same minute on the same machine.
+/// <c>mean</c>: the weighted mean of updates, files to file, as the leader computes it; next to it the arithmetic alone
+/// and the machine's copying speed. Compare figures only from the same minute on the same machine.
 /// </summary>
 internal static class MeanCommand
 {
@@ -22,7 +22,7 @@ internal static class MeanCommand
         };
         var updates = new Option<int>("--updates") { DefaultValueFactory = _ => 5 };
         var runs = new Option<int>("--runs") { DefaultValueFactory = _ => 30 };
-        var json = new Option<bool>("--json") { Description = "The figures as one JSON object, on the last line." };
+        var json = new Option<bool>("--json") { Description = "Print the figures as JSON on the last line." };
         var command = new Command("mean", "The weighted mean of updates, files to file.")
         {
             payload, updates, runs, json,
@@ -49,10 +49,10 @@ internal static class MeanCommand
             Directory.CreateDirectory(folder);
             try
             {
-                var files = new List<(string Path, long Examples)>();
+                var files = new List<WeightedFile>();
                 for (int u = 0; u < updates; u++)
                 {
-                    files.Add((Path.Combine(folder, $"{u}.pt"), 12_000 + u));
+                    files.Add(new WeightedFile(Path.Combine(folder, $"{u}.pt"), 12_000 + u));
                     payload.WriteModel(files[^1].Path);
                 }
                 var sums = new InMemory(payload, updates);
@@ -121,12 +121,13 @@ internal static class MeanCommand
         private static double Rounded(double value) => Math.Round(value, 2);
 
         private static async Task AverageAsync(
-            IReadOnlyList<(string, long)> files, string mean, bool hashed, CancellationToken token)
+            List<WeightedFile> files, string mean, bool hashed, CancellationToken token)
         {
             await using Stream file = hashed
                 ? HashedFileStream.Create(mean)
                 : new FileStream(mean, FileMode.CreateNew, FileAccess.Write, FileShare.None);
-            await FederatedAverage.WriteAsync(files, file, token);
+            await new Aggregator().AggregateAsync(
+                new RoundInputs(files[0].Path, null, files, AggregationPlan.Mean), file, null, token);
         }
 
         private static double Time(Action work)

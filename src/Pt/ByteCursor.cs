@@ -18,6 +18,9 @@ internal sealed class ByteCursor(ReadOnlyMemory<byte> bytes, string what, string
 
     private string What => entry is null ? what : $"{what} {PtText.Quote(entry)}";
 
+    /// <summary>What has not been read yet.</summary>
+    public ReadOnlySpan<byte> Rest => bytes.Span[_position..];
+
     public byte Byte() => Take(1)[0];
 
     public ushort UInt16() => BinaryPrimitives.ReadUInt16LittleEndian(Take(2));
@@ -48,7 +51,7 @@ internal sealed class ByteCursor(ReadOnlyMemory<byte> bytes, string what, string
     /// end.</exception>
     public ReadOnlySpan<byte> Line(int limit)
     {
-        ReadOnlySpan<byte> rest = bytes.Span[_position..];
+        ReadOnlySpan<byte> rest = Rest;
         int length = rest[..Math.Min(rest.Length, limit + 1)].IndexOf((byte)'\n');
         if (length < 0) throw new PtFormatException($"{What} has a line without an end, or one over {limit} bytes.");
         _position += length + 1;

@@ -67,17 +67,13 @@ public sealed class PtFile : IDisposable
     /// <paramref name="byteOffset"/> on.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The range is not inside the tensor.</exception>
-    /// <exception cref="PtFormatException">The tensor is not contiguous, or the file was cut since it was
-    /// opened.</exception>
+    /// <exception cref="PtFormatException">The file was cut since it was opened.</exception>
     public void Read(PtTensor tensor, long byteOffset, Span<byte> destination)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(byteOffset);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(byteOffset, tensor.Info.Bytes - destination.Length);
-        if (!tensor.IsContiguous)
-            throw new PtFormatException(
-                $"Tensor {PtText.Quote(tensor.Info.Name)} is not contiguous; call .contiguous() on it before "
-                    + "torch.save.");
-        FileBytes.Read(_file, tensor.FileOffset + byteOffset, destination);
+        if (tensor.IsContiguous) FileBytes.Read(_file, tensor.FileOffset + byteOffset, destination);
+        else StridedRead.Read(_file, tensor, byteOffset, destination);
     }
 
     /// <summary>Reads the archive's whole content and checks every entry's CRC-32 against the directory.</summary>
@@ -88,31 +84,29 @@ public sealed class PtFile : IDisposable
     }
 
     /// <summary>
-    /// Checks that no tensor contains NaN or an infinity. Verifies every entry at the same time, as <see
+    /// The floating tensors that contain NaN or an infinity. Verifies every entry at the same time, as <see
     /// cref="VerifyStorages"/> does: one pass over the file instead of two.
     /// </summary>
-    /// <exception cref="PtFormatException">An entry's content was changed after it was saved, or a floating tensor is
-    /// not contiguous.</exception>
+    /// <remarks>Reads what the tensors show, which a small file can make huge: check the schema first.</remarks>
+    /// <exception cref="PtFormatException">An entry's content was changed after it was saved.</exception>
     /// <exception cref="OperationCanceledException">Between two blocks.</exception>
-    public CheckResult CheckFinite(CancellationToken token = default)
+    public IReadOnlyList<PtTensor> FindNonFinite(CancellationToken token = default)
     {
         byte[] buffer = FileBlocks.Pool.Rent(FileBlocks.BytesMax);
         try
         {
-            string? found = null;
+            var found = new List<PtTensor>();
             var unread = new HashSet<ZipEntry>(_storages);
             // Read to the end in any case: what looks like NaN may be damage, and damage is the better message.
             foreach (PtTensor tensor in Tensors.Where(tensor => tensor.Info.Type.IsFloating()))
             {
                 var crc = tensor.CoversStorage && unread.Remove(tensor.Storage) ? new WideCrc32() : null;
-                if (!IsFinite(tensor, buffer, crc, token)) found ??= tensor.Info.Name;
+                if (!IsFinite(tensor, buffer, crc, token)) found.Add(tensor);
                 if (crc is not null) CheckCrc(tensor.Storage, crc.Current);
             }
 
             foreach (ZipEntry entry in unread) Verify(entry, token);
-            return found is null
-                ? CheckResult.Passed
-                : CheckResult.Refused($"Tensor {PtText.Quote(found)} contains NaN or Inf.");
+            return found;
         }
         finally
         {

@@ -9,10 +9,11 @@ namespace Quorate.Pt;
 /// </remarks>
 public sealed class PtTensor
 {
-    private PtTensor(TensorInfo info, bool isContiguous, ZipEntry storage, long offset)
+    private PtTensor(TensorInfo info, ImmutableArray<long> strides, ZipEntry storage, long offset)
     {
         Info = info;
-        IsContiguous = isContiguous;
+        Strides = strides;
+        IsContiguous = AreContiguous(info.Shape, strides, info.Elements);
         Storage = storage;
         Offset = offset;
     }
@@ -20,8 +21,8 @@ public sealed class PtTensor
     public TensorInfo Info { get; }
 
     /// <summary>
-    /// Whether the elements are stored one after the other in row-major order. Only such tensors can be read; calling
-    /// .contiguous() fixes others (transposed, expanded, channels-last).
+    /// Whether the elements are stored one after the other in row-major order. Transposed, expanded and channels-last
+    /// tensors are not, and are read by their strides, as torch reads them.
     /// </summary>
     public bool IsContiguous { get; }
 
@@ -34,6 +35,9 @@ public sealed class PtTensor
     internal bool CoversStorage => IsContiguous && Offset == 0 && Info.Bytes == Storage.Length;
 
     internal ZipEntry Storage { get; }
+
+    /// <summary>Elements of the storage from one index to the next, for each dimension.</summary>
+    internal ImmutableArray<long> Strides { get; }
 
     /// <summary>Bytes from the start of the storage to the first element.</summary>
     internal long Offset { get; }
@@ -62,7 +66,7 @@ public sealed class PtTensor
             throw new PtFormatException(
                 $"Tensor {PtText.Quote(name)} reaches to element {end} of a storage of {pickled.Elements}.");
 
-        return new PtTensor(info, AreContiguous(shape, strides, info.Elements), storage, offset * pickled.Type.Size());
+        return new PtTensor(info, strides, storage, offset * pickled.Type.Size());
     }
 
     /// <summary>

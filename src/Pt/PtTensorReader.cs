@@ -22,8 +22,8 @@ public sealed class PtTensorReader
 
     /// <summary>Fills <paramref name="destination"/> with the next bytes (little-endian elements).</summary>
     /// <exception cref="ArgumentOutOfRangeException">Fewer bytes are left.</exception>
-    /// <exception cref="PtFormatException">The tensor is not contiguous; or these were its last bytes and the storage
-    /// is damaged, so all bytes read before are invalid too.</exception>
+    /// <exception cref="PtFormatException">These were the tensor's last bytes and its storage is damaged, so all bytes
+    /// read before are invalid too.</exception>
     public void Read(Span<byte> destination)
     {
         _file.Read(_tensor, _position, destination);

@@ -105,9 +105,7 @@ internal sealed class Unpickler
             return PickleCallable.OrderedDict;
         string text = PtText.Decode(name, "A name in the pickle");
         if (module.SequenceEqual("torch"u8) && TensorTypes.TryParseStorageClass(text, out TensorType type)) return type;
-        throw new PtFormatException(
-            $"The pickle names the global {PtText.Quote($"{PtText.Decode(module, "A name in the pickle")}.{text}")}, "
-            + "which a state dict of plain tensors never needs: refused, and nothing of it was run.");
+        throw ForeignContent.Global(PtText.Decode(module, "A name in the pickle"), text, _code.Rest);
     }
 
     private object Reduce()

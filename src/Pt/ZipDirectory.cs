@@ -60,9 +60,7 @@ internal static class ZipDirectory
         long endStart = fileLength - EndLength;
         var end = endStart < 0 ? null : FileBytes.Cursor(file, endStart, EndLength, "The end of the archive");
         if (end is null || end.UInt32() != EndSignature)
-            throw new PtFormatException(
-                "The file does not end as a zip archive: it is cut off, or not written by torch.save of PyTorch 1.6 "
-                    + "or newer.");
+            throw ForeignContent.NoArchive(file);
 
         bool split = end.UInt16() != 0 | end.UInt16() != 0;
         ulong onDisk = end.UInt16();

@@ -5,45 +5,55 @@ using Quorate.Shared.Transfer;
 
 namespace Quorate.Coordinator.Driving;
 
-/// <summary>The updates of a closed round, as files, into the next model, as a draft of this node's store.</summary>
+/// <summary>Computes the next model from a closed round's updates, as a draft in this node's store.</summary>
 internal static class ModelBuilder
 {
+    private static readonly Aggregator _aggregator = new();
+
+    /// <param name="blobs">This node's store.</param>
+    /// <param name="replication">Pulls what this node lacks.</param>
+    /// <param name="previous">The model that the updates were trained from.</param>
     /// <param name="updates">In trainer-id order: the order of summation.</param>
-    /// <exception cref="BlobUnavailableException">An update's bytes are not here, or turned out bad and were put
-    /// aside.</exception>
-    /// <exception cref="OperationCanceledException">Between two blocks; nothing is left.</exception>
+    /// <param name="token">Stops between two blocks; nothing is left behind.</param>
+    /// <exception cref="BlobUnavailableException">A blob is not here, or was found damaged and set aside.</exception>
     public static async Task<ModelDraft> BuildAsync(
-        BlobStore blobs, Replication replication, IReadOnlyList<Update> updates, CancellationToken token)
+        BlobStore blobs, Replication replication, PublishedModel previous, IReadOnlyList<Update> updates,
+        CancellationToken token)
     {
+        await replication.RequireHereAsync(previous.Blob, previous.Length, token);
         foreach (var update in updates) await replication.RequireHereAsync(update.Blob, update.Length, token);
         string draft = blobs.NewDraft();
-        bool made = false;
+        bool built = false;
         try
         {
-            var (hash, length) = await AverageAsync(blobs, updates, draft, token);
-            made = true;
+            var (hash, length) = await AggregateAsync(blobs, previous, updates, draft, token);
+            built = true;
             return new ModelDraft(draft, hash, length);
         }
-        catch (AveragingException e)
+        catch (AggregationException e)
         {
-            // Its check sums say that a file rotted since it was verified. What is bad is put aside here and pulled
-            // again.
+            // A file was damaged after it was verified. Damaged files are set aside here and pulled again.
+            await blobs.RehashAsync(previous.Blob, token);
             foreach (var update in updates) await blobs.RehashAsync(update.Blob, token);
             throw new BlobUnavailableException(e.Message);
         }
         finally
         {
-            if (!made) File.Delete(draft);
+            if (!built) File.Delete(draft);
         }
     }
 
-    /// <summary>One pass: what is averaged is hashed on its way to the disk.</summary>
-    private static async Task<(BlobHash Hash, long Length)> AverageAsync(
-        BlobStore blobs, IReadOnlyList<Update> updates, string draft, CancellationToken token)
+    /// <summary>Hashes the model while it is written.</summary>
+    private static async Task<(BlobHash Hash, long Length)> AggregateAsync(
+        BlobStore blobs, PublishedModel previous, IReadOnlyList<Update> updates, string draft,
+        CancellationToken token)
     {
-        var files = updates.Select(update => (blobs.PathOf(update.Blob), update.Examples)).ToList();
+        var inputs = new RoundInputs(
+            blobs.PathOf(previous.Blob), Memory: null,
+            [.. updates.Select(update => new WeightedFile(blobs.PathOf(update.Blob), update.Examples))],
+            AggregationPlan.Mean);
         await using var file = HashedFileStream.Create(draft);
-        await FederatedAverage.WriteAsync(files, file, token);
+        await _aggregator.AggregateAsync(inputs, file, memory: null, token);
         return (file.Hash, file.Length);
     }
 }

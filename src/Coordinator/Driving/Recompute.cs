@@ -43,7 +43,7 @@ internal sealed partial class Recompute(
 
     private async Task CompareAsync(Run run, PublishedModel model, CancellationToken token)
     {
-        using var own = await ModelBuilder.BuildAsync(blobs, replication, model.Updates, token);
+        using var own = await ModelBuilder.BuildAsync(blobs, replication, model, model.Updates, token);
         if (own.Hash == model.Blob) LogVerified(model.Round, own.Hash.Short);
         else emergency.Diverged($"Round {model.Round} of run {run.Id} averages to {own.Hash.Short}… here; "
             + $"{model.Blob.Short}… was published.");

@@ -120,7 +120,8 @@ internal sealed partial class RoundDriver(
 
     private async Task AggregateAsync(Run run, CancellationToken token)
     {
-        using var model = await ModelBuilder.BuildAsync(blobs, replication, [.. run.Updates.Values], token);
+        using var model = await ModelBuilder.BuildAsync(
+            blobs, replication, run.Model!, [.. run.Updates.Values], token);
         CrashPoint.Pass("average-built");
         await PublishAsync(run, run.Round, model, token);
     }

@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Quorate.Aggregation;
 using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Telemetry;
@@ -30,6 +31,9 @@ internal sealed partial class UpdateIntake(
     private const long OverheadBytesMax = 1 << 20;
 
     private readonly GroupCommit _group = new(time);
+
+    /// <summary>The latest round's. Kept because the model is read only once. Replaced as a whole.</summary>
+    private volatile RoundRules? _latest;
 
     /// <summary>How an upload would be answered, and how many of its bytes need not be sent.</summary>
     /// <exception cref="NotLeaderException">This node does not lead.</exception>
@@ -137,28 +141,21 @@ internal sealed partial class UpdateIntake(
     private static BlobUnavailableException Damaged(BlobHash blob) => new(
         $"Blob {blob.Short} is damaged on this node and is pulled from another one: send the update again.");
 
-    /// <summary>Whether the file may be averaged.</summary>
+    /// <summary>Whether the file can be aggregated, or can be the first model.</summary>
     /// <exception cref="IOException">It cannot be read.</exception>
-    private CheckResult Check(UploadOffer offer, PublishedModel? from, CancellationToken token)
+    private CheckResult Check(UploadOffer offer, PublishedModel? from, CancellationToken token) => from is null
+        ? AdmissionRules.CheckFirstModel(blobs.PathOf(offer.Blob), AggregationPlan.Mean, token)
+        : RulesOf(from).CheckUpdate(blobs.PathOf(offer.Blob), token);
+
+    private AdmissionRules RulesOf(PublishedModel model)
     {
-        try
-        {
-            using var file = PtFile.Open(blobs.PathOf(offer.Blob));
-            var check = from is null ? PtSchema.CheckFirstModel(file) : Check(file, from);
-            return check.IsRefused(out _) ? check : file.CheckFinite(token);
-        }
-        catch (PtFormatException e)
-        {
-            return CheckResult.Refused(e.Message);
-        }
+        if (_latest is { } latest && latest.Model == model.Blob) return latest.Rules;
+        var rules = new AdmissionRules(blobs.PathOf(model.Blob), AggregationPlan.Mean.Keys);
+        _latest = new RoundRules(model.Blob, rules);
+        return rules;
     }
 
-    private CheckResult Check(PtFile file, PublishedModel from)
-    {
-        using var model = PtFile.Open(blobs.PathOf(from.Blob));
-        var check = PtSchema.CheckMatch(model.Schema, file);
-        return check.IsRefused(out _) ? check : PtSchema.CheckBooleans(model, file);
-    }
+    private sealed record RoundRules(BlobHash Model, AdmissionRules Rules);
 
     [LoggerMessage(EventIds.UpdateAccepted, LogLevel.Information,
         "Accepted: trainer {Trainer}, round {Round}, {Bytes} bytes, {Examples} examples.")]

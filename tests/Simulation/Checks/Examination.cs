@@ -53,7 +53,11 @@ internal sealed class Examination(SimulatedCluster cluster, int weak)
             var files = counted[round].Values.Select(update => Made(update, round, model, kept)).ToList();
             string next = Path.Combine(_folder, $"model-{round}.pt");
             using (var output = File.Create(next))
-                FederatedAverage.WriteAsync(files, output, CancellationToken.None).GetAwaiter().GetResult();
+            {
+                new Aggregator().AggregateAsync(
+                    new RoundInputs(model, null, files, AggregationPlan.Mean), output, null, CancellationToken.None)
+                    .GetAwaiter().GetResult();
+            }
             CheckModel(published, next);
             model = next;
         }
@@ -84,7 +88,7 @@ internal sealed class Examination(SimulatedCluster cluster, int weak)
     }
 
     /// <summary>P2: what counts in a round is what its trainer made for this very round.</summary>
-    private (string Path, long Examples) Made(Update update, int round, string model, HashSet<BlobHash> kept)
+    private WeightedFile Made(Update update, int round, string model, HashSet<BlobHash> kept)
     {
         int trainer = int.Parse(update.Trainer.ToString()[1..], System.Globalization.CultureInfo.InvariantCulture);
         string path = Path.Combine(_folder, $"update-{trainer}.pt");
@@ -94,7 +98,7 @@ internal sealed class Examination(SimulatedCluster cluster, int weak)
             _findings.Add($"Round {round} counts {update.Blob.Short} for trainer {trainer}, who made {hash.Short}.");
         if (kept.Contains(update.Blob))
             CheckCopies(update.Blob, $"trainer {trainer}'s update of round {round}", everywhere: false);
-        return (path, SimulatedRun.ExamplesOf(trainer));
+        return new WeightedFile(path, SimulatedRun.ExamplesOf(trainer));
     }
 
     /// <summary>P5: the model is the average of what was accepted, bit for bit.</summary>

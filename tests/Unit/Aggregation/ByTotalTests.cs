@@ -1,5 +1,6 @@
 using System.Numerics;
 using Quorate.Aggregation;
+using Quorate.Aggregation.Rules;
 
 namespace Quorate.Unit.Aggregation;
 
@@ -18,15 +19,15 @@ public sealed class ByTotalTests
     [InlineData(3)]
     [InlineData(5)]
     [InlineData(60_010)]
-    [InlineData(FederatedAverage.ExamplesMax)]
+    [InlineData(WeightedFile.ExamplesMax)]
     [InlineData((1L << 49) + 1)]
     [InlineData((1L << 50) - 1)]
-    public void A_sum_by_the_total_is_its_quotient_bit_for_bit(long total)
+    public void A_sum_divided_by_the_total_equals_the_processors_quotient_bit_for_bit(long total)
     {
         foreach (double sum in _named) Check(sum, total);
         var random = new Random((int)total);
         for (int i = 0; i < 300_000; i++) Check(AnySum(random), total);
-        // Next to a quotient that is exact, and next to the middle between two of them, rounding decides.
+        // Next to an exact quotient, and next to the midpoint between two, rounding decides.
         for (int i = 0; i < 300_000; i++)
         {
             double near = (AnySum(random) + (random.Next(2) * AnySum(random))) * total;
@@ -37,7 +38,7 @@ public sealed class ByTotalTests
     }
 
     [Fact]
-    public void Any_total_will_do()
+    public void Random_totals_give_the_processors_quotient()
     {
         var random = new Random(7);
         for (int i = 0; i < 300_000; i++) Check(AnySum(random), random.NextInt64(1, 1L << random.Next(1, 51)));

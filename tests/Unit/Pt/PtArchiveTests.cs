@@ -68,7 +68,7 @@ public sealed class PtArchiveTests : IDisposable
         using (PtFile file = PtFile.Open(path)) at = file.Find(tensor)!.FileOffset;
         BitConverter.TryWriteBytes(bytes.AsSpan((int)at), float.PositiveInfinity);
         using PtFile changed = PtFile.Open(_folder.Write("a.pt", bytes));
-        var damage = Assert.Throws<PtFormatException>(() => changed.CheckFinite());
+        var damage = Assert.Throws<PtFormatException>(() => changed.FindNonFinite());
         Assert.Contains(" has CRC-32 ", damage.Message, StringComparison.Ordinal);
     }
 

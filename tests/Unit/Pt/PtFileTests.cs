@@ -8,8 +8,10 @@ namespace Quorate.Unit.Pt;
 /// <summary>Reading files that a real PyTorch wrote.</summary>
 public sealed class PtFileTests
 {
-    private const string NeverRun =
-        "which a state dict of plain tensors never needs: refused, and nothing of it was run.";
+    private const string HowToSave = "save the weights with torch.save(model.state_dict(), path).";
+
+    private const string NeverRun = "which a state dict of plain tensors never needs: refused, and nothing of it was "
+        + "run. If this is your own file, " + HowToSave;
 
     [Fact]
     public void Every_element_type_is_read_as_PyTorch_wrote_it()
@@ -111,20 +113,17 @@ public sealed class PtFileTests
                 Info("fc.bias", TensorType.Float32, 4)], file.Schema);
         Assert.Equal(1, BinaryPrimitives.ReadInt64LittleEndian(file.ReadBytes("bn.num_batches_tracked")));
         file.VerifyStorages();
-        Assert.Equal(CheckResult.Passed, file.CheckFinite());
+        Assert.Empty(file.FindNonFinite());
     }
 
     [Fact]
-    public void Strided_tensors_are_listed_but_not_read()
+    public void Strided_tensors_are_read_as_PyTorch_shows_them()
     {
         using PtFile file = PtFile.Open(PathOf("strided.pt"));
         Assert.Equal([true, false, false], file.Tensors.Select(tensor => tensor.IsContiguous));
-        foreach (string name in new[] { "transposed", "expanded" })
-        {
-            PtFormatException refused = Assert.Throws<PtFormatException>(() => file.ReadBytes(name));
-            Assert.Equal(
-                $"Tensor '{name}' is not contiguous; call .contiguous() on it before torch.save.", refused.Message);
-        }
+        Assert.Equal([-2f, 1, -1, 2, 0, 3], MemoryMarshal.Cast<byte, float>(file.ReadBytes("transposed")));
+        Assert.Equal(
+            Enumerable.Repeat(7f, 1_000_000), MemoryMarshal.Cast<byte, float>(file.ReadBytes("expanded")).ToArray());
     }
 
     [Theory]
@@ -134,11 +133,22 @@ public sealed class PtFileTests
     [InlineData("tensor.pt",
         "The file is not a state dict: save model.state_dict(), not the model or a single tensor.")]
     [InlineData("legacy.pt",
-        "The file does not end as a zip archive: it is cut off, or not written by torch.save of PyTorch 1.6 or newer.")]
+        "The file is in the format of PyTorch before 1.6: load it with torch.load(path) and save the result with "
+        + "torch.save(result, path) of a newer PyTorch.")]
+    [InlineData("float8.pt",
+        "The file has a tensor of the type torch.float8_e4m3fn, which is not supported: convert it, for example with "
+        + ".float(), before torch.save.")]
+    [InlineData("numpy_scalar.pt",
+        "The file has a NumPy value ('numpy.core.multiarray.scalar') beside its tensors, and a state dict has only "
+        + "tensors: save only model.state_dict(), or convert the value with torch.tensor(value).")]
+    [InlineData("whole_model.pt",
+        "The file is a whole pickled model (it names the class '__main__.Bn'), which only its own code can load: "
+        + HowToSave)]
     [InlineData("protocol4.pt",
         "The pickle uses opcode 0x95 at byte 2, "
         + "which a state dict of plain tensors never needs: refused (use torch.save's default protocol).")]
-    [InlineData("sparse.pt", "The pickle names the global 'torch._utils._rebuild_sparse_tensor', " + NeverRun)]
+    [InlineData("sparse.pt",
+        "The file has a sparse tensor, which is not supported: call .to_dense() on it before torch.save.")]
     [InlineData("script.pt",
         "The entry 'script/code/__torch__/torch/nn/modules/linear.py' is compressed, as in TorchScript; "
         + "torch.save(model.state_dict(), path) stores its entries uncompressed.")]
@@ -147,5 +157,30 @@ public sealed class PtFileTests
         PtFormatException refused = Assert.Throws<PtFormatException>(() => PtFile.Open(PathOf(fixture)));
         Assert.Equal(sentence, refused.Message);
         Assert.False(File.Exists("quorate-was-here"), "the pickle's command was run");
+    }
+
+    [Theory]
+    [InlineData("", "The file is empty: " + HowToSave)]
+    [InlineData("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n",
+        "The file is a Git LFS pointer and not the model itself: run git lfs pull.")]
+    [InlineData("\n <!DOCTYPE html><html><body>Virus scan warning</body></html>",
+        "The file is a web page and not a model, as when a download asks for a login or a confirmation: "
+        + "download the model itself.")]
+    [InlineData("4\0\0\0\0\0\0\0{\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
+        "The file is in the safetensors format: load it with safetensors.torch.load_file(path) and save the weights "
+        + "with torch.save(the result, path).")]
+    [InlineData("GGUF\u0003", "The file is in the GGUF format and not a PyTorch file: " + HowToSave)]
+    [InlineData("\u0089HDF\r\n", "The file is in the HDF5 format (Keras) and not a PyTorch file: " + HowToSave)]
+    [InlineData("\u001f\u008b\u0008", "The file is compressed with gzip: unpack it.")]
+    [InlineData("\u0080\u0002}.", "The file is a plain pickle and not a PyTorch file: " + HowToSave)]
+    [InlineData("PK\u0003\u0004 and nothing more",
+        "The file begins as a zip archive and does not end as one: it is cut off; copy or save it again.")]
+    [InlineData("weights",
+        "The file does not end as a zip archive: it is cut off, or it is not a PyTorch file; " + HowToSave)]
+    public void Other_files_are_refused_with_what_they_are_and_what_to_do(string content, string sentence)
+    {
+        using var folder = new TestFolder();
+        string path = folder.Write("model.pt", Pickle.Bytes(content));
+        Assert.Equal(sentence, Assert.Throws<PtFormatException>(() => PtFile.Open(path)).Message);
     }
 }

@@ -51,11 +51,12 @@ public sealed class PtFuzzTests(ITestOutputHelper output) : IDisposable
             try
             {
                 using PtFile file = PtFile.Open(path);
-                foreach (PtTensor tensor in file.Tensors.Where(tensor => tensor.IsContiguous))
-                    file.Read(tensor, 0, new byte[tensor.Info.Bytes]);
-                file.CheckFinite();
                 file.VerifyStorages();
                 read++;
+                // As at admission: nothing is read of a file that shows far more than it has.
+                if (PtSchema.CheckFirstModel(file).IsRefused(out _)) continue;
+                foreach (PtTensor tensor in file.Tensors) file.Read(tensor, 0, new byte[tensor.Info.Bytes]);
+                file.FindNonFinite();
             }
             catch (PtFormatException refused)
             {

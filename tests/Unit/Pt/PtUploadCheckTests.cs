@@ -31,17 +31,6 @@ public sealed class PtUploadCheckTests : IDisposable
     }
 
     [Fact]
-    public void Booleans_that_differ_from_the_models_are_found()
-    {
-        using PtFile model = Open((Weight, new byte[24]), (Mask, [1, 0]));
-        using PtFile same = Open((Weight, Enumerable.Repeat((byte)1, 24).ToArray()), (Mask, [1, 0]));
-        using PtFile other = Open((Weight, new byte[24]), (Mask, [1, 1]));
-        Assert.Equal(CheckResult.Passed, PtSchema.CheckBooleans(model, same));
-        Assert.True(PtSchema.CheckBooleans(model, other).IsRefused(out string? reason));
-        Assert.Equal("Tensor 'm' is boolean and differs from the model's: booleans have no mean.", reason);
-    }
-
-    [Fact]
     public void A_first_model_may_tie_weights_but_not_show_one_storage_a_hundred_times()
     {
         Assert.Equal(CheckResult.Passed, Check(Pickle.Tied(50_000, Names(4))));
@@ -54,21 +43,22 @@ public sealed class PtUploadCheckTests : IDisposable
         "^The tensors' names and shapes take [0-9]+ bytes; at most 4194304 are allowed.$",
         Check(Pickle.Tied(1, Names(PtLimits.Tensors, new string('n', 120)))).ToString());
 
-    [Theory]
-    [InlineData("FloatStorage")]
-    [InlineData("LongStorage")]
-    [InlineData("BoolStorage")]
-    public void A_first_model_that_no_update_could_match_is_refused(string storage) => Assert.Equal(
-        "Tensor 'w' is not contiguous; call .contiguous() on it before torch.save.",
-        Check(Pickle.Archive([.. Pickle.Records(Pickle.Bytes(Pickle.DictOf(Pickle.Tensor(
-            Pickle.Storage(type: storage), 0, Pickle.Tuple(2, 2), Pickle.Tuple(1, 2)))))[..2],
-            ("a/data/0", new byte[storage switch { "FloatStorage" => 16, "LongStorage" => 32, _ => 4 }])])).ToString());
+    [Fact]
+    public void A_first_model_without_numbers_is_refused()
+    {
+        Assert.Equal(
+            "The file has no tensors: check the filter that chose them before torch.save.",
+            Check(File.ReadAllBytes(PathOf("empty.pt"))).ToString());
+        Assert.Equal(
+            "No tensor of the file has any elements: check the filter that chose them before torch.save.",
+            Check(Write((Info("w", TensorType.Float32, 3, 0), []))).ToString());
+    }
 
     [Fact]
     public void A_cancelled_check_ends()
     {
         using PtFile file = Open((Weight, new byte[24]));
-        Assert.Throws<OperationCanceledException>(() => file.CheckFinite(new CancellationToken(canceled: true)));
+        Assert.Throws<OperationCanceledException>(() => file.FindNonFinite(new CancellationToken(canceled: true)));
     }
 
     // Lengths below, at and beyond a vector's length, with the bad number at either end.
@@ -100,7 +90,7 @@ public sealed class PtUploadCheckTests : IDisposable
             Element(type, bad).CopyTo(content, place * type.Size());
             using PtFile file = Open(
                 (Info("first", type, length), new byte[content.Length]), (Info("bad", type, length), content));
-            Assert.Equal("Tensor 'bad' contains NaN or Inf.", file.CheckFinite().ToString());
+            Assert.Equal("bad", Assert.Single(file.FindNonFinite()).Info.Name);
         }
     }
 
@@ -113,7 +103,7 @@ public sealed class PtUploadCheckTests : IDisposable
             (Info("h", TensorType.Float16, 2), [0xff, 0x7b, 0xff, 0xfb]),
             (Info("b", TensorType.BFloat16, 2), [0x7f, 0x7f, 0x7f, 0xff]),
             (Info("i", TensorType.Int32, 1), [0, 0, 0x80, 0x7f]));
-        Assert.Equal(CheckResult.Passed, file.CheckFinite());
+        Assert.Empty(file.FindNonFinite());
     }
 
     private static byte[] Element(TensorType type, double value) => type switch

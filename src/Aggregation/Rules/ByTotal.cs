@@ -1,7 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 
-namespace Quorate.Aggregation;
+namespace Quorate.Aggregation.Rules;
 
 /// <summary>
 /// Divides sums by a total with the same bits as the processor's division, but faster: four divisions take 8 cycles on

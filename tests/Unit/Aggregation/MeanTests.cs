@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using Quorate.Aggregation;
+using Quorate.Aggregation.Windows;
 using Quorate.Pt;
 using Quorate.Unit.Pt;
 using static Quorate.Unit.Aggregation.PlainAverage;
@@ -10,10 +11,10 @@ using static Quorate.Unit.Pt.PtFixtures;
 
 namespace Quorate.Unit.Aggregation;
 
-public sealed class FederatedAverageTests : IDisposable
+public sealed class MeanTests : IDisposable
 {
-    // Sizes around and between the vectors' widths, one above a chunk, an empty one; an odd byte tensor unaligns what
-    // follows.
+    // Sizes around and between the vectors' widths, one above a window, an empty one. A tensor with an odd number of
+    // bytes makes those after it unaligned.
     private static readonly ImmutableArray<TensorInfo> Schema =
     [
         Info("conv.weight", TensorType.Float32, 6, 1, 5, 5), Info("bn.num_batches_tracked", TensorType.Int64),
@@ -25,6 +26,9 @@ public sealed class FederatedAverageTests : IDisposable
         Info("int8", TensorType.Int8, 5), Info("uint8", TensorType.UInt8, 5),
     ];
 
+    /// <summary>Integers in this schema are random, so each takes the maximum.</summary>
+    private static readonly AggregationPlan _plan = Rounds.Plan("mean", keys: [("*int*", "max")]);
+
     private readonly TestFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -33,7 +37,7 @@ public sealed class FederatedAverageTests : IDisposable
     public async Task The_mean_equals_a_plain_loop_in_double_bit_for_bit()
     {
         byte[][] updates = [.. Enumerable.Range(1, 5).Select(seed => Content(Schema, seed))];
-        long[] examples = [12_000, 1, 77, FederatedAverage.ExamplesMax, 6_000];
+        long[] examples = [12_000, 1, 77, WeightedFile.ExamplesMax, 6_000];
         using PtFile mean = await Average(updates.Zip(examples));
 
         int offset = 0;
@@ -59,12 +63,12 @@ public sealed class FederatedAverageTests : IDisposable
     [InlineData(1 << 20)]
     public async Task Blocks_of_any_size_give_the_same_file(int blockBytes)
     {
-        (string, long)[] updates = [.. Enumerable.Range(1, 3)
-            .Select(seed => (Save(Content(Schema, seed)), (long)seed * 100))];
+        WeightedFile[] updates = [.. Enumerable.Range(1, 3)
+            .Select(seed => new WeightedFile(Save(Content(Schema, seed)), seed * 100))];
         var usual = new MemoryStream();
-        await FederatedAverage.WriteAsync(updates, usual, CancellationToken.None);
+        await WriteAsync(updates, usual);
         var other = new MemoryStream();
-        await FederatedAverage.WriteAsync(updates, other, blockBytes, CancellationToken.None);
+        await WriteAsync(updates, other, blockBytes);
         Assert.Equal(usual.ToArray(), other.ToArray());
     }
 
@@ -75,7 +79,7 @@ public sealed class FederatedAverageTests : IDisposable
         MemoryMarshal.Write(content, -0.0f);
         var mean = new MemoryStream();
         string path = Save(content);
-        await FederatedAverage.WriteAsync([(path, 12_347)], mean, CancellationToken.None);
+        await WriteAsync([new WeightedFile(path, 12_347)], mean);
         Assert.Equal(File.ReadAllBytes(path), mean.ToArray());
     }
 
@@ -85,7 +89,7 @@ public sealed class FederatedAverageTests : IDisposable
         TensorInfo a = Info("a", TensorType.Float32, 1), b = Info("b", TensorType.Float32, 1);
         string first = _folder.Write("first.pt", Write((a, Bytes(1f)), (b, Bytes(10f))));
         string second = _folder.Write("second.pt", Write((b, Bytes(20f)), (a, Bytes(2f))));
-        using PtFile mean = await Average([(first, 1), (second, 3)]);
+        using PtFile mean = await Average([new WeightedFile(first, 1), new WeightedFile(second, 3)]);
         Assert.Equal([a, b], mean.Schema);
         Assert.Equal(1.75f, BinaryPrimitives.ReadSingleLittleEndian(mean.ReadBytes("a")));
         Assert.Equal(17.5f, BinaryPrimitives.ReadSingleLittleEndian(mean.ReadBytes("b")));
@@ -94,13 +98,14 @@ public sealed class FederatedAverageTests : IDisposable
     [Fact]
     public async Task Views_into_a_larger_storage_are_averaged_as_what_they_show()
     {
-        using PtFile mean = await Average([(PathOf("shapes.pt"), 2), (PathOf("shapes.pt"), 1)]);
+        using PtFile mean = await Average(
+            [new WeightedFile(PathOf("shapes.pt"), 2), new WeightedFile(PathOf("shapes.pt"), 1)]);
         using PtFile fixture = PtFile.Open(PathOf("shapes.pt"));
         Assert.Equal(fixture.Schema, mean.Schema);
         Assert.All(fixture.Schema, tensor => Assert.Equal(fixture.ReadBytes(tensor.Name), mean.ReadBytes(tensor.Name)));
     }
 
-    // Each mean lies on, or a hair beside, the middle between two neighbours of the narrow type.
+    // Each mean is exactly at, or just beside, the midpoint between two neighbours of the narrow type.
     [Theory]
     [InlineData(TensorType.BFloat16, 1.0, 1.0078125, 1, 1, 1.0)]
     [InlineData(TensorType.BFloat16, 1.0078125, 1.015625, 1, 1, 1.015625)]
@@ -114,7 +119,8 @@ public sealed class FederatedAverageTests : IDisposable
         TensorInfo tensor = Info("w", type, 1);
         string a = _folder.Write("a.pt", Write((tensor, Narrow(type, first))));
         string b = _folder.Write("b.pt", Write((tensor, Narrow(type, second))));
-        using PtFile mean = await Average([(a, firstExamples), (b, secondExamples)]);
+        using PtFile mean = await Average(
+            [new WeightedFile(a, firstExamples), new WeightedFile(b, secondExamples)]);
         Assert.Equal(Narrow(type, expected), mean.ReadBytes("w"));
     }
 
@@ -124,10 +130,10 @@ public sealed class FederatedAverageTests : IDisposable
         byte[] other = Content(Schema, 2);
         int mask = (int)Schema.TakeWhile(tensor => tensor.Name != "mask").Sum(tensor => tensor.Bytes);
         other[mask] ^= 1;
-        AveragingException refused = await Assert.ThrowsAsync<AveragingException>(
+        AggregationException refused = await Assert.ThrowsAsync<AggregationException>(
             () => Average([(Content(Schema, 1), 1), (other, 1)]));
         Assert.EndsWith(
-            "Tensor 'mask' differs from the first update's, and booleans have no mean.",
+            "Tensor 'mask' differs from the first update's.",
             refused.Message,
             StringComparison.Ordinal);
     }
@@ -139,7 +145,8 @@ public sealed class FederatedAverageTests : IDisposable
         byte[] bytes = File.ReadAllBytes(bad);
         using (PtFile file = PtFile.Open(bad)) bytes[file.Find("large")!.FileOffset + 150_000] ^= 4;
         File.WriteAllBytes(bad, bytes);
-        AveragingException refused = await Assert.ThrowsAsync<AveragingException>(() => Average([(good, 1), (bad, 1)]));
+        AggregationException refused = await Assert.ThrowsAsync<AggregationException>(
+            () => Average([new WeightedFile(good, 1), new WeightedFile(bad, 1)]));
         Assert.Contains(Path.GetFileName(bad), refused.Message, StringComparison.Ordinal);
         Assert.Contains("'archive/data/8' has CRC-32", refused.Message, StringComparison.Ordinal);
     }
@@ -149,30 +156,34 @@ public sealed class FederatedAverageTests : IDisposable
     {
         string one = _folder.Write("one.pt", Write((Info("w", TensorType.Float32, 1), Bytes(1f))));
         string two = _folder.Write("two.pt", Write((Info("w", TensorType.Float32, 2), Bytes(1f, 2f))));
-        AveragingException refused = await Assert.ThrowsAsync<AveragingException>(() => Average([(one, 1), (two, 1)]));
-        Assert.Equal("The update two.pt cannot be averaged: Tensor 'w' has shape [2], expected [1].", refused.Message);
+        AggregationException refused = await Assert.ThrowsAsync<AggregationException>(
+            () => Average([new WeightedFile(one, 1), new WeightedFile(two, 1)]));
+        Assert.Equal("two.pt cannot be aggregated: Tensor 'w' has shape [2], expected [1].", refused.Message);
     }
 
     [Theory]
     [InlineData(0)]
     [InlineData(-1)]
-    [InlineData(FederatedAverage.ExamplesMax + 1)]
+    [InlineData(WeightedFile.ExamplesMax + 1)]
     public async Task Numbers_of_examples_out_of_range_are_an_error(long examples)
     {
         string path = Save(Content(Schema, 1));
-        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => Average([(path, examples)]));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => Average([new WeightedFile(path, examples)]));
     }
 
     [Fact]
     public async Task No_update_is_an_error() =>
-        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => Average(Array.Empty<(string, long)>()));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => new Aggregator().AggregateAsync(
+            new RoundInputs(PathOf("shapes.pt"), null, [], _plan), Stream.Null, null, CancellationToken.None));
 
     [Fact]
     public async Task A_cancelled_average_ends()
     {
         string path = Save(Content(Schema, 1));
         await Assert.ThrowsAsync<OperationCanceledException>(
-            () => FederatedAverage.WriteAsync([(path, 1)], Stream.Null, new CancellationToken(canceled: true)));
+            () => new Aggregator().AggregateAsync(
+                new RoundInputs(path, null, [new WeightedFile(path, 1)], _plan), Stream.Null, null,
+                new CancellationToken(canceled: true)));
     }
 
     [Fact]
@@ -181,7 +192,7 @@ public sealed class FederatedAverageTests : IDisposable
         string path = Save(Content(Schema, 1));
         var full = new MemoryStream(new byte[100_000]);
         await Assert.ThrowsAsync<NotSupportedException>(
-            () => FederatedAverage.WriteAsync([(path, 1)], full, 1_000, CancellationToken.None));
+            () => WriteAsync([new WeightedFile(path, 1)], full, 1_000));
     }
 
     [Theory]
@@ -192,41 +203,42 @@ public sealed class FederatedAverageTests : IDisposable
     [InlineData(200, 20)]
     [InlineData(1_000, 4)]
     [InlineData(10_000, 4)]
-    public void Very_many_updates_are_read_in_smaller_pieces(int updates, int kibibytes) =>
+    public void Many_updates_are_read_in_smaller_pieces(int updates, int kibibytes) =>
         Assert.Equal(kibibytes << 10, ReadAhead.StrideOf(updates));
 
     /// <summary>
-    /// Counted on the thread that averages: twenty updates of 8 MB must not cost more than their directories.
+    /// Counted on the thread that combines: twenty updates of 8 MB cost their directories and some scratch.
     /// </summary>
-    [Fact]
-    public void Memory_grows_neither_with_the_updates_nor_with_the_model()
+    [Theory]
+    [InlineData("mean")]
+    [InlineData("median")]
+    [InlineData("fedavgm")]
+    [InlineData("krum")]
+    public void Memory_grows_neither_with_the_updates_nor_with_the_model(string strategy)
     {
-        long small = Allocated(updates: 2, elements: 20_000);
-        long large = Allocated(updates: 20, elements: 2_000_000);
+        var plan = Rounds.Plan(strategy);
+        long small = Allocated(plan, updates: 5, elements: 20_000);
+        long large = Allocated(plan, updates: 20, elements: 2_000_000);
         Assert.InRange(large - small, 0, 512 << 10);
     }
 
-    private long Allocated(int updates, int elements)
+    private long Allocated(AggregationPlan plan, int updates, int elements)
     {
         TensorInfo[] schema = [Info("w", TensorType.Float32, elements)];
         string path = _folder.Write($"{elements}.pt", Write((schema[0], new byte[schema[0].Bytes])));
-        (string, long)[] inputs = [.. Enumerable.Repeat((path, 1L), updates)];
-        byte[] block = new byte[64 << 10];
+        string? memory = plan.HasMemory ? path : null;
+        WeightedFile[] inputs = [.. Enumerable.Repeat(new WeightedFile(path, 1), updates)];
         OneThread.Run(AverageOnceAsync);
         long before = GC.GetAllocatedBytesForCurrentThread();
         OneThread.Run(AverageOnceAsync);
         return GC.GetAllocatedBytesForCurrentThread() - before;
 
-        async Task AverageOnceAsync()
-        {
-            await using var mean = new WeightedMean(inputs);
-            while (await mean.NextAsync(block) > 0)
-            {
-            }
-        }
+        Task AverageOnceAsync() => new Aggregator().AggregateAsync(
+            new RoundInputs(path, memory, inputs, plan), Stream.Null, plan.HasMemory ? Stream.Null : null,
+            CancellationToken.None);
     }
 
-    /// <summary>Keeps what goes on after an await on the thread that it began on.</summary>
+    /// <summary>Runs everything after an await on the thread where it started.</summary>
     private sealed class OneThread : SynchronizationContext
     {
         private readonly BlockingCollection<(SendOrPostCallback Call, object? State)> _calls = [];
@@ -252,14 +264,19 @@ public sealed class FederatedAverageTests : IDisposable
     }
 
     private Task<PtFile> Average(IEnumerable<(byte[] Content, long Examples)> updates) =>
-        Average([.. updates.Select(update => (Save(update.Content), update.Examples))]);
+        Average([.. updates.Select(update => new WeightedFile(Save(update.Content), update.Examples))]);
 
-    private async Task<PtFile> Average((string, long)[] updates)
+    private async Task<PtFile> Average(WeightedFile[] updates)
     {
         await using (FileStream output = File.Create(_folder.File("mean.pt")))
-            await FederatedAverage.WriteAsync(updates, output, CancellationToken.None);
+            await WriteAsync(updates, output);
         return PtFile.Open(_folder.File("mean.pt"));
     }
+
+    private static Task<Aggregated> WriteAsync(
+        WeightedFile[] updates, Stream output, int blockBytes = FileBlocks.BytesMax) =>
+        new Aggregator(blockBytes).AggregateAsync(
+            new RoundInputs(updates[0].Path, null, updates, _plan), output, null, CancellationToken.None);
 
     private string Save(byte[] content)
     {
