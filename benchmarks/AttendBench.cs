@@ -3,14 +3,14 @@ using System.Globalization;
 namespace Quorate.Benchmarks;
 
 /// <summary>
-/// Thousands of members of a run, each with a stream of its own, and rounds that are announced to all of them. They
-/// join and heartbeat as real trainers do, and never train: one trainer with the real client does, and its update
-/// closes each round once the grace period is over. So a round lasts about as long as the grace period, and what the
-/// coordinators do meanwhile is to answer heartbeats.
+/// Thousands of members of a run, each with its own stream, and rounds that are announced to all of them. They join and
+/// send heartbeats like real trainers, but never train. One trainer with the real client trains, and its update closes
+/// each round after the grace period. So a round lasts about as long as the grace period, and in the meantime the
+/// coordinators only answer heartbeats.
 /// </summary>
 internal sealed class AttendBench(AttendPlan plan, bool keep, TimeProvider time)
 {
-    private static readonly TimeSpan Settle = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan _settle = TimeSpan.FromSeconds(3);
 
     public async Task<AttendReport> RunAsync(CancellationToken token)
     {
@@ -40,7 +40,7 @@ internal sealed class AttendBench(AttendPlan plan, bool keep, TimeProvider time)
         var figures = new AttendFigures();
         long firstTerm = await cluster.TermAsync(token);
         var watch = new RoundWatch(cluster.Connections, time);
-        // Round 1 opens when the last of them has joined; all later ones are announced to everybody at once.
+        // Round 1 opens when the last trainer has joined; all later rounds are announced to all trainers at once.
         await watch.FollowAsync(0, _ => figures.JoinSeconds = time.GetElapsedTime(started).TotalSeconds, token);
         long joinedTerm = await cluster.TermAsync(token);
 
@@ -58,7 +58,7 @@ internal sealed class AttendBench(AttendPlan plan, bool keep, TimeProvider time)
         figures.Elections = await cluster.TermAsync(token) - joinedTerm;
         leader = await cluster.Connections.FindLeaderAsync(token) ?? leader;
         figures.Leader = cluster.Hosts.Nodes.ToList().FindIndex(node => node.Id == leader.Id);
-        await Task.Delay(Settle, time, token);
+        await Task.Delay(_settle, time, token);
         figures.PeaksMb = [.. cluster.Coordinators.Select(c => c.PeakMb)];
         figures.ClientPeaksMb = [.. cluster.Clients.Select(c => c.PeakMb)];
         figures.LeadersLost = watch.LeadersLost;

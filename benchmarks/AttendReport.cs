@@ -2,19 +2,19 @@ using System.Text.Json;
 
 namespace Quorate.Benchmarks;
 
-/// <summary>What the processes' counters said; lists are in the order of the hosts file.</summary>
+/// <summary>The counters of the processes; lists are in the order of the hosts file.</summary>
 internal sealed record AttendFigures
 {
-    /// <summary>Which of the coordinators led at the end, from 0.</summary>
+    /// <summary>The index of the leader at the end, from 0.</summary>
     public int Leader { get; set; }
 
     /// <summary>From the start of the trainers' processes to the round that the last join opened.</summary>
     public double JoinSeconds { get; set; }
 
-    /// <summary>How long processor time was counted, after everybody had joined.</summary>
+    /// <summary>How long processor time was counted after all trainers had joined.</summary>
     public double SteadySeconds { get; set; }
 
-    /// <summary>Cores that each coordinator used in that time.</summary>
+    /// <summary>Cores used by each coordinator in that time.</summary>
     public IReadOnlyList<double> Cores { get; set; } = [];
 
     public IReadOnlyList<double> PeaksMb { get; set; } = [];
@@ -30,12 +30,12 @@ internal sealed record AttendFigures
     public int LeadersLost { get; set; }
 }
 
-/// <summary>What a run of the attendance benchmark found, against its bars.</summary>
-internal sealed class AttendReport(AttendPlan plan, AttendFigures figures, Announcements heard, long frequency)
+/// <summary>The results of the attendance benchmark and its bars.</summary>
+internal sealed class AttendReport(AttendPlan plan, AttendFigures figures, Announcements announcements, long frequency)
 {
-    private readonly Quantiles _announced = new(heard.LatenciesMs(2, plan.Rounds + 1, frequency));
+    private readonly Quantiles _announced = new(announcements.LatenciesMs(2, plan.Rounds + 1, frequency));
 
-    /// <summary>Announcements that a trainer did not hear of in the time.</summary>
+    /// <summary>Announcements that a trainer did not receive in time.</summary>
     public int Missed => (plan.Trainers * plan.Rounds) - _announced.Count;
 
     public bool Met => figures.Cores.Max() <= 1 && figures.PeaksMb.Max() <= 1000 && _announced.At(0.99) <= 2000
@@ -56,8 +56,8 @@ internal sealed class AttendReport(AttendPlan plan, AttendFigures figures, Annou
         output.WriteLine($"announced    p50 {_announced.Median:0} ms, p99 {_announced.At(0.99):0}, max"
             + $" {_announced.Max:0}, n {_announced.Count} in {plan.Rounds} rounds, missed {Missed} (bar: p99 2000)");
         output.WriteLine($"elections    {figures.Elections} (bar: 0), {figures.ElectionsWhileJoining} while joining;"
-            + $" streams broken {heard.StreamsBroken}, memberships lost {heard.MembershipsLost}");
-        output.WriteLine(Met ? "All bars are met." : "NOT all bars are met.");
+            + $" streams broken {announcements.StreamsBroken}, memberships lost {announcements.MembershipsLost}");
+        output.WriteLine(Met ? "All bars are met." : "Some bars are MISSED.");
     }
 
     public string ToJson() => JsonSerializer.Serialize(new
@@ -72,7 +72,7 @@ internal sealed class AttendReport(AttendPlan plan, AttendFigures figures, Annou
             n = _announced.Count, missed = Missed,
         },
         elections = figures.Elections, electionsWhileJoining = figures.ElectionsWhileJoining,
-        streamsBroken = heard.StreamsBroken, membershipsLost = heard.MembershipsLost,
+        streamsBroken = announcements.StreamsBroken, membershipsLost = announcements.MembershipsLost,
         load = Quantiles.MachineLoad(), met = Met,
     });
 

@@ -10,9 +10,9 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Benchmarks;
 
 /// <summary>
-/// <c>attendants</c>: one process of members that attend and never train, all over one connection. Each joins when it
-/// hears that it is no member, as real trainers do. Prints a line an event: <c>heard ROUND TICKS</c>, <c>broken</c> (a
-/// stream), <c>lost</c> (a membership that it had).
+/// <c>attendants</c>: one process of members that attend but never train, with one connection. Like a real trainer,
+/// each joins when it is told that it is not a member. Prints a line for each event: <c>received ROUND TICKS</c>,
+/// <c>broken</c> (a stream) or <c>lost</c> (a membership).
 /// </summary>
 internal static class AttendantsCommand
 {
@@ -22,7 +22,7 @@ internal static class AttendantsCommand
         var first = new Option<int>("--first") { Required = true };
         var count = new Option<int>("--count") { Required = true };
         var beat = new Option<int>("--beat-seconds") { Required = true };
-        var command = new Command("attendants", "Members that attend only; started by the other commands.")
+        var command = new Command("attendants", "Members that only attend; started by the other commands.")
         {
             hosts, first, count, beat,
         };
@@ -39,7 +39,7 @@ internal static class AttendantsCommand
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
-                // Told to stop.
+                // Stopped from outside.
             }
             return 0;
         });
@@ -50,19 +50,20 @@ internal static class AttendantsCommand
     {
         public string Name => name;
 
-        /// <summary>The last round that it heard of.</summary>
-        public int Heard { get; set; }
+        /// <summary>The last announced round.</summary>
+        public int Round { get; set; }
     }
 
     private sealed class Crowd(ClusterConnections cluster, TimeSpan beat, TimeProvider time) : IDisposable
     {
-        private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
-        private static readonly TimeSpan JoinTimeout = TimeSpan.FromSeconds(60);
+        private static readonly TimeSpan _retryAfter = TimeSpan.FromSeconds(1);
+        private static readonly TimeSpan _joinTimeout = TimeSpan.FromSeconds(60);
 
-        /// <summary>Joins under way, and streams being opened: a crowd that comes at once is no steady state.</summary>
+        /// <summary>Limits concurrent joins and stream openings: a crowd that arrives at once is not the steady state.
+        /// </summary>
         private readonly SemaphoreSlim _door = new(32);
 
-        /// <summary>Events are printed by one task, so that no stream waits for the terminal.</summary>
+        /// <summary>One task prints all events, so that no stream waits for the terminal.</summary>
         private readonly Channel<string> _events = Channel.CreateBounded<string>(100_000);
 
         private readonly ulong _incarnation =
@@ -104,11 +105,11 @@ internal static class AttendantsCommand
                     _events.Writer.TryWrite("broken");
                     _leader = null;
                 }
-                await Task.Delay(RetryAfter, time, token);
+                await Task.Delay(_retryAfter, time, token);
             }
         }
 
-        /// <summary>One asks for all, until a stream breaks.</summary>
+        /// <summary>All members use the same leader until a stream breaks.</summary>
         private async Task<NodeConnection?> FindLeaderAsync(CancellationToken token)
         {
             await _door.WaitAsync(token);
@@ -134,8 +135,8 @@ internal static class AttendantsCommand
                 {
                     long now = time.GetTimestamp();
                     if (call.ResponseStream.Current.Runs is not [var announced, ..]) continue;
-                    if (announced.Phase == RunPhase.Training && announced.Round > trainer.Heard)
-                        _events.Writer.TryWrite($"heard {trainer.Heard = announced.Round} {now}");
+                    if (announced.Phase == RunPhase.Training && announced.Round > trainer.Round)
+                        _events.Writer.TryWrite($"received {trainer.Round = announced.Round} {now}");
                     if (member && !announced.Member) _events.Writer.TryWrite("lost");
                     member = announced.Member;
                     if (!member && announced.Phase < RunPhase.Finished)
@@ -156,7 +157,7 @@ internal static class AttendantsCommand
             {
                 await leader.Federation.JoinAsync(
                     new JoinRequest { Run = run, Trainer = trainer, Incarnation = _incarnation, Examples = 1 },
-                    deadline: time.GetUtcNow().UtcDateTime + JoinTimeout, cancellationToken: token);
+                    deadline: time.GetUtcNow().UtcDateTime + _joinTimeout, cancellationToken: token);
             }
             finally
             {
@@ -176,7 +177,7 @@ internal static class AttendantsCommand
             catch (Exception e) when (
                 e is RpcException or OperationCanceledException or InvalidOperationException or IOException)
             {
-                // The stream is over; its reader says why.
+                // The stream has ended; its reader reports why.
             }
         }
     }

@@ -6,11 +6,11 @@ using Quorate.Shared.Protocol;
 
 namespace Quorate.Benchmarks;
 
-/// <summary>Three real coordinators of this machine, each with a directory and a log of its own, and one run.</summary>
+/// <summary>Three real coordinators on this machine, each with its own directory and log, and one run.</summary>
 internal sealed class BenchCluster : IDisposable
 {
     public static readonly string Bin = Path.GetFullPath("../..", AppContext.BaseDirectory.TrimEnd('/'));
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(100);
 
     private readonly string _folder;
     private readonly TimeProvider _time;
@@ -39,12 +39,12 @@ internal sealed class BenchCluster : IDisposable
     private string HostsPath => Path.Combine(_folder, "hosts.json");
 
     /// <summary>
-    /// A folder below the build's outputs for what one command leaves behind. Delete it, unless asked to keep it.
+    /// A folder in artifacts for the files of one command. The command deletes it unless --keep is given.
     /// </summary>
     public static string NewFolder() =>
         Directory.CreateDirectory(Path.Combine(Bin, "..", "bench", $"{Environment.ProcessId}")).FullName;
 
-    /// <param name="folder">Empty; directories, logs and settings go there.</param>
+    /// <param name="folder">An empty folder for directories, logs and settings.</param>
     /// <param name="run">The run file.</param>
     /// <param name="flags">More flags for every coordinator.</param>
     public static BenchCluster Start(string folder, string run, TimeProvider time, params IEnumerable<string> flags)
@@ -61,8 +61,8 @@ internal sealed class BenchCluster : IDisposable
                 "--data", Path.Combine(folder, $"node-{node.Id}"), "--trainer", "none", .. more]))]);
     }
 
-    /// <summary>Starts this program again as a process of trainers.</summary>
-    /// <returns>The file that its output goes to.</returns>
+    /// <summary>Starts this program as a process of trainers.</summary>
+    /// <returns>The file with its output.</returns>
     public string StartClient(string command, string name, params IEnumerable<string> arguments)
     {
         string log = Path.Combine(_folder, $"{name}.log");
@@ -71,7 +71,7 @@ internal sealed class BenchCluster : IDisposable
         return log;
     }
 
-    /// <summary>The leader, once it leads and its run is open.</summary>
+    /// <summary>Waits for a leader with an open run.</summary>
     public async Task<NodeConnection> LeaderAsync(CancellationToken token)
     {
         while (true)
@@ -81,12 +81,12 @@ internal sealed class BenchCluster : IDisposable
                     .Any(reply => reply?.Node == leader.Id && reply.Run is not null))
                 return leader;
             if (Coordinators.FirstOrDefault(p => p.HasExited) is { } dead)
-                throw new InvalidOperationException($"{dead.Name} ended by itself; its log says why (--keep).");
-            await Task.Delay(Pause, _time, token);
+                throw new InvalidOperationException($"{dead.Name} ended by itself; see its log (--keep).");
+            await Task.Delay(_pause, _time, token);
         }
     }
 
-    /// <summary>The highest term of any node: it grows with every election.</summary>
+    /// <summary>The highest term of any node. Each election increases it.</summary>
     public async Task<long> TermAsync(CancellationToken token)
     {
         return (await Task.WhenAll(Connections.Nodes.Select(AskAsync))).Max();
@@ -99,12 +99,12 @@ internal sealed class BenchCluster : IDisposable
             }
             catch (Exception e) when (e is RpcException or IOException)
             {
-                return 0; // The others know.
+                return 0; // The other nodes know the term.
             }
         }
     }
 
-    /// <summary>Uploads the run's first model to whoever leads: on a busy machine that may change meanwhile.</summary>
+    /// <summary>Uploads the run's first model. On a busy machine, the leader may change in the meantime.</summary>
     public async Task SeedAsync(Payload payload, CancellationToken token)
     {
         string path = Path.Combine(_folder, "seed.pt");

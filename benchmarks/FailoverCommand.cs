@@ -7,8 +7,8 @@ using Quorate.Chaos.Training;
 namespace Quorate.Benchmarks;
 
 /// <summary>
-/// <c>failover</c>: the leader is killed with SIGKILL, until the next update is accepted by its successor, again and
-/// again, with the chaos library's cluster: rounds so small that an update is always about to come in.
+/// <c>failover</c>: the time from the SIGKILL of the leader to the next update accepted by its successor, measured many
+/// times on the chaos library's cluster. Its rounds are so small that an update is always about to arrive.
 /// </summary>
 internal static class FailoverCommand
 {
@@ -17,10 +17,13 @@ internal static class FailoverCommand
         var kills = new Option<int>("--kills") { DefaultValueFactory = _ => 50 };
         var seed = new Option<int>("--seed")
         {
-            Description = "Draws the moments of the kills.", DefaultValueFactory = _ => 1,
+            Description = "Seed of the kills' moments", DefaultValueFactory = _ => 1,
         };
-        var json = new Option<bool>("--json") { Description = "The figures as one JSON object, on the last line." };
-        var command = new Command("failover", "Leader killed, until the next accepted update.") { kills, seed, json };
+        var json = BenchOptions.Json();
+        var command = new Command("failover", "Time from the kill of the leader to the next accepted update.")
+        {
+            kills, seed, json,
+        };
         command.SetAction(async (line, cancellation) =>
         {
             var (seconds, violations) = await RunAsync(line.GetValue(kills), line.GetValue(seed), cancellation);
@@ -64,7 +67,7 @@ internal static class FailoverCommand
                     && replies.Max(r => r!.Index) - replies.Min(r => r!.Index) < 100
                     ? replies
                     : null,
-                "the killed node back and caught up", patience: null, token);
+                "the killed node to catch up", patience: null, token);
         }
         IReadOnlyList<string> violations = [.. cluster.Observer.Violations];
         if (violations.Count == 0) cluster.Passed();

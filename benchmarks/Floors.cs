@@ -5,7 +5,7 @@ using System.Security.Cryptography;
 namespace Quorate.Benchmarks;
 
 /// <summary>
-/// What this machine can do at this moment, in this process family: figures are read as multiples of it.
+/// What this machine can do at this moment; results are compared with it.
 /// </summary>
 internal sealed record Floors(
     double LoopbackMBps, double RoundTripUs, double CopyMBps, double Sha256MBps, double WriteMBps, double FsyncMs,
@@ -51,7 +51,7 @@ internal sealed record Floors(
 
     private static double Rate(double ms) => Bytes / 1e3 / ms;
 
-    /// <summary>Writes <paramref name="length"/> bytes as a new file and fsyncs it.</summary>
+    /// <summary>Writes <paramref name="length"/> bytes to a new file and calls fsync.</summary>
     private static void Durably(string path, byte[] bytes, long length)
     {
         File.Delete(path);

@@ -5,16 +5,16 @@ using System.Text.RegularExpressions;
 namespace Quorate.Benchmarks;
 
 /// <summary>
-/// How often the coordinators flush to the disk (fsync, fdatasync, msync) in a round: counted by strace in some rounds
-/// after the measured ones, since it slows what it looks at. Calls are counted between two announcements, by the wall
-/// clock that both sides share.
+/// How often the coordinators flush to the disk (fsync, fdatasync, msync) in a round. Because strace slows the
+/// processes, it counts in additional rounds after the measured ones. Calls between two announcements are counted by
+/// the wall clock, which both sides share.
 /// </summary>
 internal sealed partial class FlushCount(string folder, int rounds, TimeProvider time) : IDisposable
 {
     private readonly List<Process> _tracers = [];
     private readonly List<DateTimeOffset> _announced = [];
 
-    /// <summary>Whether strace is on this machine's path.</summary>
+    /// <summary>Whether strace is on the PATH.</summary>
     public static bool Available => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
         .Any(place => place.Length > 0 && File.Exists(Path.Combine(place, "strace")));
 
@@ -27,10 +27,10 @@ internal sealed partial class FlushCount(string folder, int rounds, TimeProvider
                     LogOf(_tracers.Count), "-p", $"{coordinator.Id}"]) { RedirectStandardError = true })!);
     }
 
-    /// <summary>A round was announced; the first one here is the one in which the tracers are attached.</summary>
+    /// <summary>A round was announced. The tracers are attached in the first one.</summary>
     public void Announced() => _announced.Add(time.GetUtcNow());
 
-    /// <summary>Of all three coordinators together; null where nothing was counted.</summary>
+    /// <summary>Flushes of all three coordinators in a round; null if nothing was counted.</summary>
     public async Task<double?> PerRoundAsync(CancellationToken token)
     {
         foreach (var tracer in _tracers)
@@ -57,7 +57,7 @@ internal sealed partial class FlushCount(string folder, int rounds, TimeProvider
         }
     }
 
-    /// <summary>When a call began, in Unix seconds; null where the line says that one ended.</summary>
+    /// <summary>When a call began, in Unix seconds; null if the line reports the end of a call.</summary>
     internal static double? StartOf(string line) => Started().Match(line) is { Success: true } call
         ? double.Parse(call.Groups[1].ValueSpan, CultureInfo.InvariantCulture)
         : null;

@@ -4,15 +4,15 @@ using Quorate.Pt;
 
 namespace Quorate.Benchmarks;
 
-/// <summary>A model's shape, float32 throughout: what the rounds carry.</summary>
+/// <summary>The shape of a float32 model, and thus the size of an update.</summary>
 internal sealed record Payload(string Name, IReadOnlyList<TensorInfo> Schema)
 {
     private const long TensorElements = 4 << 20;
 
-    /// <summary>Bytes of the numbers alone.</summary>
+    /// <summary>Bytes of the values alone.</summary>
     public long Bytes => Schema.Sum(tensor => tensor.Bytes);
 
-    /// <exception cref="ArgumentException">Neither a known name nor a size.</exception>
+    /// <exception cref="ArgumentException">The text is neither a known name nor a size.</exception>
     public static Payload Parse(string text) => text switch
     {
         "lr" => new Payload(text, [Of("linear.weight", 10, 784), Of("linear.bias", 10)]),
@@ -26,7 +26,7 @@ internal sealed record Payload(string Name, IReadOnlyList<TensorInfo> Schema)
         _ => new Payload(text, [.. Blocks(ParseSize(text))]),
     };
 
-    /// <summary>Writes a model of N(0, 1) x 0.05, the same bytes at every call.</summary>
+    /// <summary>Writes a model with values of N(0, 1) x 0.05; always the same bytes.</summary>
     public void WriteModel(string path)
     {
         using var file = File.Create(path);
@@ -90,10 +90,10 @@ internal sealed record Payload(string Name, IReadOnlyList<TensorInfo> Schema)
                     text[..^unit.Length], CultureInfo.InvariantCulture, out double number)
                 && number * factor is >= sizeof(float) and <= 8e9)
                 return (long)(number * factor);
-        throw new ArgumentException($"--payload {text}: say lr, cnn, resnet18, or a size such as 30MB.");
+        throw new ArgumentException($"--payload must be lr, cnn, resnet18 or a size such as 30MB, not {text}.");
     }
 
-    /// <summary>A sum of four uniforms, which is normal enough; from a generator of our own.</summary>
+    /// <summary>A sum of four uniform values, which is nearly normal.</summary>
     private static double Normal(ref ulong state)
     {
         state = (state * 6364136223846793005) + 1442695040888963407;

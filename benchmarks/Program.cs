@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Quorate.Benchmarks;
 
-var root = new RootCommand("Quorate's benchmarks. What is measured and how: docs/BENCHMARKS.md.")
+var root = new RootCommand("Quorate's benchmarks. docs/BENCHMARKS.md explains what they measure.")
 {
     RoundCommand.Create(),
     LargeCommand.Create(),

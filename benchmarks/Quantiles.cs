@@ -2,16 +2,16 @@ using System.Globalization;
 
 namespace Quorate.Benchmarks;
 
-/// <summary>Samples in order, read by nearest rank: what is reported was measured, never interpolated.</summary>
+/// <summary>Sorted samples. Quantiles are by nearest rank: always a measured value, never interpolated.</summary>
 internal sealed class Quantiles
 {
     private readonly double[] _sorted;
 
-    /// <exception cref="ArgumentException">There is no sample.</exception>
+    /// <exception cref="ArgumentException">There are no samples.</exception>
     public Quantiles(IEnumerable<double> samples)
     {
         _sorted = [.. samples.Order()];
-        if (_sorted.Length == 0) throw new ArgumentException("No sample was taken.", nameof(samples));
+        if (_sorted.Length == 0) throw new ArgumentException("There are no samples.", nameof(samples));
     }
 
     public int Count => _sorted.Length;
@@ -22,10 +22,10 @@ internal sealed class Quantiles
 
     public double Max => _sorted[^1];
 
-    /// <summary>The smallest sample that is not below <paramref name="share"/> (above 0, up to 1) of all.</summary>
+    /// <summary>The smallest sample such that a share (above 0, up to 1) of all samples is not above it.</summary>
     public double At(double share) => _sorted[(int)Math.Ceiling(share * Count) - 1];
 
-    /// <summary>Processes that wait for the machine's cores, averaged over a minute; beside every figure.</summary>
+    /// <summary>The machine's load average over one minute, reported with every result.</summary>
     public static double MachineLoad() =>
         double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture);
 }

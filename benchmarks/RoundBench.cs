@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Quorate.Benchmarks;
 
 /// <summary>
-/// The round benchmark: three coordinators and N trainers as processes of this machine, no-op rounds one after the
-/// other. Round time is from the announcement of a round to that of the next, which the same commit opens.
+/// The round benchmark: no-op rounds with three coordinators and N trainers as processes on this machine. The round
+/// time is from the announcement of a round to the announcement of the next.
 /// </summary>
 internal sealed class RoundBench(RoundPlan plan, bool keep, TimeProvider time)
 {
@@ -40,7 +40,7 @@ internal sealed class RoundBench(RoundPlan plan, bool keep, TimeProvider time)
         var watch = new RoundWatch(cluster.Connections, time);
         await watch.FollowAsync(plan.RoundsInAll, round =>
         {
-            // The counters run over the measured rounds alone.
+            // The counters cover only the measured rounds.
             if (round == plan.WarmUp + 1) figures.Begin(cluster.Coordinators, cluster.Clients);
             if (round == plan.WarmUp + plan.Rounds + 1)
             {
@@ -55,8 +55,8 @@ internal sealed class RoundBench(RoundPlan plan, bool keep, TimeProvider time)
     }
 
     /// <summary>
-    /// Blobs that nothing names any more are deleted during the run only where they would fill the disk: a file system
-    /// that is deleting is slow at creating.
+    /// Unreferenced blobs are deleted during the run only if they would fill the disk, because deleting files slows the
+    /// creation of others.
     /// </summary>
     private string CollectAfter =>
         plan.Payload.Bytes * plan.Trainers * plan.RoundsInAll * 3 > 8_000_000_000 ? "20" : "600";
@@ -77,7 +77,8 @@ internal sealed class RoundBench(RoundPlan plan, bool keep, TimeProvider time)
 }
 
 /// <summary>
-/// When one trainer had the model, had its update, and had it accepted; ticks of the monotonic clock.
+/// When one trainer had downloaded the model, trained its update, and received ACCEPTED, in ticks of the monotonic
+/// clock.
 /// </summary>
 internal sealed record AcceptedUpdate(int Round, long Downloaded, long Trained, long Accepted)
 {

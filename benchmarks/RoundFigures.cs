@@ -19,10 +19,10 @@ internal sealed class RoundFigures(
     public double TrainersCpuMsPerRound { get; private set; }
     public long DiskBytesPerRound { get; private set; }
 
-    /// <summary>Of the whole machine: whatever else talks over loopback is in it.</summary>
+    /// <summary>Bytes over the loopback interface, including those of other programs.</summary>
     public long WireBytesPerRound { get; private set; }
 
-    /// <summary>Calls of fsync, fdatasync and msync in all coordinators; null where they were not counted.</summary>
+    /// <summary>Calls of fsync, fdatasync and msync in all coordinators; null if they were not counted.</summary>
     public double? FlushesPerRound { get; set; }
 
     public double LeaderPeakMb { get; private set; }
@@ -30,7 +30,7 @@ internal sealed class RoundFigures(
     public IReadOnlyList<double> TrainerPeaksMb { get; private set; } = [];
 
     /// <summary>
-    /// Processes waiting for the machine's cores, averaged over a minute, when the measurement ended.
+    /// The machine's load average over one minute when the measurement ended.
     /// </summary>
     public double Load { get; private set; }
 

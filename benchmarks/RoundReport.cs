@@ -3,14 +3,14 @@ using System.Text.Json;
 
 namespace Quorate.Benchmarks;
 
-/// <summary>What a run of the round benchmark found, for people and as JSON.</summary>
+/// <summary>The results of the round benchmark, for people and as JSON.</summary>
 internal sealed class RoundReport
 {
     private readonly RoundFigures _figures;
     private readonly List<double> _rounds;
     private readonly Dictionary<string, double> _phases;
 
-    /// <param name="frequency">Ticks a second.</param>
+    /// <param name="frequency">Ticks per second.</param>
     public RoundReport(
         RoundFigures figures, RoundWatch watch, IReadOnlyList<AcceptedUpdate> accepted, long frequency)
     {
@@ -36,7 +36,7 @@ internal sealed class RoundReport
             ["hashUploadRelayFsyncCommit"] = Median(phases.Select(p => p.Upload)),
             ["averageAndPublish"] = Median(phases.Select(p => p.Close)),
         };
-        // A round whose announcement was missed, because the leader changed, is not timed.
+        // A round whose announcement was missed because the leader changed is not timed.
         bool IsMeasured(AcceptedUpdate a) => a.Round > figures.Plan.WarmUp
             && a.Round <= figures.Plan.WarmUp + figures.Plan.Rounds && IsTimed(a.Round);
         bool IsTimed(int round) => opened.ContainsKey(round) && opened.ContainsKey(round + 1);
@@ -50,12 +50,12 @@ internal sealed class RoundReport
     /// <inheritdoc cref="RoundWatch.LeadersLost"/>
     public int LeadersLost { get; }
 
-    /// <summary>Median of the rounds before the measured ones, the first included.</summary>
+    /// <summary>Median of the rounds before the measured ones, including the first.</summary>
     public double WarmUpMs { get; }
 
     public double MedianMs => Median(_rounds);
 
-    /// <summary>The most memory that any coordinator had, MB.</summary>
+    /// <summary>The largest peak memory of a coordinator in MB.</summary>
     public double LargestPeakMb => Math.Max(_figures.LeaderPeakMb, _figures.FollowerPeaksMb.Max());
 
     public void Print(TextWriter output)
@@ -84,7 +84,7 @@ internal sealed class RoundReport
         void Line(string text) => output.WriteLine(text);
     }
 
-    /// <summary>One line. What was not measured is null.</summary>
+    /// <summary>One line. Values that were not measured are null.</summary>
     public string ToJson() => JsonSerializer.Serialize(new
     {
         payload = _figures.Plan.Payload.Name, bytes = _figures.Plan.Payload.Bytes, trainers = _figures.Plan.Trainers,

@@ -6,22 +6,22 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Benchmarks;
 
 /// <summary>
-/// Attends the leader without ever joining and notes when each round is announced, on the machine's monotonic clock:
-/// the coordinators' own times have whole milliseconds only.
+/// Attends the leader without joining and records when each round is announced, by the machine's monotonic clock: the
+/// coordinators' own times have only a resolution of milliseconds.
 /// </summary>
 internal sealed class RoundWatch(ClusterConnections cluster, TimeProvider time)
 {
-    private static readonly TimeSpan BeatEvery = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan _beatEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _retryAfter = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>When each round was announced, by round.</summary>
+    /// <summary>The announcement time of each round.</summary>
     public SortedDictionary<int, long> Opened { get; } = [];
 
-    /// <summary>Times that the leader was lost meanwhile: the machine was too busy for its heartbeats.</summary>
+    /// <summary>How often the connection to the leader was lost: the machine was too busy for its heartbeats.</summary>
     public int LeadersLost { get; private set; }
 
-    /// <summary>Returns when the run has ended. <paramref name="announced"/> is told of each new round.</summary>
-    /// <exception cref="InvalidOperationException">The run failed: nothing to measure.</exception>
+    /// <summary>Returns when the run has ended. Calls <paramref name="announced"/> for each new round.</summary>
+    /// <exception cref="InvalidOperationException">The run failed.</exception>
     public async Task FollowAsync(int rounds, Action<int> announced, CancellationToken token)
     {
         while (!Opened.ContainsKey(rounds + 1))
@@ -36,7 +36,7 @@ internal sealed class RoundWatch(ClusterConnections cluster, TimeProvider time)
             {
                 LeadersLost++;
             }
-            await Task.Delay(RetryAfter, time, token);
+            await Task.Delay(_retryAfter, time, token);
         }
     }
 
@@ -50,12 +50,12 @@ internal sealed class RoundWatch(ClusterConnections cluster, TimeProvider time)
             while (await call.ResponseStream.MoveNext(token))
             {
                 long now = time.GetTimestamp();
-                if (call.ResponseStream.Current.Runs is not [var heard, ..]) continue;
-                if (heard.Phase is RunPhase.Failed or RunPhase.Stopped)
-                    throw new InvalidOperationException($"The run ended: {heard.Phase}.");
-                // After the last round there is none to be announced: its end is the end of the measurement.
-                int round = heard.Phase is RunPhase.Scoring or RunPhase.Finished ? rounds + 1 : heard.Round;
-                if (heard.Phase is RunPhase.Preparing or RunPhase.Waiting || !Opened.TryAdd(round, now)) continue;
+                if (call.ResponseStream.Current.Runs is not [var news, ..]) continue;
+                if (news.Phase is RunPhase.Failed or RunPhase.Stopped)
+                    throw new InvalidOperationException($"The run ended: {news.Phase}.");
+                // No round is announced after the last one; its end is the end of the measurement.
+                int round = news.Phase is RunPhase.Scoring or RunPhase.Finished ? rounds + 1 : news.Round;
+                if (news.Phase is RunPhase.Preparing or RunPhase.Waiting || !Opened.TryAdd(round, now)) continue;
                 announced(round);
                 if (round == rounds + 1) return;
             }
@@ -78,12 +78,12 @@ internal sealed class RoundWatch(ClusterConnections cluster, TimeProvider time)
             while (true)
             {
                 await stream.WriteAsync(beat, token);
-                await Task.Delay(BeatEvery, time, token);
+                await Task.Delay(_beatEvery, time, token);
             }
         }
         catch (Exception e) when (e is RpcException or OperationCanceledException or InvalidOperationException)
         {
-            // The stream is over; its reader says why.
+            // The stream has ended; its reader reports why.
         }
     }
 }

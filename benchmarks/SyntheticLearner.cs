@@ -9,12 +9,12 @@ using Quorate.Shared.Transfer;
 namespace Quorate.Benchmarks;
 
 /// <summary>
-/// Learns nothing: reads every tensor of the model and returns the same values, but for one number in each block, so
-/// that no two trainers and no two rounds make the same bytes (content addressing would skip the work).
+/// Does not learn: reads every tensor of the model and returns the same values, except for one value in each block, so
+/// that all updates differ (otherwise content addressing would skip the work).
 /// </summary>
 internal sealed class SyntheticLearner(int trainer, TimeProvider time) : ILearner
 {
-    /// <summary>Every trainer's weight in the average, as in the benchmark's definition.</summary>
+    /// <summary>Every trainer's weight in the average.</summary>
     private const int ExamplesEach = 12_000;
 
     private const int BlockBytes = 256 << 10;
@@ -23,7 +23,7 @@ internal sealed class SyntheticLearner(int trainer, TimeProvider time) : ILearne
 
     public long Examples => ExamplesEach;
 
-    /// <summary>When the model was here, and when the update was, in the clock's ticks.</summary>
+    /// <summary>When the model was downloaded and the update was trained, in ticks of the clock.</summary>
     public (int Round, long Downloaded, long Trained) Last { get; private set; }
 
     public Task PrepareAsync(RunId run, RunFile file, CancellationToken token)

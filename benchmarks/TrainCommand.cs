@@ -5,31 +5,31 @@ using System.Text.Json;
 namespace Quorate.Benchmarks;
 
 /// <summary>
-/// <c>train</c>: how fast trainers train, each model on each device. The trainer program measures itself (its command
-/// <c>bench</c>), since only it knows torch; here it is started, once a model and device.
+/// <c>train</c>: how fast trainers train each model on each device. This starts the trainer program once for each model
+/// and device; the program measures itself with its command <c>bench</c>, because only it uses torch.
 /// </summary>
 internal static class TrainCommand
 {
-    private static readonly string[] Models = ["logistic", "lenet5", "simplecnn"];
+    private static readonly string[] _models = ["logistic", "lenet5", "simplecnn"];
 
     public static Command Create()
     {
         var models = new Option<string[]>("--models")
         {
-            AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => Models,
+            AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => _models,
         };
         var devices = new Option<string[]>("--devices")
         {
-            Description = "cpu, cuda, cuda:N. Otherwise the CPU, and the first CUDA device where there is one.",
+            Description = "cpu, cuda or cuda:N (default: the CPU, and the first CUDA device if there is one)",
             AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => ["cpu", "auto"],
         };
         var steps = new Option<int>("--steps")
         {
-            Description = "Measured steps of 32 images.", DefaultValueFactory = _ => 200,
+            Description = "Measured steps of 32 images", DefaultValueFactory = _ => 200,
         };
         var data = new Option<string>("--data") { DefaultValueFactory = _ => "data/mnist" };
-        var json = new Option<bool>("--json") { Description = "The figures as one JSON object, on the last line." };
-        var command = new Command("train", "Images a second and processor time an epoch, for each model and device.")
+        var json = BenchOptions.Json();
+        var command = new Command("train", "Images per second and processor time per epoch for each model and device.")
         {
             models, devices, steps, data, json,
         };
@@ -41,7 +41,7 @@ internal static class TrainCommand
                 {
                     var result = await MeasureAsync(
                         model, device, line.GetValue(steps), line.GetValue(data)!, cancellation);
-                    // "auto" without CUDA is the CPU again.
+                    // Without CUDA, "auto" is the CPU again.
                     if (device == "auto" && Text(result, "device") == "cpu") break;
                     results.Add(result);
                     Console.WriteLine($"{Text(result, "model"),-10} {Text(result, "device"),-7}"
@@ -64,7 +64,8 @@ internal static class TrainCommand
             Path.Combine(BenchCluster.Bin, "Trainer", "release", "Quorate.Trainer.dll"), "bench", "--model", model,
             "--device", device, "--steps", $"{steps}", "--data", data,
         ]) { RedirectStandardOutput = true };
-        using var process = Process.Start(start) ?? throw new InvalidOperationException("A program is a new process.");
+        using var process = Process.Start(start)
+            ?? throw new InvalidOperationException("The trainer program did not start.");
         string output = await process.StandardOutput.ReadToEndAsync(token);
         await process.WaitForExitAsync(token);
         if (process.ExitCode != 0)

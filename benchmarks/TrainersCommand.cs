@@ -11,8 +11,8 @@ using Command = System.CommandLine.Command;
 namespace Quorate.Benchmarks;
 
 /// <summary>
-/// <c>trainers</c>: one process of synthetic trainers, with the client code of the real ones. Prints a line for each
-/// accepted update: <c>trainer round downloaded trained accepted</c>, times in ticks of the machine's monotonic clock.
+/// <c>trainers</c>: one process of synthetic trainers with the real client code. Prints a line for each accepted
+/// update: <c>trainer round downloaded trained accepted</c>, with times in ticks of the machine's monotonic clock.
 /// </summary>
 internal static class TrainersCommand
 {
@@ -37,7 +37,7 @@ internal static class TrainersCommand
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
-                // Told to stop.
+                // Stopped from outside.
             }
             return 0;
         });
@@ -61,7 +61,7 @@ internal static class TrainersCommand
         await new TrainerLoop(settings, cluster, worker, presence, terminal, time).RunAsync(token);
     }
 
-    /// <summary>Takes a trainer's lines and notes when an update was accepted; all other lines go to stderr.</summary>
+    /// <summary>Reads a trainer's lines and prints accepted updates; all other lines go to stderr.</summary>
     private sealed class AcceptedLines(int id, SyntheticLearner learner, TimeProvider time) : StringWriter
     {
         public override Encoding Encoding => Encoding.UTF8;

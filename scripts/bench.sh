@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the benchmarks and runs one: ./scripts/bench.sh round --payload cnn --trainers 5 --rounds 30 --json, see --help.
-# `mean` and `micro` look inside a coordinator and are a program of their own; `train` needs the trainer program.
+# Builds the benchmarks and runs one: ./scripts/bench.sh round --payload cnn --trainers 5 --rounds 30 --json; see --help.
+# `mean` and `micro` measure parts of a coordinator and are a separate program; `train` needs the trainer program.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 require_sdk
 case "${1:-}" in

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Are the chaos tests able to see? Builds coordinators that break one promise on purpose, each into an output folder of its own,
-# and runs the fitting chaos test against them: it must find a violation. Prints a table; fails if a canary was not caught.
-#   ./scripts/chaos-canaries.sh [no-flush] [no-dedupe] [early-ack]     (all three, without an argument)
-#   no-flush   a follower acknowledges what it has not flushed; with enough kills, acknowledged commands are gone
+# Tests the chaos tests: builds coordinators that break one promise on purpose (chaos-tests/canaries), each into its own output
+# folder, and runs a chaos test against each of them, which must find a violation. Prints a table; fails if a canary was missed.
+#   ./scripts/chaos-canaries.sh [no-flush] [no-dedupe] [early-ack]     (all three without an argument)
+#   no-flush   a follower acknowledges entries that it has not flushed; after enough kills, acknowledged commands are lost
 #   early-ack  the leader acknowledges before a majority has the entry
 #   no-dedupe  an update counts again under the same key
-# QUORATE_DURABILITY_ROUNDS (150) bounds the kill rounds of the first two, QUORATE_CHAOS_INTAKE_KILLS (5) the leaders killed;
-# QUORATE_DURABILITY_SEED and QUORATE_CHAOS_SEED (1) draw them.
+# QUORATE_DURABILITY_ROUNDS (150) is the maximum number of kill rounds for no-flush and early-ack, QUORATE_CHAOS_INTAKE_KILLS (5)
+# the number of leaders killed for no-dedupe. QUORATE_DURABILITY_SEED and QUORATE_CHAOS_SEED (1) are the seeds.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 require_sdk
 cd "$root"
@@ -17,11 +17,11 @@ dotnet build chaos-tests/ChaosTests.csproj -c Release -v:q -nologo
 table=() missed=0
 for canary in "${canaries[@]}"; do
     case $canary in
-        no-flush | early-ack) check=DurabilityTests sign='was acknowledged, and|applied different histories' ;;
+        no-flush | early-ack) check=DurabilityTests sign='was acknowledged, but|applied different histories' ;;
         no-dedupe) check=LinearizableIntakeTests sign='no order explains' ;;
         *) echo "There is no canary '$canary'; there are no-flush, no-dedupe and early-ack." >&2; exit 2 ;;
     esac
-    # It brings the coordinator along.
+    # Building the node also builds the coordinator.
     dotnet build chaos-tests/DurabilityNode/DurabilityNode.csproj -c Release -v:q -nologo "-p:Canary=$canary"
     log=$root/artifacts/canary-$canary/test.log started=$SECONDS code=0
     QUORATE_CHAOS_PROGRAMS=$root/artifacts/canary-$canary/bin \

@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
-# The chaos tests, longer than CI runs them, against real coordinator processes:
+# The long form of the chaos tests, with real coordinator processes:
 #   ./scripts/chaos-long.sh [SEED]
-# Every count can be set from outside; the seed fixes the schedule of faults, not how the processes interleave.
+# Environment variables set the counts. The seed determines the schedule of faults, not how the processes interleave.
 #   QUORATE_CHAOS_KILL_ALL        times that all three coordinators are killed at once   (60)
 #   QUORATE_CHAOS_KILL_LEADER     times that the leader is killed                        (100)
-#   QUORATE_CHAOS_FAILOVERS       failovers that are timed                               (200)
+#   QUORATE_CHAOS_FAILOVERS       measured failovers                                     (200)
 #   QUORATE_CHAOS_CRASH_HITS      deaths at each named crash point, as leader and follower   (10)
-#   QUORATE_CHAOS_DISK_TRIES      times that each disk fault strikes                     (20)
-#   QUORATE_CHAOS_INTAKE_KILLS    leaders killed under the linearizability checker       (50)
-#   QUORATE_CHAOS_HUNG            leaders and followers that hang, timed                 (30)
-#   QUORATE_CHAOS_ROLLING         coordinators restarted one after the other             (100)
+#   QUORATE_CHAOS_DISK_TRIES      times that each disk fault happens                     (20)
+#   QUORATE_CHAOS_INTAKE_KILLS    leaders killed during the linearizability test         (50)
+#   QUORATE_CHAOS_HUNG            leaders and followers that hang, measured              (30)
+#   QUORATE_CHAOS_ROLLING         coordinators restarted one after another               (100)
 #   QUORATE_CHAOS_OVERLOAD_SECONDS  200 trainers that send as fast as they can           (60)
-#   QUORATE_CHAOS_SOAK_SECONDS    mixed load and gentle faults, memory watched           (3600)
+#   QUORATE_CHAOS_SOAK_SECONDS    mixed load and mild faults, with memory measured       (3600)
 #   QUORATE_CHAOS_MEMORY_ROUNDS   rounds of 20 updates of 46.8 MB                        (2)
-#   QUORATE_DURABILITY_ROUNDS     rounds of the log's own kill experiment                (300)
-#   QUORATE_CHAOS_MINUTES         minutes of `quorate chaos`, all faults at once; 35 pass 1,000 kills  (35)
-#   QUORATE_CHAOS_STORM           seconds of the chaos test's own short storm            (60)
-# The fuzzers' long form: QUORATE_LONG=1 dotnet test tests/Unit --filter Fuzz. That the tests can see: chaos-canaries.sh.
-#   QUORATE_CHAOS_KEEP=1          keep every run's logs and data; a failed run's are always kept
+#   QUORATE_DURABILITY_ROUNDS     rounds of the log's kill experiment                    (300)
+#   QUORATE_CHAOS_MINUTES         minutes of `quorate chaos`, all faults at once; 35 give over 1,000 kills  (35)
+#   QUORATE_CHAOS_STORM           seconds of the short campaign among the tests          (60)
+#   QUORATE_CHAOS_KEEP=1          keep the logs and data of all runs; those of a failed run are always kept
+# For the long form of the fuzzers: QUORATE_LONG=1 dotnet test tests/Unit --filter Fuzz
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 require_sdk
 cd "$root"

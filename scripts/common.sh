@@ -1,4 +1,4 @@
-# Sourced by the other scripts: the checkout, the SDK, and the one build that all programs come from.
+# Sourced by the other scripts: the checkout, the SDK, and the build of all programs.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 bin=$root/artifacts/bin
@@ -6,17 +6,17 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPE
 
 require_sdk() {
     if ! command -v dotnet >/dev/null || ! dotnet --list-sdks 2>/dev/null | grep -q '^10\.'; then
-        echo "Quorate needs the .NET 10 SDK, and 'dotnet --list-sdks' shows none: install it (dotnet-sdk-10.0) and run this again." >&2
+        echo "Quorate needs the .NET 10 SDK, but 'dotnet --list-sdks' shows none. Install it (dotnet-sdk-10.0) and try again." >&2
         exit 2
     fi
 }
 
-# Builds the programs (not the tests). Quiet when all goes well; what it says goes to stderr, so that stdout is the program's.
+# Builds the programs without the tests. It prints only errors and progress, and only to stderr: stdout is the program's.
 build_programs() {
     require_sdk
     local log=$root/artifacts/build.log started=$SECONDS
     mkdir -p "$root/artifacts"
-    [ -e "$bin/Cli/release/quorate.dll" ] || echo "Building once; the first time also fetches packages, libtorch among them." >&2
+    [ -e "$bin/Cli/release/quorate.dll" ] || echo "Building. The first build also downloads packages, including libtorch." >&2
     dotnet build "$root/Quorate.slnf" -c Release -v:m -nologo >"$log" 2>&1 </dev/null &
     local build=$!
     trap 'kill $build 2>/dev/null || true; exit 130' INT TERM
@@ -28,7 +28,7 @@ build_programs() {
     [ ! -t 2 ] || printf '\r\033[K' >&2
     if ! wait $build; then
         grep -E 'error|warn' "$log" | sort -u | head -20 >&2 || tail -20 "$log" >&2
-        echo "The build failed; all of its output is in $log" >&2
+        echo "The build failed; its whole output is in $log" >&2
         exit 2
     fi
 }

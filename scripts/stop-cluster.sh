@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Ends what start-cluster.sh started, by its pid files (DIR as there): SIGTERM, and kill -9 after 10 s. The data stays: ./scripts/stop-cluster.sh
+# Ends the processes that start-cluster.sh started (DIR as there), with SIGTERM and after 10 s with kill -9. The data is kept.
+#   ./scripts/stop-cluster.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 dir=${DIR:-$root/run/cluster}
 shopt -s nullglob
@@ -14,4 +15,4 @@ for pid in "${pids[@]}"; do
     if alive "$pid"; then kill -9 "$pid" || true; fi
 done
 rm -f "$dir"/pids/*.pid
-echo "${#pids[@]} processes ended; data and logs stay in $dir"
+echo "Ended ${#pids[@]} processes; data and logs are kept in $dir"

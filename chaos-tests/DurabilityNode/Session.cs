@@ -12,7 +12,7 @@ internal sealed class Session(ReplicatedLog log, int node)
     private int _epoch; // of the writers: one that finds another than its own ends
     private long _written;
 
-    private static readonly RunRules Rules = new()
+    private static readonly RunRules _rules = new()
     {
         Rounds = 1, MinTrainers = Limits.Trainers, MinResults = 1, Deadline = TimeSpan.FromDays(
             1), Grace = TimeSpan.Zero,
@@ -104,7 +104,7 @@ internal sealed class Session(ReplicatedLog log, int node)
             {
                 if (log.State.Active is { } old)
                     await log.ProposeAsync(new Command.EndRun(old.Id, false, "next", 0), default);
-                await log.ProposeAsync(new Command.OpenRun(run, Rules, "{}", 0), default);
+                await log.ProposeAsync(new Command.OpenRun(run, _rules, "{}", 0), default);
             }
             return (await log.ProposeAsync(new Command.Join(run, TrainerId.Parse(name), 1, 0, 1, 0), default)).Holds;
         }

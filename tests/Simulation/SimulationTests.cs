@@ -5,26 +5,26 @@ using Xunit.Abstractions;
 namespace Quorate.Simulation;
 
 /// <summary>
-/// The simulation and the test of it. Seeds run in processes of their own, two at a time, because each takes the whole
-/// thread pool of its process. A seed that fails is told again, event by event, by scripts/simulate.sh SEED --trace.
+/// The simulation and the test of it. Seeds run in two processes, because each takes the whole thread pool of its
+/// process. `scripts/seeds.sh SEED --trace` prints every event of a seed.
 /// </summary>
 public sealed class SimulationTests(ITestOutputHelper output)
 {
     private const int Workers = 2;
 
     /// <summary>
-    /// A seed takes 0.2 to 0.4 s of a processor: three to six minutes on two. A long run sets its own count.
+    /// A seed takes 0.2 to 0.4 s of a processor: 2,000 take three to six minutes on two cores.
     /// </summary>
     private static readonly int _seeds = Number("QUORATE_SIM_SEEDS", 2000);
 
     private static readonly int _from = Number("QUORATE_SIM_FROM", 1);
 
     /// <summary>
-    /// Branches that ordinary days do not take. A simulation that misses them proves nothing of them.
+    /// Rare branches. A simulation that does not take them proves nothing about them.
     /// </summary>
     private static readonly string[] _rare =
     [
-        "a leader deposed in health", "a proposal at a leader that is none any more",
+        "a leader deposed in health", "a proposal at a deposed leader",
         "a proposal lost with its leader", "committed and never answered", "the outcome of a proposal unknown",
         "an answer lost on its way", "an update duplicate", "an update stale", "sent again: Duplicate",
         "a connection reset", "a stream broken", "a message into a partition", "a link cut one way",
@@ -49,7 +49,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task The_same_seed_leaves_the_same_trace()
+    public async Task The_same_seed_has_the_same_trace()
     {
         var runs = await Task.WhenAll(SeedProcess.RunAsync(1, 20, "--twice"), SeedProcess.RunAsync(1, 20, ""));
         Assert.Empty(runs.SelectMany(run => run.Violations));
@@ -58,11 +58,11 @@ public sealed class SimulationTests(ITestOutputHelper output)
     }
 
     /// <summary>
-    /// In seed 518 a sentence that names the folder travels, and the network flips a bit in it. The folder's name was
-    /// as long as the process's number once, so the seed told two stories.
+    /// In seed 518, a sentence that contains the folder's path is sent, and the network flips a bit in it. When the
+    /// path's length depended on the process id, the seed had two traces.
     /// </summary>
     [Fact]
-    public async Task A_seed_leaves_the_same_trace_wherever_its_files_lie()
+    public async Task A_seed_has_the_same_trace_in_any_folder()
     {
         string longer = Directory.CreateTempSubdirectory("quorate-sim-elsewhere-").FullName;
         try

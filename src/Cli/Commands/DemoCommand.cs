@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using Quorate.Cli.Demo;
-using Limits = Quorate.Rounds.Limits;
 
 namespace Quorate.Cli.Commands;
 
@@ -16,7 +15,7 @@ internal static class DemoCommand
             HelpName = "FILE",
             DefaultValueFactory = _ => Programs.Beside("config/runs/mnist.json"),
         };
-        var rounds = Number("--rounds", "Rounds to run (default: the run file's)", 1, Limits.Rounds);
+        var rounds = Number("--rounds", "Rounds to run (default: the run file's)", 1, Rounds.Limits.Rounds);
         var trainers = Number("--trainers", "Trainer processes (default: the run file's minTrainers)", 1, 50);
         var coordinators = new Option<int>("--coordinators") { Description = "Coordinators: 3 or 5",
             DefaultValueFactory = _ => 3 };

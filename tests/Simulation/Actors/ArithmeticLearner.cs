@@ -5,7 +5,7 @@ using Quorate.Shared.Transfer;
 
 namespace Quorate.Simulation.Actors;
 
-/// <summary>Learning that is arithmetic and takes no time; how long a round takes is up to the network.</summary>
+/// <summary>Computes updates without torch, in no time. The network determines how long a round takes.</summary>
 internal sealed class ArithmeticLearner(SimulatedRun run, int trainer) : ILearner
 {
     public RunId? Run { get; private set; }

@@ -19,8 +19,8 @@ using Quorate.Simulation.World;
 namespace Quorate.Simulation.Actors;
 
 /// <summary>
-/// One coordinator's process, put together by the registrations of the real one: only the log, the disk, the network
-/// and the clock are others.
+/// One coordinator's process, assembled by the registrations of the real one. Only the log, the disk, the network and
+/// the clock are replaced.
 /// </summary>
 internal sealed class CoordinatorMachine
 {
@@ -37,7 +37,7 @@ internal sealed class CoordinatorMachine
         var options = new CoordinatorOptions
         {
             Node = machine.Id, Hosts = hosts, Run = run, DataDirectory = disk.Root, TrainerPrograms = [],
-            // Short, so that much is collected while much goes wrong; still longer than any fact is on its way.
+            // Short, so that much is collected during the faults, but longer than any proposal takes.
             Lease = TimeSpan.FromSeconds(3), CollectAfter = TimeSpan.FromSeconds(8),
         };
         var peers = hosts.Nodes.Where(node => node.Id != machine.Id)
@@ -69,7 +69,7 @@ internal sealed class CoordinatorMachine
 
     public BlobStore Blobs { get; }
 
-    /// <summary>A background service that ends, other than with its machine, would end a real coordinator.</summary>
+    /// <summary>A background service that ends before its machine would end a real coordinator.</summary>
     private async Task RunAsync(BackgroundService service, Answers answers)
     {
         try
@@ -96,8 +96,8 @@ internal sealed class CoordinatorMachine
 }
 
 /// <summary>
-/// A log that counts: each message's number names a branch, so what the coordinators tell operators is also what says
-/// which rare branches a seed took.
+/// A logger that counts events: each log message names a branch of the code, so the log also shows which rare branches
+/// a seed took.
 /// </summary>
 internal sealed class MarkingLogger<T>(Machine machine) : ILogger<T>
 {

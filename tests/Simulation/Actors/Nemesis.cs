@@ -3,16 +3,16 @@ using Quorate.Simulation.World;
 namespace Quorate.Simulation.Actors;
 
 /// <summary>
-/// Breaks things for as long as it may, one after the other and several at once. Each seed has a temper of its own:
-/// some mostly kill, some mostly cut, so that rare combinations are common somewhere.
+/// Injects faults, one after another and several at once, until it is told to end. The mix depends on the seed: some
+/// seeds mostly kill, others mostly cut connections, so that rare combinations are common in some seeds.
 /// </summary>
 internal sealed class Nemesis
 {
     private readonly SimulatedCluster _cluster;
     private readonly Draws _draws;
-    private readonly List<Action> _deeds = [];
+    private readonly List<Action> _faults = [];
 
-    /// <summary>The one disk that may rot and be full: a minority.</summary>
+    /// <summary>The one disk, a minority, whose bits may flip and which may be full.</summary>
     public int Weak { get; }
 
     private bool _over;
@@ -21,16 +21,16 @@ internal sealed class Nemesis
     {
         (_cluster, _draws) = (cluster, cluster.World.Stream("nemesis"));
         Weak = _draws.Below(SimulatedCluster.Nodes);
-        (Action Deed, int Weight)[] all =
+        (Action Fault, int Weight)[] all =
         [
             (KillLeader, 3), (() => Kill(AnyNode(), power: false), 2), (() => Kill(AnyNode(), power: true), 3),
             (KillAll, 1), (LightFuse, 3), (_cluster.Consensus.Depose, 2), (PauseNode, 2), (CutOff, 3), (CutOneWay, 2),
             (LoseMessages, 2), (SlowMessages, 1), (SpoilWeights, 3), (KillTrainer, 2), (PauseTrainer, 2),
             (JumpClock, 1), (Rot, 2), (FillDisk, 1), (() => _cluster.Network.Links.Heal(), 2),
         ];
-        foreach (var (deed, weight) in all)
-            _deeds.AddRange(Enumerable.Repeat(deed, weight * (_draws.Chance(0.3) ? 4 : _draws.Below(2))));
-        if (_deeds.Count == 0) _deeds.Add(KillLeader);
+        foreach (var (fault, weight) in all)
+            _faults.AddRange(Enumerable.Repeat(fault, weight * (_draws.Chance(0.3) ? 4 : _draws.Below(2))));
+        if (_faults.Count == 0) _faults.Add(KillLeader);
         Act();
     }
 
@@ -41,7 +41,7 @@ internal sealed class Nemesis
     private void Act() => World.After(_draws.Between(20, 900), () =>
     {
         if (_over) return;
-        _draws.Of(_deeds)();
+        _draws.Of(_faults)();
         Act();
     });
 
@@ -69,7 +69,7 @@ internal sealed class Nemesis
         for (int node = 0; node < SimulatedCluster.Nodes; node++) Kill(node, power);
     }
 
-    /// <summary>The power fails between two changes of the disk: before a flush, after a rename.</summary>
+    /// <summary>The power fails between two changes of the disk, such as before a flush or after a rename.</summary>
     private void LightFuse()
     {
         int node = AnyNode();
@@ -118,7 +118,7 @@ internal sealed class Nemesis
         Later(200, 6000, _cluster.Network.Links.Heal);
     }
 
-    /// <summary>The other nodes, and now and then the trainers too.</summary>
+    /// <summary>The other nodes, and sometimes the trainers, too.</summary>
     private IEnumerable<int> Others(int node)
     {
         bool trainers = _draws.Chance(0.5);

@@ -9,8 +9,8 @@ using Quorate.Simulation.World;
 namespace Quorate.Simulation.Actors;
 
 /// <summary>
-/// Somebody at a terminal: uploads the first model, reads the status that must be true, and sends updates again that
-/// were sent before, to two coordinators at once.
+/// A person at a terminal: uploads the first model, reads linearizable statuses, and sends earlier updates again to two
+/// coordinators at once.
 /// </summary>
 internal sealed class Operator
 {
@@ -35,7 +35,7 @@ internal sealed class Operator
             _machine.Time);
     }
 
-    /// <summary>Uploads the first model, for as long as it takes.</summary>
+    /// <summary>Uploads the first model and repeats it until it is accepted.</summary>
     public async Task SeedAsync()
     {
         string path = Path.Combine(_cluster.Folder, "seed.pt");
@@ -59,13 +59,13 @@ internal sealed class Operator
             }
             catch (TransferException)
             {
-                // A cluster without a leader, or one whose run is not open yet.
+                // The cluster has no leader, or the run is not open yet.
             }
             await _machine.DelayAsync(TimeSpan.FromMilliseconds(100));
         }
     }
 
-    /// <summary>Asks again and again what is true now; what was true once must not be undone.</summary>
+    /// <summary>Reads the status repeatedly; the round must never go back.</summary>
     public async Task WatchAsync()
     {
         while (true)
@@ -84,7 +84,7 @@ internal sealed class Operator
             }
             catch (Exception e) when (e is RpcException or OperationCanceledException)
             {
-                // Not the leader, or not now.
+                // Not the leader, or no majority at the moment.
             }
         }
     }
@@ -135,7 +135,7 @@ internal sealed class Operator
         }
         catch (TransferException)
         {
-            // A follower, or a network that is broken at the moment.
+            // A follower, or a network fault.
         }
     }
 }

@@ -9,18 +9,18 @@ using Quorate.Simulation.World;
 
 namespace Quorate.Simulation.Actors;
 
-/// <summary>What a test may break on purpose, to see whether the checks catch it.</summary>
+/// <summary>What a test breaks on purpose, to prove that the checks catch it.</summary>
 internal sealed record Breakage
 {
     public Applying Apply { get; init; } = RoundMachine.Apply;
 
     public Func<IReplicatedLog, IReplicatedLog> Log { get; init; } = log => log;
 
-    /// <summary>The disks say that they have flushed and have not.</summary>
+    /// <summary>The disks report a flush without doing it.</summary>
     public bool LyingDisks { get; init; }
 }
 
-/// <summary>Coordinators and trainers, each in the process that lives at its place at the moment.</summary>
+/// <summary>Coordinators and trainers; each place in the network has at most one living process.</summary>
 internal sealed class SimulatedCluster
 {
     public const int Nodes = 3;
@@ -73,7 +73,7 @@ internal sealed class SimulatedCluster
 
     public string Folder => _folder;
 
-    /// <summary>Starts a coordinator where none lives.</summary>
+    /// <summary>Starts a coordinator unless it is alive.</summary>
     public void Start(int id)
     {
         if (_coordinators[id] is { Machine.IsAlive: true }) return;
@@ -104,7 +104,7 @@ internal sealed class SimulatedCluster
 
     public void KillTrainer(int trainer) => _trainers[trainer].Machine.Kill();
 
-    /// <summary>All faults end and everybody lives.</summary>
+    /// <summary>Ends all faults and starts all processes.</summary>
     public void Heal()
     {
         Network.Links.Heal();

@@ -7,17 +7,17 @@ using Quorate.Simulation.World;
 namespace Quorate.Simulation.Actors;
 
 /// <summary>
-/// What is trained: a small model, and updates that are a function of (model, seed, round, trainer). A trainer that
-/// starts again makes the same update again, so whoever knows the seed can make every file again too.
+/// A small model and updates that are a function of (model, seed, round, trainer). A restarted trainer computes the
+/// same update again, so every file can be recomputed from the seed.
 /// </summary>
-/// <param name="Seed">Of all numbers.</param>
-/// <param name="Rounds">To train.</param>
-/// <param name="Trainers">In the client set when all are there.</param>
-/// <param name="MinResults">Enough updates to close a round with.</param>
-/// <param name="GraceSeconds">For the others, then.</param>
-/// <param name="Elements">Numbers in a model.</param>
-/// <param name="KeepUpdateRounds">Rounds whose updates are kept; the files of the others are written over.</param>
-/// <param name="Idle">The first two trainers learn nothing: they give the same bytes, in every round.</param>
+/// <param name="Seed">Determines all values.</param>
+/// <param name="Rounds">The number of rounds.</param>
+/// <param name="Trainers">The number of trainers.</param>
+/// <param name="MinResults">Updates that are enough to close a round.</param>
+/// <param name="GraceSeconds">How long a round then waits for the other updates.</param>
+/// <param name="Elements">Values in a model.</param>
+/// <param name="KeepUpdateRounds">Rounds whose updates are kept; the files of older ones are overwritten.</param>
+/// <param name="Idle">The first two trainers send the same bytes in every round.</param>
 internal sealed record SimulatedRun(
     ulong Seed, int Rounds, int Trainers, int MinResults, int GraceSeconds, int Elements, int KeepUpdateRounds,
     bool Idle)
@@ -34,7 +34,7 @@ internal sealed record SimulatedRun(
 
     public static string TrainerName(int trainer) => $"t{trainer}";
 
-    /// <summary>Unequal, so that a wrong weight shows in the average.</summary>
+    /// <summary>Unequal, so that a wrong weight changes the average.</summary>
     public static long ExamplesOf(int trainer) => 100 + 37 * trainer;
 
     public void WriteSeedModel(string path)
@@ -50,7 +50,7 @@ internal sealed record SimulatedRun(
         writer.Complete();
     }
 
-    /// <summary>Half the model plus what the round and the trainer draw.</summary>
+    /// <summary>Half the model plus values drawn from the round and the trainer.</summary>
     public void WriteUpdate(string model, int round, int trainer, string path)
     {
         using var file = File.Create(path);

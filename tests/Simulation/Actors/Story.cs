@@ -5,23 +5,23 @@ using Quorate.Simulation.World;
 namespace Quorate.Simulation.Actors;
 
 /// <summary>
-/// One seed, from its first draw to its verdict: a run under faults, then everything healed and a deadline to finish
-/// in, then the checks.
+/// One seed from its first draw to its verdict: a run under faults, then everything is healed, the run must finish
+/// before a deadline, and the checks follow.
 /// </summary>
 internal sealed class Story
 {
-    /// <summary>How long the faults go on at the most, of the world's time.</summary>
-    private static readonly TimeSpan ChaosMax = TimeSpan.FromSeconds(60);
+    /// <summary>The longest time with faults, in simulated time.</summary>
+    private static readonly TimeSpan _chaosMax = TimeSpan.FromSeconds(60);
 
-    /// <summary>Within this of healing, all rounds are done; leases and pauses end within some 20 s.</summary>
-    private static readonly TimeSpan HealedMax = TimeSpan.FromSeconds(120);
+    /// <summary>All rounds must be done within this time after healing; leases and pauses end within 20 s.</summary>
+    private static readonly TimeSpan _healedMax = TimeSpan.FromSeconds(120);
 
-    /// <summary>Then everybody has caught up and pulled what it lacked.</summary>
-    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(20);
+    /// <summary>Then all nodes have caught up and pulled their missing blobs.</summary>
+    private static readonly TimeSpan _settling = TimeSpan.FromSeconds(20);
 
     /// <summary>
-    /// Every seed's folder has a path of this length, in any process: it stands in sentences that travel (a disk is
-    /// full), and a byte more there is another byte for the network to flip.
+    /// The path of every seed's folder has this length in any process: it is part of sentences that are sent (a full
+    /// disk), and one more byte there would be one more byte for the network to flip.
     /// </summary>
     private const int FolderLength = 80;
 
@@ -47,9 +47,9 @@ internal sealed class Story
         _calmRounds = 2 + draws.Below(3);
     }
 
-    /// <summary>Tells the story of a seed.</summary>
-    /// <param name="under">Where its scratch folder is made; in memory where that is to be had, if it is null.</param>
-    public static Verdict Tell(
+    /// <summary>Runs a seed.</summary>
+    /// <param name="under">Where its scratch folder is created; if null, in memory if possible.</param>
+    public static Verdict Run(
         ulong seed, Breakage? breakage = null, TextWriter? log = null, string? under = null)
     {
         under ??= Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
@@ -58,7 +58,7 @@ internal sealed class Story
         Directory.CreateDirectory(folder);
         try
         {
-            return new Story(seed, breakage ?? new Breakage(), folder, log).Tell();
+            return new Story(seed, breakage ?? new Breakage(), folder, log).Run();
         }
         finally
         {
@@ -66,13 +66,13 @@ internal sealed class Story
         }
     }
 
-    private Verdict Tell()
+    private Verdict Run()
     {
         var violations = new List<string>();
         try
         {
-            _world.Run(() => TellAsync(violations), TimeSpan.FromHours(1));
-            // Outside of the simulation's one thread, which the average wants for itself.
+            _world.Run(() => RunAsync(violations), TimeSpan.FromHours(1));
+            // Outside of the simulation's one thread, because averaging blocks.
             violations.AddRange(new Examination(_cluster!, _nemesis!.Weak).Findings());
         }
         catch (Exception e) when (e is InvalidOperationException or TimeoutException)
@@ -83,7 +83,7 @@ internal sealed class Story
             _world.Trace.Marks);
     }
 
-    private async Task TellAsync(List<string> violations)
+    private async Task RunAsync(List<string> violations)
     {
         _cluster = new SimulatedCluster(_world, _run, _breakage, _folder);
         var person = new Operator(_cluster);
@@ -91,13 +91,13 @@ internal sealed class Story
         _ = person.WatchAsync();
         _ = person.ResendAsync();
         _nemesis = new Nemesis(_cluster);
-        await UntilAsync(() => NewestRound() > _run.Rounds - _calmRounds, ChaosMax);
+        await UntilAsync(() => NewestRound() > _run.Rounds - _calmRounds, _chaosMax);
         _nemesis.End();
         _cluster.Heal();
         _world.Trace.Add(_world.Now, "world", "healed");
-        if (!await UntilAsync(() => Finished(_cluster.Consensus.Leader), HealedMax))
-            violations.Add($"No progress: {HealedMax.TotalSeconds} s after healing the run is in {State()}.");
-        await WaitAsync(Settling);
+        if (!await UntilAsync(() => Finished(_cluster.Consensus.Leader), _healedMax))
+            violations.Add($"No progress: {_healedMax.TotalSeconds} s after healing the run is in {State()}.");
+        await WaitAsync(_settling);
     }
 
     private int NewestRound() => _cluster!.Coordinators.Max(c => c.Log.State.Find(SimulatedRun.Name)?.Round ?? 0);
@@ -128,8 +128,8 @@ internal sealed class Story
     }
 }
 
-/// <summary>What became of a seed.</summary>
-/// <param name="Trace">Equal for every run of the seed.</param>
+/// <summary>The result of a seed.</summary>
+/// <param name="Trace">The same for every run of the seed.</param>
 internal sealed record Verdict(
     ulong Trace, int Moves, int Rounds, long Events, IReadOnlyList<string> Violations,
     IReadOnlyDictionary<string, int> Marks);

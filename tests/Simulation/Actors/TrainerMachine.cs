@@ -8,10 +8,10 @@ using Quorate.Simulation.World;
 
 namespace Quorate.Simulation.Actors;
 
-/// <summary>One trainer's process: the real client, with arithmetic in the place of torch.</summary>
+/// <summary>One trainer's process: the real client without torch.</summary>
 internal sealed class TrainerMachine
 {
-    /// <summary>Where trainers stand in the network, after the coordinators.</summary>
+    /// <summary>The place of the first trainer in the network, after the coordinators.</summary>
     public const int FirstPlace = 10;
 
     public TrainerMachine(
@@ -32,7 +32,7 @@ internal sealed class TrainerMachine
         };
         var cluster = new ClusterConnections(
             [.. Enumerable.Range(0, coordinators).Select(node => network.Connect(Machine, node))], Machine.Time);
-        var terminal = new Terminal(Machine.Time, new Lines(line => Heard(line, trainer, answers)), Machine.Name);
+        var terminal = new Terminal(Machine.Time, new Lines(line => OnLine(line, trainer, answers)), Machine.Name);
         var presence = new Presence(settings.Trainer, incarnation);
         var worker = new RoundWorker(
             settings, cluster, new ArithmeticLearner(run, trainer), presence, terminal, Machine.Time);
@@ -55,8 +55,8 @@ internal sealed class TrainerMachine
         }
     }
 
-    /// <summary>What a trainer says it was told; a dead one says nothing.</summary>
-    private void Heard(string line, int trainer, Answers answers)
+    /// <summary>Reads the verdicts from the trainer's terminal lines. A dead trainer prints nothing.</summary>
+    private void OnLine(string line, int trainer, Answers answers)
     {
         if (!Machine.IsAlive) return;
         Machine.Note(line[(line.IndexOf(']') + 2)..]);
@@ -69,18 +69,18 @@ internal sealed class TrainerMachine
         if (verdict is "accepted" or "duplicate") answers.Safe.Add((round, trainer));
     }
 
-    private sealed class Lines(Action<string> heard) : TextWriter
+    private sealed class Lines(Action<string> onLine) : TextWriter
     {
         public override Encoding Encoding => Encoding.UTF8;
 
-        public override void WriteLine(string? value) => heard(value ?? "");
+        public override void WriteLine(string? value) => onLine(value ?? "");
     }
 }
 
-/// <summary>What the trainers were told, and what no seed may bring about.</summary>
+/// <summary>The answers that trainers received, and events that must not happen in any seed.</summary>
 internal sealed class Answers
 {
-    /// <summary>Updates that were called safe: ACCEPTED or DUPLICATE.</summary>
+    /// <summary>Updates that were answered with ACCEPTED or DUPLICATE.</summary>
     public HashSet<(int Round, int Trainer)> Safe { get; } = [];
 
     public List<string> Broken { get; } = [];

@@ -4,7 +4,7 @@ using Quorate.Simulation.Actors;
 
 namespace Quorate.Simulation.Checks;
 
-/// <summary>Coordinators that are broken on purpose. Checks that do not catch them are worth nothing.</summary>
+/// <summary>Coordinators that are broken on purpose. The checks must catch each of them.</summary>
 internal static class Breakages
 {
     public static readonly IReadOnlyList<string> Names = ["ack-first", "no-dedupe", "lying-disk"];
@@ -17,7 +17,7 @@ internal static class Breakages
         _ => throw new ArgumentException($"There is no breakage '{name}': {string.Join(", ", Names)}."),
     };
 
-    /// <summary>Counts an update that comes late in the round that is open now.</summary>
+    /// <summary>Counts a late update in the round that is open now.</summary>
     private static (ClusterState State, Outcome Outcome) Careless(
         ClusterState state, long index, Command command, ReadOnlySpan<byte> bytes)
     {
@@ -26,7 +26,7 @@ internal static class Breakages
         return RoundMachine.Apply(state, index, command, bytes);
     }
 
-    /// <summary>Says that an update is safe before a majority has it.</summary>
+    /// <summary>Reports an update as safe before a majority has it.</summary>
     private sealed class AckFirst(IReplicatedLog log) : Around(log)
     {
         public override async Task<Outcome> ProposeAsync(Command command, CancellationToken token)
@@ -38,7 +38,7 @@ internal static class Breakages
         }
     }
 
-    /// <summary>Proposes an update once more when its round is over, as a network that repeats itself would.</summary>
+    /// <summary>Proposes an update again when its round is over, like a network that repeats messages.</summary>
     private sealed class Twice(IReplicatedLog log) : Around(log)
     {
         public override async Task<Outcome> ProposeAsync(Command command, CancellationToken token)
@@ -58,7 +58,7 @@ internal static class Breakages
             }
             catch (Exception e) when (e is NotLeaderException or OutcomeUnknownException)
             {
-                // Another leads now.
+                // Another node leads now.
             }
         }
     }

@@ -5,8 +5,8 @@ using Quorate.Simulation.Actors;
 namespace Quorate.Simulation.Checks;
 
 /// <summary>
-/// Looks at everything that is left when a story is told: the replicas' states, the disks, and what the trainers were
-/// told. It makes every update and every model again by itself, so nothing it compares with comes from the cluster.
+/// Checks the replicas' states, the disks and the trainers' answers at the end of a seed. It computes every update and
+/// every model itself, so nothing that it compares with comes from the cluster.
 /// </summary>
 internal sealed class Examination(SimulatedCluster cluster, int weak)
 {
@@ -20,12 +20,12 @@ internal sealed class Examination(SimulatedCluster cluster, int weak)
         _findings.AddRange(cluster.Network.Unexpected);
         CheckAgreement();
         var run = cluster.Coordinators[0].Log.State.Find(SimulatedRun.Name);
-        if (run is null || run.Trail.Count == 0) _findings.Add("The run is nowhere, or has no model.");
+        if (run is null || run.Trail.Count == 0) _findings.Add("There is no run, or it has no model.");
         else CheckRun(run);
         return _findings;
     }
 
-    /// <summary>P3: the same chain at every common index, and the same end.</summary>
+    /// <summary>P3: all nodes have the same chain hash at every common index, and the same last index.</summary>
     private void CheckAgreement()
     {
         var chains = new Dictionary<long, BlobHash>();
@@ -65,13 +65,13 @@ internal sealed class Examination(SimulatedCluster cluster, int weak)
         {
             var id = TrainerId.Parse(SimulatedRun.TrainerName(trainer));
             if (counted.GetValueOrDefault(round)?.ContainsKey(id) != true)
-                _findings.Add($"The update of trainer {trainer} in round {round} was called safe and is not there.");
+                _findings.Add($"The update of trainer {trainer} in round {round} was reported safe but is missing.");
         }
     }
 
     /// <summary>
-    /// What the coordinators counted in each round: their log once more from its beginning, since a run forgets the
-    /// updates that it does not keep.
+    /// What the coordinators counted in each round. Their log is applied again from its beginning, because a run
+    /// forgets the updates that it does not keep.
     /// </summary>
     private Dictionary<int, IReadOnlyDictionary<TrainerId, Update>> Counted()
     {
@@ -80,14 +80,14 @@ internal sealed class Examination(SimulatedCluster cluster, int weak)
         foreach (var entry in cluster.Consensus.Committed)
         {
             state = cluster.Apply(state, entry.Index, CommandCodec.Decode(entry.Command), entry.Command).State;
-            // With its model a round is over, and what it counted is not in the state any more.
+            // After its model is published, a round's updates are no longer in the state.
             if (state.Find(SimulatedRun.Name) is { } run && run.Trail.Count <= run.Round)
                 counted[run.Round] = run.Updates;
         }
         return counted;
     }
 
-    /// <summary>P2: what counts in a round is what its trainer made for this very round.</summary>
+    /// <summary>P2: an update that counts in a round is the one that its trainer computed for that round.</summary>
     private WeightedFile Made(Update update, int round, string model, HashSet<BlobHash> kept)
     {
         int trainer = int.Parse(update.Trainer.ToString()[1..], System.Globalization.CultureInfo.InvariantCulture);
@@ -95,7 +95,7 @@ internal sealed class Examination(SimulatedCluster cluster, int weak)
         cluster.Run.WriteUpdate(model, round, trainer, path);
         var hash = BlobHash.Of(File.ReadAllBytes(path));
         if (hash != update.Blob)
-            _findings.Add($"Round {round} counts {update.Blob.Short} for trainer {trainer}, who made {hash.Short}.");
+            _findings.Add($"Round {round} counts {update.Blob.Short} for trainer {trainer} instead of {hash.Short}.");
         if (kept.Contains(update.Blob))
             CheckCopies(update.Blob, $"trainer {trainer}'s update of round {round}", everywhere: false);
         return new WeightedFile(path, SimulatedRun.ExamplesOf(trainer));
@@ -106,12 +106,12 @@ internal sealed class Examination(SimulatedCluster cluster, int weak)
     {
         var hash = BlobHash.Of(File.ReadAllBytes(path));
         if (hash != published.Blob)
-            _findings.Add($"Round {published.Round}'s model is {published.Blob.Short}; its updates make {hash.Short}.");
+            _findings.Add($"Round {published.Round}'s model is {published.Blob.Short} instead of {hash.Short}.");
         CheckCopies(published.Blob, $"round {published.Round}'s model", everywhere: true);
     }
 
     /// <summary>
-    /// P1: on a majority of the disks, whole; of the disk that rots a copy may be gone. Models come everywhere.
+    /// P1: a majority of the disks has a correct copy; the weak disk may have lost its copy. Every disk has the models.
     /// </summary>
     private void CheckCopies(BlobHash blob, string what, bool everywhere)
     {

@@ -1,13 +1,14 @@
 using System.Diagnostics;
 using System.Globalization;
+using Quorate.Shared.Processes;
 
 namespace Quorate.Simulation.Checks;
 
-/// <summary>What a process that told some seeds has printed.</summary>
+/// <summary>The output of a process that ran some seeds.</summary>
 internal sealed record SeedProcess(int ExitCode, IReadOnlyList<string> Lines)
 {
-    /// <summary>A seed takes less than a second; nothing sane comes near this.</summary>
-    private static readonly TimeSpan PerSeedMax = TimeSpan.FromSeconds(15);
+    /// <summary>A seed takes less than a second; only a hang exceeds this.</summary>
+    private static readonly TimeSpan _perSeedMax = TimeSpan.FromSeconds(15);
 
     public IReadOnlyList<string> Violations =>
         [.. Lines.Where(line => line.StartsWith("QUORATE_SIM_SEED=", StringComparison.Ordinal))];
@@ -24,12 +25,12 @@ internal sealed record SeedProcess(int ExitCode, IReadOnlyList<string> Lines)
     public static async Task<SeedProcess> RunAsync(int from, int count, string more)
     {
         string program = typeof(SeedProcess).Assembly.Location;
-        var start = new ProcessStartInfo("dotnet", $"\"{program}\" {from} {count} {more}")
+        var start = new ProcessStartInfo(DotnetHost.Path, $"\"{program}\" {from} {count} {more}")
         {
             RedirectStandardOutput = true,
         };
         using var process = Process.Start(start)!;
-        using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(60) + (PerSeedMax * count));
+        using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(60) + (_perSeedMax * count));
         try
         {
             string printed = await process.StandardOutput.ReadToEndAsync(bound.Token);

@@ -2,7 +2,7 @@ using Quorate.Simulation.Actors;
 
 namespace Quorate.Simulation.Checks;
 
-/// <summary>What many seeds came to, as lines that a person and the tests read.</summary>
+/// <summary>The totals of many seeds, as lines for people and for the tests.</summary>
 internal sealed class Totals
 {
     private readonly SortedDictionary<string, int> _marks = new(StringComparer.Ordinal);

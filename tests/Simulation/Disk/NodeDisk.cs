@@ -3,9 +3,9 @@ using Quorate.Simulation.World;
 namespace Quorate.Simulation.Disk;
 
 /// <summary>
-/// What survives on one node's disk: real files in a scratch directory, and what the disk was not told to flush. A
-/// killed process loses nothing of it; a power loss loses the tails that were not flushed, cut at a sector or with a
-/// sector of zeros in them, and undoes the last renames and removals whose directory was not flushed.
+/// One node's disk: real files in a scratch directory, and a record of what was not flushed. A killed process loses
+/// nothing. A power loss cuts tails that were not flushed at a sector boundary or zeroes a sector in them, and undoes
+/// the last renames and removals whose directory was not flushed.
 /// </summary>
 internal sealed class NodeDisk(SimulatedWorld world, string root)
 {
@@ -24,13 +24,13 @@ internal sealed class NodeDisk(SimulatedWorld world, string root)
     /// <summary>The disk takes no more bytes.</summary>
     public bool IsFull { get; set; }
 
-    /// <summary>It says that it has flushed and has not: for the test of the tester.</summary>
+    /// <summary>It reports a flush without doing it, to test the checks.</summary>
     public bool Lies { get; set; }
 
-    /// <summary>Lit by whoever wants the power to fail in the middle of a step: after so many more changes.</summary>
+    /// <summary>If set, the power fails after this many more changes, in the middle of a step.</summary>
     public (int Changes, Action Fails)? Fuse { get; set; }
 
-    /// <summary>Called before each change; the power may be gone when it returns.</summary>
+    /// <summary>Called before each change; the power may fail during the call.</summary>
     public void Burn()
     {
         if (Fuse is not { } fuse) return;
@@ -40,7 +40,7 @@ internal sealed class NodeDisk(SimulatedWorld world, string root)
         fuse.Fails();
     }
 
-    /// <summary>Directories are made once and never go: each blob that is stored asks for its own again.</summary>
+    /// <summary>Every stored blob creates its directory again; only the first call does anything.</summary>
     public void CreateDirectory(string path)
     {
         if (_directories.Add(path)) Directory.CreateDirectory(path);
@@ -89,12 +89,12 @@ internal sealed class NodeDisk(SimulatedWorld world, string root)
         if (File.Exists(path)) _unflushed.Add(new Change(path, null, Aside(path), _flushed.GetValueOrDefault(path)));
     }
 
-    /// <summary>Flips a bit of one blob. The disk says nothing of it; a process that starts finds out.</summary>
+    /// <summary>Flips a bit of one blob silently.</summary>
     public bool Rot()
     {
         string blobs = Path.Combine(root, "blobs");
         if (!Directory.Exists(blobs)) return false;
-        // One whose bytes went with the power may be left with none.
+        // A file may have become empty in a power loss.
         var files = Directory.GetFiles(blobs, "*", SearchOption.AllDirectories)
             .Where(file => new FileInfo(file).Length > 0).Order(StringComparer.Ordinal).ToList();
         if (files.Count == 0) return false;
@@ -102,7 +102,7 @@ internal sealed class NodeDisk(SimulatedWorld world, string root)
         byte[] bytes = File.ReadAllBytes(file);
         bytes[_draws.Below(bytes.Length)] ^= (byte)(1 << _draws.Below(8));
         using (var open = File.OpenHandle(file, FileMode.Open, FileAccess.Write)) RandomAccess.Write(open, bytes, 0);
-        if (_draws.Chance(0.7)) _versions[file] = VersionOf(file) + 1; // Otherwise silent rot, as of an old disk.
+        if (_draws.Chance(0.7)) _versions[file] = VersionOf(file) + 1; // Otherwise the file's stamp does not change.
         world.Trace.Mark("a bit flipped");
         return true;
     }
@@ -147,7 +147,7 @@ internal sealed class NodeDisk(SimulatedWorld world, string root)
         RandomAccess.Write(open, new byte[Math.Min(Sector, end - hole)], hole);
     }
 
-    /// <summary>Keeps a file that is about to go, for as long as its going can be undone.</summary>
+    /// <summary>Keeps a removed or replaced file for as long as the change can be undone.</summary>
     private string Aside(string path)
     {
         string shadow = Path.Combine(Path.GetDirectoryName(root)!, $"{Path.GetFileName(root)}-shadow-{_shadows++}");
@@ -166,9 +166,9 @@ internal sealed class NodeDisk(SimulatedWorld world, string root)
         facts.Remove(from);
     }
 
-    /// <param name="To">Null: removed.</param>
-    /// <param name="Aside">Where the file lies that was removed, or that the renamed one covered.</param>
-    /// <param name="Flushed">How much of that file was flushed.</param>
+    /// <param name="To">The new name; null for a removal.</param>
+    /// <param name="Aside">The kept copy of the removed file, or of the file that was replaced by the rename.</param>
+    /// <param name="Flushed">Flushed bytes of that file.</param>
     private sealed record Change(string From, string? To, string? Aside, long Flushed)
     {
         public bool IsIn(string directory) => Path.GetDirectoryName(To ?? From) == directory;

@@ -5,12 +5,12 @@ using Quorate.Simulation.World;
 namespace Quorate.Simulation.Disk;
 
 /// <summary>
-/// One process's door to its node's disk. What blocks takes the world's time, before and after it is done, so a machine
-/// dies before a flush, or after a rename and before its answer. A dead machine changes nothing any more.
+/// One process's access to its node's disk. Blocking calls take simulated time before and after the work, so a machine
+/// can die before a flush, or after a rename but before its answer. A dead machine changes nothing.
 /// </summary>
 internal sealed class SimulatedDisk(NodeDisk disk, Machine machine) : IDisk
 {
-    // Linux's number for a full disk, as .NET passes it on.
+    // Linux's error number for a full disk (ENOSPC), as .NET reports it.
     private const int NoSpace = 28;
 
     public async Task<T> RunAsync<T>(Func<T> work, CancellationToken token)
@@ -54,7 +54,7 @@ internal sealed class SimulatedDisk(NodeDisk disk, Machine machine) : IDisk
     }
 
     /// <summary>
-    /// Whether somebody reads is not asked: a dead process's files stay open here, and a live one has to cope.
+    /// Takes the file even if it is open: files of a dead process stay open here.
     /// </summary>
     public bool TryTake(string from, string to)
     {
@@ -76,7 +76,7 @@ internal sealed class SimulatedDisk(NodeDisk disk, Machine machine) : IDisk
 
     public void Forget(SafeFileHandle file)
     {
-        // What is in memory makes no difference here.
+        // The page cache is not simulated.
     }
 
     public long FreeBytes(string path) => disk.IsFull ? 0 : long.MaxValue;

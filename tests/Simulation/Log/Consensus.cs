@@ -4,17 +4,17 @@ using Quorate.Simulation.World;
 namespace Quorate.Simulation.Log;
 
 /// <summary>
-/// What Raft promises, as a model of it: one order of commands, a leader that the generator moves, and proposals in
-/// flight that end as committed and answered, as committed and never answered, or as lost. That is the whole contract
-/// that the rest relies on; the real log is tested with real processes.
+/// A model of what Raft promises: one order of commands, a leader that is moved at random, and proposals that end as
+/// committed and answered, committed and never answered, or lost. The rest of the code relies only on this contract;
+/// the real log is tested with real processes.
 /// <para>
-/// Invariant: a leader's entries in flight survive it as a prefix of their order, and none that never left a machine
-/// without a majority does.
+/// Invariant: of a leader's entries in flight, a prefix survives the leader, and no entry survives that never left a
+/// machine without a majority.
 /// </para>
 /// </summary>
 internal sealed class Consensus
 {
-    private static readonly TimeSpan ElectionMin = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan _electionMin = TimeSpan.FromMilliseconds(300);
 
     private readonly SimulatedWorld _world;
     private readonly Links _links;
@@ -36,19 +36,19 @@ internal sealed class Consensus
 
     public long Term { get; private set; }
 
-    /// <summary>Times that the leadership went from one machine to another.</summary>
+    /// <summary>How often the leadership moved to another machine.</summary>
     public int Moves { get; private set; }
 
     public IReadOnlyList<Entry> Committed => _committed;
 
-    /// <summary>A process that starts leads nothing, whatever the one before it did.</summary>
+    /// <summary>Adds a process that has just started. It does not lead, even if its predecessor did.</summary>
     public void Add(SimulatedLog member)
     {
         _members[member.Machine.Id] = member;
         if (Leader == member.Machine.Id) (Leader, _leaderlessSince) = (null, _world.Now);
     }
 
-    /// <summary>Another leader, for no reason that anybody could see.</summary>
+    /// <summary>Elects another leader without a reason.</summary>
     public void Depose()
     {
         if (Leader is null) return;
@@ -61,15 +61,15 @@ internal sealed class Consensus
         bool leads = Leader == proposal.Member.Machine.Id && Term == proposal.Term;
         if (!leads)
         {
-            _world.Trace.Mark("a proposal at a leader that is none any more");
-            return; // Told when its machine hears of its successor, or when its time is over.
+            _world.Trace.Mark("a proposal at a deposed leader");
+            return; // It fails when its machine learns of the new leader, or when it times out.
         }
         proposal.Left = HasMajority(Leader!.Value);
         _inFlight.Add(proposal);
         Replicate(proposal);
     }
 
-    /// <summary>Whether the member leads as of now, confirmed by a majority.</summary>
+    /// <summary>Whether a majority confirms that the member leads now.</summary>
     public bool Confirms(SimulatedLog member, long term) =>
         Leader == member.Machine.Id && Term == term && HasMajority(member.Machine.Id);
 
@@ -105,23 +105,23 @@ internal sealed class Consensus
 
     private void Spread()
     {
-        foreach (var member in _members.Values.Where(member => Hears(member.Machine.Id)))
+        foreach (var member in _members.Values.Where(member => IsInTouch(member.Machine.Id)))
             member.Machine.After(_draws.Between(0, member.Machine.Id == Leader ? 5 : 60), member.CatchUp);
     }
 
-    private bool Hears(int node) => node == Leader || (Leader is { } leader && _links.AreInTouch(leader, node));
+    private bool IsInTouch(int node) => node == Leader || (Leader is { } leader && _links.AreInTouch(leader, node));
 
-    /// <summary>Looks at the cluster every few milliseconds, as heartbeats and election timers do.</summary>
+    /// <summary>Checks the cluster every few milliseconds, like heartbeats and election timers.</summary>
     private void Watch()
     {
         _world.After(_draws.Between(20, 60), Watch);
         if (Leader is { } leader && HasMajority(leader) && _members[leader].Machine.IsAlive)
             _leaderlessSince = _world.Now;
-        else if (_world.Now - _leaderlessSince > (ElectionMin + _draws.Between(0, 300)).Ticks) Elect(except: -1);
+        else if (_world.Now - _leaderlessSince > (_electionMin + _draws.Between(0, 300)).Ticks) Elect(except: -1);
         foreach (var member in _members.Values.Where(m => m.Machine is { IsAlive: true, IsPaused: false }))
         {
-            if (member.Machine.Id != Leader) member.Hear(Hears(member.Machine.Id) ? Leader : null, Term);
-            if (Hears(member.Machine.Id)) member.CatchUp();
+            if (member.Machine.Id != Leader) member.Follow(IsInTouch(member.Machine.Id) ? Leader : null, Term);
+            if (IsInTouch(member.Machine.Id)) member.CatchUp();
         }
     }
 
@@ -150,7 +150,7 @@ internal sealed class Consensus
         });
     }
 
-    /// <summary>What the new leader has of the old one's entries becomes committed; the rest never was.</summary>
+    /// <summary>The old leader's entries that the new leader has become committed; the others are lost.</summary>
     private void Inherit()
     {
         int count = 0;
@@ -162,7 +162,7 @@ internal sealed class Consensus
     }
 }
 
-/// <summary>A committed command and its place in the log; no-ops take places of their own.</summary>
+/// <summary>A committed command and its index in the log. No-ops have indexes, too.</summary>
 internal sealed record Entry(long Index, byte[] Command);
 
 /// <summary>A command on its way into the log.</summary>
@@ -175,7 +175,7 @@ internal sealed class Proposal(SimulatedLog member, long term, byte[] command)
     /// <summary>It has reached another node, so that a later leader may have it.</summary>
     public bool Left { get; set; }
 
-    /// <summary>Where it stands in the log, once it may be answered; 0 before.</summary>
+    /// <summary>Its index in the log once it may be answered; 0 before.</summary>
     public long Index { get; set; }
 
     public TaskCompletionSource<Rounds.Outcome> Answer { get; } = new();

@@ -4,28 +4,28 @@ using Quorate.Simulation.World;
 
 namespace Quorate.Simulation.Log;
 
-/// <summary>How a replica applies a command: the state machine, or what a test puts in its place.</summary>
+/// <summary>How a replica applies a command: the state machine, or a test's replacement for it.</summary>
 internal delegate (ClusterState State, Outcome Outcome) Applying(
     ClusterState state, long index, Command command, ReadOnlySpan<byte> bytes);
 
-/// <summary>One node's log: applies what is committed at its own pace, by the real codec and state machine.</summary>
+/// <summary>One node's log: applies committed entries at its own pace, with the real codec and state machine.</summary>
 internal sealed class SimulatedLog : IReplicatedLog
 {
     private const int SnapshotEvery = 16;
 
-    private static readonly TimeSpan SilenceMax = TimeSpan.FromMilliseconds(450);
-    private static readonly TimeSpan ProposeTimeout = TimeSpan.FromSeconds(5);
-    private static readonly CancellationToken Never = new(canceled: true);
+    private static readonly TimeSpan _silenceMax = TimeSpan.FromMilliseconds(450);
+    private static readonly TimeSpan _proposeTimeout = TimeSpan.FromSeconds(5);
+    private static readonly CancellationToken _never = new(canceled: true);
 
     private readonly Consensus _consensus;
     private readonly Applying _apply;
     private readonly Latest<ClusterState> _state;
-    private readonly Latest<Leadership> _leadership = new(new Leadership(null, 0, Never));
+    private readonly Latest<Leadership> _leadership = new(new Leadership(null, 0, _never));
     private readonly ChainWindow _chains = new();
     private readonly List<Proposal> _open = [];
     private CancellationTokenSource? _reign;
     private int _applied, _lastSnapshot;
-    private long _heard;
+    private long _lastContact;
 
     public SimulatedLog(Machine machine, Consensus consensus, Applying apply, Snapshot? snapshot)
     {
@@ -40,7 +40,7 @@ internal sealed class SimulatedLog : IReplicatedLog
 
     public Machine Machine { get; }
 
-    /// <summary>What a restart begins with.</summary>
+    /// <summary>The snapshot that a restart loads.</summary>
     public Snapshot? LastSnapshot { get; private set; }
 
     public ClusterState State => _state.Value;
@@ -63,7 +63,7 @@ internal sealed class SimulatedLog : IReplicatedLog
         var leading = ThrowUnlessLeader();
         var proposal = new Proposal(this, leading.Term, bytes);
         _open.Add(proposal);
-        Lose(proposal, ProposeTimeout);
+        Lose(proposal, _proposeTimeout);
         using var given = token.Register(() => proposal.Answer.TrySetCanceled(token));
         _consensus.Propose(proposal);
         try
@@ -79,7 +79,7 @@ internal sealed class SimulatedLog : IReplicatedLog
     public async Task<ClusterState> ReadAsync(CancellationToken token)
     {
         var leading = ThrowUnlessLeader();
-        long until = Machine.World.Now + ProposeTimeout.Ticks;
+        long until = Machine.World.Now + _proposeTimeout.Ticks;
         while (Machine.World.Now < until && leading.IsLeader)
         {
             await Machine.DelayAsync(TimeSpan.FromMilliseconds(5));
@@ -91,7 +91,7 @@ internal sealed class SimulatedLog : IReplicatedLog
         throw new OutcomeUnknownException("no majority confirmed this leader");
     }
 
-    /// <summary>Applies what is committed and not applied here yet, and answers what was proposed here.</summary>
+    /// <summary>Applies committed entries that are not applied here yet, and answers proposals of this node.</summary>
     public void CatchUp()
     {
         for (; _applied < _consensus.Committed.Count; _applied++)
@@ -112,18 +112,18 @@ internal sealed class SimulatedLog : IReplicatedLog
         if (_reign is { IsCancellationRequested: false } && Leadership.Term == term) return;
         _reign?.Cancel();
         _reign = new CancellationTokenSource();
-        _heard = Machine.World.Now;
+        _lastContact = Machine.World.Now;
         _leadership.Set(new Leadership(Machine.Id, term, _reign.Token));
     }
 
-    /// <summary>Another leads, or nobody that is heard of.</summary>
-    public void Hear(int? leader, long term)
+    /// <summary>Another node leads, or no leader is known.</summary>
+    public void Follow(int? leader, long term)
     {
-        // Cut off, it cannot know of a newer term; and gives its own up only after a while, as an election timer does.
-        if (leader is not null) _heard = Machine.World.Now;
-        else if (Machine.World.Now - _heard < SilenceMax.Ticks) return;
+        // A node that is cut off does not learn a newer term, and gives up its own only after an election timeout.
+        if (leader is not null) _lastContact = Machine.World.Now;
+        else if (Machine.World.Now - _lastContact < _silenceMax.Ticks) return;
         else term = Leadership.Term;
-        var now = new Leadership(leader, term, Never);
+        var now = new Leadership(leader, term, _never);
         if (now == Leadership) return;
         bool ended = _reign is { IsCancellationRequested: false };
         if (ended) Machine.Note("leads no more");
@@ -134,7 +134,7 @@ internal sealed class SimulatedLog : IReplicatedLog
             open.Answer.TrySetException(new OutcomeUnknownException("this node lost the leadership meanwhile"));
     }
 
-    /// <summary>The proposer will hear nothing but that nobody knows.</summary>
+    /// <summary>The proposer will learn only that the outcome is unknown.</summary>
     public void Lose(Proposal proposal, TimeSpan after) => Machine.After(after, () =>
     {
         if (proposal.Answer.TrySetException(new OutcomeUnknownException("no answer came in time")))
@@ -145,5 +145,5 @@ internal sealed class SimulatedLog : IReplicatedLog
         Leadership is { IsLeader: true } leading ? leading : throw new NotLeaderException(Leadership.LeaderNode);
 }
 
-/// <summary>A state as it lies on the disk, and how many commands made it.</summary>
+/// <summary>An encoded state and the number of applied commands.</summary>
 internal sealed record Snapshot(byte[] Bytes, int Applied);

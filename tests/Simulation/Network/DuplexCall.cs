@@ -4,7 +4,8 @@ using Quorate.Simulation.World;
 
 namespace Quorate.Simulation.Network;
 
-/// <summary>A call with a stream each way. It ends for both when one of them dies, ends it or is silent.</summary>
+/// <summary>A call with a stream in each direction. It ends for both sides when one of them dies, ends it or is silent.
+/// </summary>
 internal sealed class DuplexCall<TRequest, TResponse>
     where TRequest : class
     where TResponse : class
@@ -74,12 +75,12 @@ internal sealed class DuplexCall<TRequest, TResponse>
     }
 }
 
-/// <summary>One direction of a stream: in order, each message as late as the network makes it.</summary>
+/// <summary>One direction of a stream: messages arrive in order, delayed by the network.</summary>
 internal sealed class Conduit<T>(SimulatedNetwork network, Machine? from, int to, Action<string> broken)
     : IClientStreamWriter<T>, IServerStreamWriter<T>, IAsyncStreamReader<T>
     where T : class
 {
-    private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan _again = TimeSpan.FromMilliseconds(100);
 
     private readonly Channel<T> _arrived = Channel.CreateUnbounded<T>();
     private readonly Queue<T> _under = new();
@@ -106,7 +107,8 @@ internal sealed class Conduit<T>(SimulatedNetwork network, Machine? from, int to
     public Task WriteAsync(T message, CancellationToken cancellationToken)
     {
         if (cancellationToken.IsCancellationRequested) return Task.FromCanceled(cancellationToken);
-        // A client's write on a broken connection is an IOException; a server's goes nowhere, its call is cancelled.
+        // On a broken connection, a client's write throws an IOException; a server's is dropped, and its call is
+        // cancelled.
         if (_fault is IOException broke) return Task.FromException(broke);
         if (_ended) return Task.CompletedTask;
         _under.Enqueue(message);
@@ -120,7 +122,7 @@ internal sealed class Conduit<T>(SimulatedNetwork network, Machine? from, int to
         return Task.CompletedTask;
     }
 
-    /// <summary>False: it was over already.</summary>
+    /// <summary>Returns false if it had ended before.</summary>
     public bool End(Exception? fault)
     {
         bool first = !_ended;
@@ -134,8 +136,8 @@ internal sealed class Conduit<T>(SimulatedNetwork network, Machine? from, int to
         if (_ended || From is not { IsAlive: true } sender) return;
         if (!network.Links.IsOpen(sender.Id, to))
         {
-            if ((_held += Again.Ticks) > 60 * Again.Ticks) broken("nothing came back");
-            else Carry(Again);
+            if ((_held += _again.Ticks) > 60 * _again.Ticks) broken("nothing came back");
+            else Carry(_again);
             return;
         }
         _held = 0;

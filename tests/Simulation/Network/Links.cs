@@ -3,8 +3,8 @@ using Quorate.Simulation.World;
 namespace Quorate.Simulation.Network;
 
 /// <summary>
-/// Which machine hears which, and how long it takes. Machines are known by their place: a process that starts again
-/// takes its predecessor's. A link is one-way; cutting one direction alone is a partition that is not symmetric.
+/// Which machine reaches which, and how long messages take. Machines are identified by their place: a restarted process
+/// takes its predecessor's. A link has one direction; cutting only one of the two is an asymmetric partition.
 /// </summary>
 internal sealed class Links(SimulatedWorld world)
 {
@@ -12,10 +12,10 @@ internal sealed class Links(SimulatedWorld world)
     private readonly HashSet<(int From, int To)> _cut = [];
     private readonly Dictionary<int, Machine> _machines = [];
 
-    /// <summary>The chance that a message, or the answer to it, is lost with its connection.</summary>
+    /// <summary>The probability that a message or its answer is lost with its connection.</summary>
     public double Loss { get; set; }
 
-    /// <summary>The chance that a message takes some hundred milliseconds instead of about one.</summary>
+    /// <summary>The probability that a message takes 20 to 400 ms instead of about one.</summary>
     public double Slowness { get; set; } = 0.02;
 
     public void Put(Machine machine) => _machines[machine.Id] = machine;
@@ -28,7 +28,7 @@ internal sealed class Links(SimulatedWorld world)
 
     public bool IsOpen(int from, int to) => !_cut.Contains((from, to));
 
-    /// <summary>Both live, both awake, and each hears the other.</summary>
+    /// <summary>Whether both are alive and not paused, and each reaches the other.</summary>
     public bool AreInTouch(int a, int b) =>
         Find(a) is { IsPaused: false } && Find(b) is { IsPaused: false } && IsOpen(a, b) && IsOpen(b, a);
 
@@ -36,6 +36,6 @@ internal sealed class Links(SimulatedWorld world)
 
     public bool Loses() => _draws.Chance(Loss);
 
-    /// <summary>How long a side takes to notice that nothing comes through any more.</summary>
+    /// <summary>How long a side takes to notice that nothing arrives any more.</summary>
     public TimeSpan KeepAlive() => _draws.Between(5_000, 10_000);
 }

@@ -7,7 +7,7 @@ using Quorate.Simulation.World;
 namespace Quorate.Simulation.Network;
 
 /// <summary>
-/// The services of one coordinator's process, by the names of their methods: what gRPC's own server would look up.
+/// The services of one coordinator's process by method name, like the lookup in gRPC's own server.
 /// </summary>
 internal sealed class Services : ServiceBinderBase
 {
@@ -26,7 +26,7 @@ internal sealed class Services : ServiceBinderBase
 
     public Machine Machine { get; }
 
-    /// <summary>What answers on connections that carry weights.</summary>
+    /// <summary>Serves the connections that carry weights.</summary>
     public StreamServer Weights { get; }
 
     public THandler Find<THandler>(IMethod method) where THandler : Delegate => (THandler)_methods[method.FullName];
@@ -52,7 +52,7 @@ internal sealed class Services : ServiceBinderBase
     }
 }
 
-/// <summary>What a service may know of a simulated call: that it still runs.</summary>
+/// <summary>The context of a simulated call: only its cancellation is supported.</summary>
 internal sealed class CallContext(string method, CancellationToken token) : ServerCallContext
 {
     protected override string MethodCore => method;

@@ -4,8 +4,8 @@ using Quorate.Simulation.World;
 namespace Quorate.Simulation.Network;
 
 /// <summary>
-/// A gRPC client without gRPC: calls one coordinator's services in this process, through the network. Cancellations and
-/// deadlines end a call with an OperationCanceledException, as our channels do.
+/// Calls one coordinator's services in this process through the simulated network. Cancellations and deadlines end a
+/// call with an OperationCanceledException, as in our channels.
 /// </summary>
 internal sealed class SimulatedInvoker(SimulatedNetwork network, Machine from, int to) : CallInvoker
 {
@@ -41,7 +41,7 @@ internal sealed class SimulatedInvoker(SimulatedNetwork network, Machine from, i
         throw new NotSupportedException("One thread cannot wait for itself.");
 }
 
-/// <summary>One question, one answer.</summary>
+/// <summary>A call with one request and one answer.</summary>
 internal sealed class UnaryCall<TRequest, TResponse>(
     SimulatedNetwork network, Machine from, int to, Method<TRequest, TResponse> method, CallOptions options)
     where TRequest : class
@@ -66,7 +66,7 @@ internal sealed class UnaryCall<TRequest, TResponse>(
         network.Send(from, to, "cancel", _served.Cancel, _ => { });
     }
 
-    /// <summary>Not until it is sent: the answer of a server that dies then never comes.</summary>
+    /// <summary>Keeps a registration until the answer has arrived: a server that dies before never answers.</summary>
     private void UntilAnswered(CancellationTokenRegistration given) => _answer.Task.ContinueWith(
         _ => given.Unregister(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
         TaskScheduler.Default);

@@ -8,8 +8,8 @@ using Quorate.Simulation.World;
 namespace Quorate.Simulation.Network;
 
 /// <summary>
-/// Carries messages between machines: late, or never, or with a broken connection in their place. Who cannot be heard
-/// is told from who refuses only by the time it takes.
+/// Carries messages between machines: late, never, or with a broken connection instead. A machine that cannot be
+/// reached differs from one that refuses only by the time it takes.
 /// </summary>
 internal sealed class SimulatedNetwork(SimulatedWorld world, Links links)
 {
@@ -21,7 +21,7 @@ internal sealed class SimulatedNetwork(SimulatedWorld world, Links links)
 
     public WeightFaults Weights { get; } = new(world);
 
-    /// <summary>Exceptions that no service should let out.</summary>
+    /// <summary>Exceptions that a service should not have thrown.</summary>
     public List<string> Unexpected { get; } = [];
 
     public void Open(Services services) => _services[services.Machine.Id] = services;
@@ -36,7 +36,8 @@ internal sealed class SimulatedNetwork(SimulatedWorld world, Links links)
         new(to, new StreamInvoker(WeightsTo(from, to), new SimulatedInvoker(this, from, to)));
 
     /// <summary>
-    /// Delivers to whatever process is at <paramref name="to"/> then; or tells the sender, in time, that it did not.
+    /// Delivers to the process that is at <paramref name="to"/> when the message arrives, or tells the sender later
+    /// that the connection is broken.
     /// </summary>
     public void Send(Machine from, int to, string what, Action deliver, Action<string> broken)
     {
@@ -63,7 +64,7 @@ internal sealed class SimulatedNetwork(SimulatedWorld world, Links links)
         });
     }
 
-    /// <summary>What a client sees of an exception that a service threw.</summary>
+    /// <summary>The exception that a client sees when a service throws.</summary>
     public RpcException Seen(string method, Exception fault)
     {
         if (fault is RpcException rpc) return rpc;

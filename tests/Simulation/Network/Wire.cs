@@ -7,14 +7,14 @@ using Quorate.Simulation.World;
 namespace Quorate.Simulation.Network;
 
 /// <summary>
-/// One connection that carries weights: pipes at both ends, and between them bytes that come late, in pieces of any
+/// One connection that carries weights: pipes at both ends, and between them bytes that arrive late, in pieces of any
 /// size, with a flipped bit, or not at all.
 /// </summary>
 internal sealed class Wire
 {
     private const int PieceMax = 16 * 1024;
 
-    private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan _again = TimeSpan.FromMilliseconds(50);
 
     private readonly SimulatedNetwork _network;
     private readonly Machine _client, _server;
@@ -70,7 +70,7 @@ internal sealed class Wire
             bool open = _network.Links.IsOpen(sender.Id, receiver.Id) && _network.Links.IsOpen(receiver.Id, sender.Id);
             if (open && !receiver.IsPaused) return;
             if (!open && held > 200) Break("nothing came through");
-            await WaitAsync(Again);
+            await WaitAsync(_again);
         }
     }
 
@@ -81,7 +81,7 @@ internal sealed class Wire
         return over.Task;
     }
 
-    /// <summary>Each side that still lives learns of it by and by.</summary>
+    /// <summary>Each living side learns of the break after a delay.</summary>
     private void Break(string why)
     {
         if (_broken) return;
@@ -139,15 +139,15 @@ internal sealed class Ends(PipeReader input, PipeWriter output, Action closed) :
     }
 }
 
-/// <summary>How badly weights travel at the moment.</summary>
+/// <summary>The current faults of weight streams.</summary>
 internal sealed class WeightFaults(SimulatedWorld world)
 {
     private readonly Draws _draws = world.Stream("weights");
 
-    /// <summary>The chance that a piece ends its connection.</summary>
+    /// <summary>The probability that the connection breaks at a piece.</summary>
     public double Cut { get; set; }
 
-    /// <summary>The chance that a bit of a piece is flipped.</summary>
+    /// <summary>The probability that one bit of a piece is flipped.</summary>
     public double Corrupt { get; set; }
 
     public bool Cuts()

@@ -1,8 +1,8 @@
 namespace Quorate.Simulation.World;
 
 /// <summary>
-/// A process from its start to its end. It acts on the world through its seams only, and each of them ends with it: a
-/// dead machine's code may still run to its next await, but nobody can tell.
+/// A process from its start to its end. It acts on the world only through its seams, and each of them stops when it
+/// dies: a dead machine's code may run to its next await, but without any effect.
 /// </summary>
 internal sealed class Machine
 {
@@ -26,7 +26,7 @@ internal sealed class Machine
 
     public bool IsPaused => World.Now < _pausedUntil;
 
-    /// <summary>How far its wall clock is off. It may jump; what is measured by timestamps may not notice.</summary>
+    /// <summary>The error of its wall clock. It may jump; timestamps are not affected.</summary>
     public TimeSpan ClockOffset { get; set; }
 
     public TimeProvider Time { get; }
@@ -34,7 +34,7 @@ internal sealed class Machine
     /// <summary>Cancelled when the machine is killed.</summary>
     public CancellationToken Death => _death.Token;
 
-    /// <summary>What happens here then, unless the machine is dead by then; while it is paused, all waits.</summary>
+    /// <summary>Runs an action later, unless the machine is dead by then. While it is paused, actions wait.</summary>
     public void After(TimeSpan delay, Action action) => World.After(delay, () => Run(action));
 
     /// <summary>Never ends on a dead machine.</summary>

@@ -1,7 +1,7 @@
 namespace Quorate.Simulation.World;
 
-/// <summary>A machine's clock: timestamps of the world's time, a wall clock that may be wrong, timers that end with
-/// the machine.</summary>
+/// <summary>A machine's clock: timestamps are simulated time, the wall clock may be wrong, and timers end with the
+/// machine.</summary>
 internal sealed class SimulatedTime(Machine machine) : TimeProvider
 {
     private static readonly DateTimeOffset _epoch = new(2030, 1, 1, 0, 0, 0, TimeSpan.Zero);
@@ -20,8 +20,8 @@ internal sealed class SimulatedTime(Machine machine) : TimeProvider
     }
 
     /// <summary>
-    /// A timer that is put off, as every part of a transfer does, costs no event: the one that is under way looks when
-    /// it comes and goes on to the new time.
+    /// Postponing a timer, as every part of a transfer does, costs no event: the pending event checks the due time when
+    /// it happens, and is repeated at the new time.
     /// </summary>
     private sealed class Timer(Machine machine, TimerCallback callback, object? state) : ITimer
     {

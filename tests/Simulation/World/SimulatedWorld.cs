@@ -1,12 +1,12 @@
 namespace Quorate.Simulation.World;
 
 /// <summary>
-/// Time and what is going to happen in it. All code of the simulation runs on the thread pool, which has exactly one
-/// thread here: whatever hops there (Task.Run, ConfigureAwait(false), CancelAsync, pipes, the library's own waits) runs
-/// in the same order each time, and no product code has to be kept from hopping. A pool item of ours, queued behind all
-/// others, looks whether nothing is left to run; only then the next event happens and moves the time.
+/// Simulated time and the queue of events. All code of the simulation runs on the thread pool, which has exactly one
+/// thread here: everything that is queued there (Task.Run, ConfigureAwait(false), CancelAsync, pipes, waits in
+/// libraries) runs in the same order each time, and product code needs no changes. A pool item queued behind all others
+/// checks that nothing is left to run; only then does the next event happen, which advances the time.
 /// <para>
-/// Invariant: nothing happens by a clock of the machine's, and what has no order of its own is ordered by the seed.
+/// Invariant: nothing depends on the machine's real clock, and events without a natural order are ordered by the seed.
 /// </para>
 /// </summary>
 internal sealed class SimulatedWorld
@@ -21,7 +21,8 @@ internal sealed class SimulatedWorld
         (_seed, Trace) = (seed, new Trace { Log = log });
     }
 
-    /// <summary>Gives the pool its one thread. The minimum goes first: no maximum may lie below it.</summary>
+    /// <summary>Limits the pool to one thread. The minimum is set first, because the maximum must not be below it.
+    /// </summary>
     private static bool HasOneThread
     {
         get
@@ -31,7 +32,7 @@ internal sealed class SimulatedWorld
         }
     }
 
-    /// <summary>Since the beginning, in units of 100 ns. It starts at an hour: a timestamp is never 0.</summary>
+    /// <summary>Simulated time in units of 100 ns. It starts at one hour, so that no timestamp is 0.</summary>
     public long Now { get; private set; } = TimeSpan.TicksPerHour;
 
     public long Events { get; private set; }
@@ -43,12 +44,12 @@ internal sealed class SimulatedWorld
     public void After(TimeSpan delay, Action action) =>
         _events.Enqueue(action, (Now + Math.Max(0, delay.Ticks), _order++));
 
-    /// <summary>Runs until the story is told, or the time is over. Called from outside the pool.</summary>
-    /// <exception cref="TimeoutException">The story was not told within the limit, by its own time.</exception>
+    /// <summary>Runs until the story has ended or its time is over. Called from outside the pool.</summary>
+    /// <exception cref="TimeoutException">The story did not end within the limit of simulated time.</exception>
     public void Run(Func<Task> story, TimeSpan limit)
     {
         using var done = new ManualResetEventSlim();
-        Task? telling = null;
+        Task? running = null;
         Exception? failure = null;
         long end = Now + limit.Ticks;
         WaitCallback step = null!;
@@ -56,7 +57,7 @@ internal sealed class SimulatedWorld
         {
             try
             {
-                if (ThreadPool.PendingWorkItemCount == 0 && !Step(telling ??= story(), end))
+                if (ThreadPool.PendingWorkItemCount == 0 && !Step(running ??= story(), end))
                 {
                     done.Set();
                     return;
@@ -73,16 +74,16 @@ internal sealed class SimulatedWorld
         ThreadPool.UnsafeQueueUserWorkItem(step, null);
         done.Wait();
         if (failure is not null) throw new InvalidOperationException("The simulation itself failed.", failure);
-        telling!.GetAwaiter().GetResult();
+        running!.GetAwaiter().GetResult();
     }
 
-    /// <summary>False: it is over.</summary>
-    private bool Step(Task telling, long end)
+    /// <summary>Runs the next event; returns false if the story has ended.</summary>
+    private bool Step(Task story, long end)
     {
-        if (telling.IsCompleted) return false;
+        if (story.IsCompleted) return false;
         if (!_events.TryDequeue(out var action, out var when))
-            throw new InvalidOperationException("Nothing is left to happen, and the story is not told.");
-        if (when.At > end) throw new TimeoutException("The story was not told in its time.");
+            throw new InvalidOperationException("There are no more events, but the story has not ended.");
+        if (when.At > end) throw new TimeoutException("The story did not end in its time.");
         Now = when.At;
         Events++;
         action();

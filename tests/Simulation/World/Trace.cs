@@ -1,8 +1,8 @@
 namespace Quorate.Simulation.World;
 
 /// <summary>
-/// All that happened, as one number (FNV-1a, 64 bits), and which named rare branches were taken. Two runs of a seed
-/// that differ anywhere differ in the number.
+/// A hash of all events (FNV-1a, 64 bits), and counts of the named rare branches that were taken. Two runs of a seed
+/// that differ anywhere have different hashes.
 /// </summary>
 internal sealed class Trace
 {
@@ -14,7 +14,7 @@ internal sealed class Trace
 
     public IReadOnlyDictionary<string, int> Marks => _marks;
 
-    /// <summary>Where it is set, every event is written there too: for a look at one seed.</summary>
+    /// <summary>If set, every event is also written there.</summary>
     public TextWriter? Log { get; init; }
 
     public void Add(long at, string who, string what)
@@ -25,7 +25,7 @@ internal sealed class Trace
         Log?.WriteLine($"{at / 10_000.0,12:F2} ms  {who,-10} {what}");
     }
 
-    /// <summary>What happens too often for a line: bytes that came.</summary>
+    /// <summary>Adds received bytes, which are too frequent for a line each.</summary>
     public void Add(long at, int bytes)
     {
         Mix((ulong)at);

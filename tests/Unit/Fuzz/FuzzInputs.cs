@@ -1,7 +1,7 @@
 namespace Quorate.Unit.Fuzz;
 
 /// <summary>
-/// How much every fuzzer of this project does: 100,000 inputs a decoder, or 10,000,000 with QUORATE_LONG=1.
+/// The number of inputs of every fuzzer in this project: 100,000, or 10,000,000 with QUORATE_LONG=1.
 /// </summary>
 internal static class FuzzInputs
 {

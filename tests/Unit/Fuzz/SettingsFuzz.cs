@@ -8,18 +8,18 @@ using Xunit.Abstractions;
 namespace Quorate.Unit.Fuzz;
 
 /// <summary>
-/// Hosts and run files, damaged byte by byte and word by word: each is read or refused with its one exception, whose
-/// sentences name what is wrong, and never takes much memory. A run file comes in over the network, too.
+/// Hosts and run files, damaged byte by byte and word by word. Each is read, or refused with its exception whose
+/// sentences say what is wrong, and never needs much memory. Run files also arrive over the network.
 /// </summary>
 public sealed class SettingsFuzz(ITestOutputHelper output)
 {
     private const ulong Seed = 20261122;
 
     /// <summary>
-    /// What damages a JSON file where its grammar does not see it: halves of characters, numbers beyond every type,
-    /// texts that are paths or hold controls, values of the wrong kind.
+    /// Damage that JSON's grammar does not find: unpaired surrogates, numbers beyond every type, texts that are paths
+    /// or contain control characters, values of the wrong kind.
     /// </summary>
-    private static readonly string[] Words =
+    private static readonly string[] _words =
     [
         "null", "true", "-0", "0", "-1", "1e999", "1e-999", "0.5", "2147483648", "18446744073709551616", "1E400",
         "\"\"", "\"../../etc\"", "\"\\ud800\"", "\"\\udc00\\ud800\"", "\"\\u0000\"", "\"\ud800\"", "[]", "{}",
@@ -28,7 +28,7 @@ public sealed class SettingsFuzz(ITestOutputHelper output)
         "{", "}", "[", "]",
     ];
 
-    /// <summary>An exception with its stack and its sentences takes some ten thousand bytes.</summary>
+    /// <summary>An exception with its stack and its sentences needs some ten thousand bytes.</summary>
     private static long Allowed(int length) => 64 * 1024 + 64L * length;
 
     [Fact]
@@ -78,7 +78,7 @@ public sealed class SettingsFuzz(ITestOutputHelper output)
         });
     }
 
-    /// <param name="parse">Null: read. Otherwise why not.</param>
+    /// <param name="parse">Returns null if the text was read, or else the errors.</param>
     private void Fuzz(string[] seeds, Func<string, IReadOnlyList<string>?> parse)
     {
         var random = new SplitMix64(Seed);
@@ -112,13 +112,13 @@ public sealed class SettingsFuzz(ITestOutputHelper output)
         if (random.OneIn(2)) return Encoding.UTF8.GetString(Mutations.Of(Encoding.UTF8.GetBytes(text), random));
         for (int n = 1 + random.Below(2); n > 0; n--)
         {
-            // At the start of a value or a key, more often than anywhere.
+            // Usually at the start of a value or a key.
             int at = text.IndexOfAny(['"', '[', '{', ':'], random.Below(text.Length));
             if (at < 0) at = random.Below(text.Length);
             int end = random.OneIn(3) ? at : Math.Min(text.Length, at + 1 + random.Below(12));
             int close = text.IndexOfAny([',', '}', ']'], Math.Min(at + 1, text.Length - 1));
             if (text[at] == ':' && close > at && random.OneIn(2)) (at, end) = (at + 1, close);
-            text = text[..at] + Words[random.Below(Words.Length)] + text[end..];
+            text = text[..at] + _words[random.Below(_words.Length)] + text[end..];
         }
         return text;
     }

@@ -8,8 +8,8 @@ using Quorate.Unit.Rounds;
 namespace Quorate.Unit.Fuzz;
 
 /// <summary>
-/// Snapshot files, damaged: only <see cref="InvalidDataException"/> comes out, whether the damage was an accident or
-/// its check sum is right. And what is damaged by accident never passes for a snapshot.
+/// Damaged snapshot files: only <see cref="InvalidDataException"/> is thrown, even if the checksum is correct. A
+/// damaged file with a wrong checksum is never read.
 /// </summary>
 public sealed class SnapshotFuzz : IDisposable
 {

@@ -2,17 +2,24 @@ using System.Text.RegularExpressions;
 
 namespace Quorate.Unit.Tidy;
 
-/// <summary>The walls between the folders and the rules of the house, as far as a text shows them.</summary>
+/// <summary>The walls between the folders and the rules of CONTRIBUTING.md that a file's text shows.</summary>
 internal static partial class CodeRules
 {
-    private const int LinesMax = 350, TestLinesMax = 450, ColumnsMax = 120;
+    private const int LinesMax = 350, TestLinesMax = 450, ColumnsMax = 120, SatelliteLines = 25;
 
-    private static readonly string[] GrpcServerFolders =
+    private static readonly string[] _renamed =
+        ["benchmarks", "chaos-tests", "src/Chaos", "src/Cli", "tests/Simulation", "tests/Unit/Tidy"];
+
+    private static readonly string[] _grpcServerFolders =
         ["src/Coordinator/Doors", "src/Coordinator/Peering", "src/Shared/Transfer"];
 
-    /// <summary>Everything that <paramref name="file"/>, a C# file, does against the rules.</summary>
+    /// <summary>Every rule that a C# file breaks.</summary>
     public static IEnumerable<Finding> Broken(SourceFile file) =>
-        [.. Size(file), .. Namespace(file), .. Words(file), .. Walls(file)];
+        [.. Size(file), .. Namespace(file), .. Words(file), .. Style(file), .. Walls(file)];
+
+    /// <summary>Files of src that are so short that they usually belong to another file.</summary>
+    public static IEnumerable<string> Satellites(IEnumerable<SourceFile> files) =>
+        files.Where(file => file.IsUnder("src") && file.Lines.Count < SatelliteLines).Select(file => file.Path);
 
     private static IEnumerable<Finding> Size(SourceFile file)
     {
@@ -29,10 +36,10 @@ internal static partial class CodeRules
         int line = file.Lines.ToList().FindIndex(l => l.StartsWith("namespace ", StringComparison.Ordinal));
         bool program = file.Path.EndsWith("/Program.cs", StringComparison.Ordinal);
         string due = DueNamespace(file.Path);
-        if (line < 0 && !program) yield return new Finding(file.Path, 0, $"no namespace; {due} is due");
+        if (line < 0 && !program) yield return new Finding(file.Path, 0, $"no namespace; {due} is expected");
         if (line >= 0 && file.Lines[line] != $"namespace {due};")
             yield return new Finding(file.Path, line + 1,
-                $"the namespace is not its folder's: 'namespace {due};' is due");
+                $"the namespace differs from the folder: 'namespace {due};' is expected");
     }
 
     /// <summary>
@@ -54,9 +61,29 @@ internal static partial class CodeRules
         for (int i = 0; i < file.Lines.Count; i++)
         {
             if (Unfinished().Match(file.Lines[i]) is { Success: true } mark)
-                yield return new Finding(file.Path, i + 1, $"'{mark.Value}': do it, or open an issue");
+                yield return new Finding(file.Path, i + 1, $"'{mark.Value}': do it or open an issue");
             if (VagueType().Match(file.Lines[i]) is { Success: true } type)
                 yield return new Finding(file.Path, i + 1, $"type '{type.Groups[1].Value}': name what it is");
+        }
+    }
+
+    private static IEnumerable<Finding> Style(SourceFile file)
+    {
+        for (int i = 0; i < file.Lines.Count; i++)
+        {
+            bool renamed = _renamed.Any(file.IsUnder);
+            if (renamed && Alias().IsMatch(file.Lines[i]))
+                yield return new Finding(file.Path, i + 1, "an alias of a Quorate type: rename the type instead");
+            if (renamed && PrivateField().Match(file.Lines[i]) is { Success: true } field)
+                yield return new Finding(
+                    file.Path, i + 1, $"'{field.Groups[1].Value}': private fields are _camelCase");
+            if (!file.IsUnder("src")) continue;
+            if (file.Lines[i].TrimStart().StartsWith("#if", StringComparison.Ordinal))
+                yield return new Finding(file.Path, i + 1, "'#if': production code has one meaning");
+            string next = i + 1 < file.Lines.Count ? file.Lines[i + 1].Trim() : "";
+            if (file.Lines[i].Contains("[LoggerMessage(", StringComparison.Ordinal)
+                && !LogEvent().IsMatch(file.Lines[i] + next))
+                yield return new Finding(file.Path, i + 1, "the id of a log event is not in EventIds");
         }
     }
 
@@ -64,19 +91,19 @@ internal static partial class CodeRules
     {
         if (!file.IsUnder("src")) return [];
         bool coordinator = file.IsUnder("src/Coordinator"), trainer = file.IsUnder("src/Trainer");
-        bool grpcServer = GrpcServerFolders.Any(file.IsUnder) || file.Path == "src/Coordinator/CoordinatorNode.cs";
+        bool grpcServer = _grpcServerFolders.Any(file.IsUnder) || file.Path == "src/Coordinator/CoordinatorNode.cs";
         return
         [
             .. file.IsUnder("src/Rounds") ? Named(file, Impure(), "Rounds is pure") : [],
-            .. Named(file, DotNext(), "DotNext is named under Coordinator/Consensus/DotNext only",
+            .. Named(file, DotNext(), "DotNext may be named only in Coordinator/Consensus/DotNext",
                 file.IsUnder("src/Coordinator/Consensus/DotNext")),
-            .. Named(file, RaftFolder(), "only CoordinatorNode opens the log; the rest knows IReplicatedLog",
+            .. Named(file, RaftFolder(), "only CoordinatorNode opens the log; other code uses IReplicatedLog",
                 file.IsUnder("src/Coordinator/Consensus") || file.Path == "src/Coordinator/CoordinatorNode.cs"),
-            .. Named(file, Torch(), "torch is named in Trainer only", trainer),
+            .. Named(file, Torch(), "torch may be named only in Trainer", trainer),
             .. Named(file, GrpcServer(),
-                "gRPC server types stand in Doors, Peering, CoordinatorNode and Transfer only", grpcServer),
-            .. Named(file, CoordinatorName(), "only Coordinator knows Coordinator", coordinator),
-            .. Named(file, TrainerName(), "only Trainer knows Trainer", trainer),
+                "gRPC server types belong to Doors, Peering, CoordinatorNode and Transfer", grpcServer),
+            .. Named(file, CoordinatorName(), "only Coordinator may use Coordinator", coordinator),
+            .. Named(file, TrainerName(), "only Trainer may use Trainer", trainer),
         ];
     }
 
@@ -89,7 +116,7 @@ internal static partial class CodeRules
                 yield return new Finding(file.Path, i + 1, $"'{found.Value.Trim()}': {rule}");
     }
 
-    // The marks are split so that this file does not break its own rule.
+    // The words are split so that this file does not break its own rule.
     [GeneratedRegex(@"\b(TO" + @"DO|FIX" + @"ME|HA" + @"CK)\b")]
     private static partial Regex Unfinished();
 
@@ -102,9 +129,19 @@ internal static partial class CodeRules
         @"|^using System\.(IO|Threading|Net|Diagnostics)\b|\.GetHashCode\(")]
     private static partial Regex Impure();
 
-    /// <summary>The library, and not the folder of ours that uses it.</summary>
+    /// <summary>The library, not our folder of the same name.</summary>
     [GeneratedRegex(@"(?<!\bConsensus\.)\bDotNext\.(?!ReplicatedLog\b)")]
     private static partial Regex DotNext();
+
+    [GeneratedRegex(@"^\s*(global )?using \w+ = Quorate\b")]
+    private static partial Regex Alias();
+
+    [GeneratedRegex(
+        @"^\s+private (?:static |readonly |volatile )*(?!const\b)[^=;{]*?[\w>\])?] ([A-Z]\w*)(?: =(?!>)|;)")]
+    private static partial Regex PrivateField();
+
+    [GeneratedRegex(@"\[LoggerMessage\(\s*(EventId = )?EventIds\.")]
+    private static partial Regex LogEvent();
 
     [GeneratedRegex(@"\bConsensus\.DotNext\b")]
     private static partial Regex RaftFolder();

@@ -5,11 +5,11 @@ using System.Xml.Linq;
 namespace Quorate.Unit.Tidy;
 
 /// <summary>
-/// What each project may reference. A project of src that is not listed here is one nobody has thought about.
+/// What each project may reference. Every project of src must be listed here.
 /// </summary>
 internal static class ProjectRules
 {
-    private static readonly Dictionary<string, string[]> MayReference = new()
+    private static readonly Dictionary<string, string[]> _mayReference = new()
     {
         ["src/Rounds"] = [],
         ["src/Pt"] = [],
@@ -23,17 +23,17 @@ internal static class ProjectRules
         ["src/Cli"] = ["Rounds", "Shared", "Chaos"],
         ["chaos-tests"] = ["Shared", "Chaos"],
         ["benchmarks"] = ["Shared", "Client", "Chaos"],
-        ["benchmarks/Micro"] = ["Shared", "Coordinator"], // It measures parts of a coordinator and promises nothing.
+        ["benchmarks/Micro"] = ["Shared", "Coordinator"], // It measures parts of a coordinator.
     };
 
-    private static readonly (string Package, string Folder)[] Homes =
+    private static readonly (string Package, string Folder)[] _homes =
     [
         (@"^DotNext\b", "src/Coordinator"),
         (@"^Grpc\.AspNetCore\b", "src/Coordinator"),
         (@"^(TorchSharp|libtorch)\b", "src/Trainer"),
     ];
 
-    /// <summary>Everything that <paramref name="file"/>, an MSBuild file, references against the rules.</summary>
+    /// <summary>Every rule that an MSBuild file breaks.</summary>
     public static IEnumerable<Finding> Broken(SourceFile file)
     {
         var xml = XDocument.Parse(string.Join('\n', file.Lines), LoadOptions.SetLineInfo);
@@ -44,7 +44,7 @@ internal static class ProjectRules
     {
         if (!file.Path.EndsWith(".csproj", StringComparison.Ordinal)) yield break;
         string folder = file.Path[..file.Path.LastIndexOf('/')];
-        bool guarded = MayReference.TryGetValue(folder, out string[]? allowed);
+        bool guarded = _mayReference.TryGetValue(folder, out string[]? allowed);
         if (!guarded && file.IsUnder("src"))
             yield return new Finding(file.Path, 0, "a project without a rule: add it to ProjectRules");
         if (!guarded) yield break;
@@ -65,8 +65,8 @@ internal static class ProjectRules
         foreach (var (reference, name) in Included(xml, "PackageReference"))
         {
             if (file.IsUnder("src/Rounds"))
-                yield return At(file, reference, $"Rounds has no packages, not even {name}");
-            foreach (var (package, home) in Homes)
+                yield return At(file, reference, $"Rounds must not reference packages, such as {name}");
+            foreach (var (package, home) in _homes)
                 if (Regex.IsMatch(name, package) && !file.IsUnder(home))
                     yield return At(file, reference, $"package {name} belongs to {home} only");
         }

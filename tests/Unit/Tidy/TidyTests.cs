@@ -6,22 +6,22 @@ using Quorate.Rounds;
 
 namespace Quorate.Unit.Tidy;
 
-/// <summary>The repository keeps its own rules. Each failure is a list of <c>file:line: rule</c>.</summary>
+/// <summary>The repository follows its own rules. A failure lists <c>file:line: rule</c>.</summary>
 public sealed class TidyTests
 {
     [Fact]
-    public void The_code_keeps_its_walls_sizes_and_words() =>
+    public void The_code_follows_the_rules() =>
         None(SourceFile.All(".cs").SelectMany(CodeRules.Broken));
 
     [Fact]
-    public void The_projects_reference_only_what_lies_below_them() =>
+    public void The_projects_reference_only_what_they_may() =>
         None(SourceFile.All(".csproj", ".props", ".targets").SelectMany(ProjectRules.Broken));
 
     /// <summary>
-    /// The same wall as in the text, seen in what was compiled: nothing slips by as a <c>var</c> or an alias.
+    /// The same wall for the compiled assembly, in which a <c>var</c> or an alias cannot hide a type.
     /// </summary>
     [Fact]
-    public void The_compiled_state_machine_knows_no_clock_no_chance_and_no_outside()
+    public void The_compiled_state_machine_uses_no_clock_no_randomness_and_no_I_O()
     {
         string[] forbidden =
         [
@@ -39,7 +39,7 @@ public sealed class TidyTests
     }
 
     [Fact]
-    public void Libtorch_lies_in_the_trainers_output_and_nowhere_else()
+    public void Libtorch_is_only_in_the_trainers_output()
     {
         string outputs = Path.Combine(SourceFile.Root, "artifacts", "bin");
         if (!Directory.Exists(outputs)) return;
@@ -51,7 +51,7 @@ public sealed class TidyTests
             from file in Directory.EnumerateFiles(folder, pattern, SearchOption.AllDirectories)
             where File.ResolveLinkTarget(file, returnFinalTarget: false) is null
             select new Finding(Path.GetRelativePath(SourceFile.Root, file), 0,
-                "480 MB that stand in Trainer's output already"));
+                "480 MB that are in the Trainer's output already"));
     }
 
     [Fact]

@@ -1,6 +1,6 @@
 namespace Quorate.Unit.Tidy;
 
-/// <summary>The rules themselves: a bad text is caught where it is bad, a good one is not.</summary>
+/// <summary>The rules themselves: bad code is found at its line, good code is not.</summary>
 public sealed class WallTests
 {
     [Theory]
@@ -17,31 +17,40 @@ public sealed class WallTests
     [InlineData("src/Rounds/X.cs", "namespace Quorate.Rounds;\nx.GetHashCode()", 2, "'.GetHashCode(': Rounds is pure")]
     [InlineData(
         "src/Coordinator/Driving/X.cs", "using DotNext.Threading;\nnamespace Quorate.Coordinator.Driving;", 1,
-        "'DotNext.': DotNext is named under Coordinator/Consensus/DotNext only")]
+        "'DotNext.': DotNext may be named only in Coordinator/Consensus/DotNext")]
     [InlineData("src/Shared/X.cs", "namespace Quorate.Shared;\nTorchSharp.torch.zeros(1);", 2,
-        "'TorchSharp': torch is named in Trainer only")]
+        "'TorchSharp': torch may be named only in Trainer")]
     [InlineData("src/Coordinator/X.cs", "namespace Quorate.Coordinator;\nusing Quorate.Trainer;", 2,
-        "'Quorate.Trainer': only Trainer knows Trainer")]
+        "'Quorate.Trainer': only Trainer may use Trainer")]
     [InlineData(
         "src/Trainer/X.cs", "namespace Quorate.Trainer;\nusing Quorate.Coordinator.Blobs;", 2,
-        "'Quorate.Coordinator': only Coordinator knows Coordinator")]
+        "'Quorate.Coordinator': only Coordinator may use Coordinator")]
     [InlineData(
         "src/Coordinator/Driving/X.cs", "namespace Quorate.Coordinator.Driving;\nvoid F(ServerCallContext c)", 2,
-        "'ServerCallContext': gRPC server types stand in Doors, Peering, CoordinatorNode and Transfer only")]
+        "'ServerCallContext': gRPC server types belong to Doors, Peering, CoordinatorNode and Transfer")]
     [InlineData("src/Pt/X.cs", "namespace Quorate.Shared;", 1,
-        "the namespace is not its folder's: 'namespace Quorate.Pt;' is due")]
+        "the namespace differs from the folder: 'namespace Quorate.Pt;' is expected")]
     [InlineData("src/Shared/X.cs", "namespace Quorate.Shared\n{", 1,
-        "the namespace is not its folder's: 'namespace Quorate.Shared;' is due")]
+        "the namespace differs from the folder: 'namespace Quorate.Shared;' is expected")]
     [InlineData("chaos-tests/X.cs", "namespace Quorate.Other;", 1,
-        "the namespace is not its folder's: 'namespace Quorate.ChaosTests;' is due")]
-    [InlineData("src/Cli/X.cs", "class X;", 0, "no namespace; Quorate.Cli is due")]
+        "the namespace differs from the folder: 'namespace Quorate.ChaosTests;' is expected")]
+    [InlineData("src/Cli/X.cs", "class X;", 0, "no namespace; Quorate.Cli is expected")]
     [InlineData("src/Cli/X.cs", "namespace Quorate.Cli;\ncla" + "ss BlobManager;", 2,
         "type 'BlobManager': name what it is")]
     [InlineData("tests/Unit/X.cs", "namespace Quorate.Unit;\nstatic cla" + "ss Utils;", 2,
         "type 'Utils': name what it is")]
     [InlineData("tests/Unit/X.cs", "namespace Quorate.Unit;\n// TO" + "DO: later", 2,
-        "'TO" + "DO': do it, or open an issue")]
-    public void Bad_code_is_caught_where_it_is_bad(string path, string text, int line, string rule) =>
+        "'TO" + "DO': do it or open an issue")]
+    [InlineData("benchmarks/X.cs", "using Limits = Quorate.Rounds.Limits;\nnamespace Quorate.Benchmarks;", 1,
+        "an alias of a Quorate type: rename the type instead")]
+    [InlineData("src/Cli/X.cs", "namespace Quorate.Cli;\n    private static readonly string[] Names = [];", 2,
+        "'Names': private fields are _camelCase")]
+    [InlineData("src/Cli/X.cs", "namespace Quorate.Cli;\n    private Dictionary<int, (int A, int B)> Names;", 2,
+        "'Names': private fields are _camelCase")]
+    [InlineData("src/Pt/X.cs", "namespace Quorate.Pt;\n#if DEBUG", 2, "'#if': production code has one meaning")]
+    [InlineData("src/Coordinator/X.cs", "namespace Quorate.Coordinator;\n    [LoggerMessage(7, LogLevel.Debug)]", 2,
+        "the id of a log event is not in EventIds")]
+    public void Bad_code_is_found_at_its_line(string path, string text, int line, string rule) =>
         Assert.Equal([new Finding(path, line, rule)], CodeRules.Broken(SourceFile.Of(path, text)));
 
     [Theory]
@@ -54,11 +63,20 @@ public sealed class WallTests
     [InlineData("src/Trainer/Models/X.cs", "using static TorchSharp.torch;\n\nnamespace Quorate.Trainer.Models;")]
     [InlineData("tests/Unit/Rounds/X.cs", "namespace Quorate.Unit.Rounds;\nvar t = Task.CompletedTask;")]
     [InlineData("chaos-tests/Kills/X.cs", "namespace Quorate.ChaosTests.Kills;")]
-    public void Good_code_is_not_caught(string path, string text) =>
+    public void Good_code_is_accepted(string path, string text) =>
         Assert.Empty(CodeRules.Broken(SourceFile.Of(path, text)));
 
     [Fact]
-    public void A_long_file_and_a_long_line_are_caught()
+    public void Short_files_of_src_are_counted() => Assert.Equal(
+        ["src/Pt/Short.cs"],
+        CodeRules.Satellites(
+        [
+            SourceFile.Of("src/Pt/Short.cs", new string('\n', 23)),
+            SourceFile.Of("src/Pt/Long.cs", new string('\n', 24)), SourceFile.Of("tests/Unit/Short.cs", ""),
+        ]));
+
+    [Fact]
+    public void Long_files_and_long_lines_are_found()
     {
         string lines = string.Concat(Enumerable.Repeat("\n", 350));
         Assert.Equal(
@@ -74,7 +92,7 @@ public sealed class WallTests
     }
 
     [Theory]
-    [InlineData("src/Rounds/Rounds.csproj", "Package", "X", "Rounds has no packages, not even X")]
+    [InlineData("src/Rounds/Rounds.csproj", "Package", "X", "Rounds must not reference packages, such as X")]
     [InlineData("src/Rounds/Rounds.csproj", "Project", "../Shared/Shared.csproj",
         "src/Rounds references Shared; it may reference []")]
     [InlineData(
@@ -97,12 +115,12 @@ public sealed class WallTests
         "package DotNext.Net.Cluster belongs to src/Coordinator only")]
     [InlineData("src/Shared/Shared.csproj", "Package", "Grpc.AspNetCore",
         "package Grpc.AspNetCore belongs to src/Coordinator only")]
-    public void A_bad_reference_is_caught(string path, string kind, string name, string rule) =>
+    public void A_bad_reference_is_found(string path, string kind, string name, string rule) =>
         Assert.Equal([new Finding(path, 2, rule)],
             ProjectRules.Broken(Project(path, $"<{kind}Reference Include=\"{name}\" />")));
 
     [Fact]
-    public void A_project_without_a_rule_is_caught() =>
+    public void A_project_without_a_rule_is_found() =>
         Assert.Equal(
             [new Finding("src/New/New.csproj", 0, "a project without a rule: add it to ProjectRules")],
             ProjectRules.Broken(Project("src/New/New.csproj", "")));
@@ -115,12 +133,12 @@ public sealed class WallTests
         "<ProjectReference Include=\"../../src/Coordinator/Coordinator.csproj\" />")]
     [InlineData("chaos-tests/ChaosTests.csproj",
         "<ProjectReference Include=\"../src/Cli/Cli.csproj\" ReferenceOutputAssembly=\"false\" />")]
-    public void A_good_reference_is_not_caught(string path, string reference) =>
+    public void A_good_reference_is_accepted(string path, string reference) =>
         Assert.Empty(ProjectRules.Broken(Project(path, reference)));
 
-    /// <summary>Without this, a moved root would make every rule pass on nothing.</summary>
+    /// <summary>If the root moved, every rule would pass without reading anything.</summary>
     [Fact]
-    public void The_rules_look_at_this_very_repository()
+    public void The_rules_read_this_repository()
     {
         var paths = SourceFile.All(".cs", ".csproj").Select(file => file.Path).ToArray();
         Assert.Contains("tests/Unit/Tidy/WallTests.cs", paths);

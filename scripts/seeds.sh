@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The simulation by itself: whole clusters under faults, a seed each, on simulated time, network, log and disk.
-#   ./scripts/simulate.sh SEED [--trace]      one seed, told event by event where asked
-#   ./scripts/simulate.sh FROM COUNT          many; two processes share them
-# The long run: ./scripts/simulate.sh 1 100000. A failing seed prints its number and what it broke; tell
-# it again with SEED --trace. The test runs QUORATE_SIM_SEEDS (2000) seeds from QUORATE_SIM_FROM (1).
+# Runs simulation seeds: whole clusters under faults, with simulated time, network, log and disk.
+#   ./scripts/seeds.sh SEED [--trace]      one seed; --trace prints every event
+#   ./scripts/seeds.sh FROM COUNT          many seeds, in two processes
+# The long run is ./scripts/seeds.sh 1 100000. A failing seed prints its number and the broken promise; run it again with
+# SEED --trace. The test runs QUORATE_SIM_SEEDS seeds (2000) from QUORATE_SIM_FROM (1).
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 require_sdk
 cd "$root"
