@@ -6,9 +6,9 @@ namespace Quorate.Torch;
 internal static class Plans
 {
     /// <summary>MNIST in 5 shards of 12,000; 4 steps of 32 with momentum.</summary>
-    public static TrainingPlan Of(Architecture model) => new(
+    public static TrainingPlan Of(ModelKind model) => new(
         model,
-        new DataPlan(DataSet.Mnist, TrainerOutput.Mnist, 5, 12_000, Partitioning.Iid, Normalisation.MeanStd),
+        new DataPlan(DataSetKind.Mnist, TrainerOutput.Mnist, 5, 12_000, Partitioning.Iid, Normalisation.MeanStd),
         new LocalWork.Steps(4),
         32,
         new OptimiserPlan(OptimiserKind.Sgd, 0.05, 0.9, 0.0001));

@@ -82,7 +82,7 @@ internal static class RunFileReader
     private static TrainingPlan ReadTraining(JsonSection training)
     {
         var plan = new TrainingPlan(
-            training.Word<Architecture>("model"),
+            training.Word<ModelKind>("model"),
             training.Section("data", required: true) is { } data
                 ? ReadData(data)
                 : new DataPlan(default, "", Limits.Trainers, 1, default, default),
@@ -98,7 +98,7 @@ internal static class RunFileReader
     private static DataPlan ReadData(JsonSection data)
     {
         var plan = new DataPlan(
-            data.Word<DataSet>("set"),
+            data.Word<DataSetKind>("set"),
             data.Text(
                 "path",
                 text => text.Length is >= 1 and <= 1024 && !text.Contains('\0'),

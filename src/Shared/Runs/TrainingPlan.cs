@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Quorate.Shared.Runs;
 
 /// <summary>A network that the trainer program can build.</summary>
-public enum Architecture
+public enum ModelKind
 {
     /// <summary>LeNet-5: two convolutions and three linear layers, 61,706 parameters.</summary>
     Lenet5,
@@ -16,7 +16,7 @@ public enum Architecture
 }
 
 /// <summary>A data set that the trainer program can read.</summary>
-public enum DataSet
+public enum DataSetKind
 {
     /// <summary>60,000 training and 10,000 test images of 28 x 28 pixels, 10 classes.</summary>
     Mnist,
@@ -72,7 +72,7 @@ public abstract record LocalWork
 /// <param name="Partition">How the pieces are cut. IID when absent.</param>
 /// <param name="Normalise">What is done to the pixels. Nothing when absent.</param>
 public sealed record DataPlan(
-    DataSet Set, string Path, int Shards, int ShardExamples, Partitioning Partition, Normalisation Normalise);
+    DataSetKind Set, string Path, int Shards, int ShardExamples, Partitioning Partition, Normalisation Normalise);
 
 /// <summary>How a local step moves the weights; a trainer starts each round with a fresh one.</summary>
 /// <param name="Name">The rule.</param>
@@ -88,7 +88,7 @@ public sealed record OptimiserPlan(OptimiserKind Name, double LearningRate, doub
 /// <param name="Batch">Examples in a local step, 1..65,536.</param>
 /// <param name="Optimiser">How a step moves the weights.</param>
 public sealed record TrainingPlan(
-    Architecture Model, DataPlan Data, LocalWork Local, int Batch, OptimiserPlan Optimiser);
+    ModelKind Model, DataPlan Data, LocalWork Local, int Batch, OptimiserPlan Optimiser);
 
 /// <summary>How models are scored.</summary>
 /// <param name="Images">How many of the test images each round's model is scored on, 1..1,000,000; the last model sees

@@ -20,7 +20,7 @@ internal static class BenchCommand
 
     public static Command Create()
     {
-        var model = Setting.Required("model", SettingKinds.Choice<Architecture>(), "the model to train");
+        var model = Setting.Required("model", SettingKinds.Choice<ModelKind>(), "the model to train");
         var steps = Setting.Of("steps", SettingKinds.Whole(1, 1_000_000), 200, "measured steps");
         var command = new Command("bench", "Measures training: images a second, processor time an epoch.")
             .WithFlags(model, steps).With(TrainerSettings.Data, TrainerSettings.Device, TrainerSettings.Libtorch);
@@ -30,7 +30,7 @@ internal static class BenchCommand
             int wanted = SettingSource.Flags.Get(line, steps);
             var plan = new TrainingPlan(
                 SettingSource.Flags.Get(line, model),
-                new DataPlan(DataSet.Mnist, TrainerSettings.DataFolder(line) ?? "data/mnist", Shards: 5, ShardImages,
+                new DataPlan(DataSetKind.Mnist, TrainerSettings.DataFolder(line) ?? "data/mnist", Shards: 5, ShardImages,
                     Partitioning.Iid, Normalisation.MeanStd),
                 new LocalWork.Steps(WarmUp + wanted), Batch, new OptimiserPlan(OptimiserKind.Sgd, 0.01, 0, 0));
             string folder = Directory.CreateTempSubdirectory("quorate-bench-").FullName;
@@ -56,7 +56,7 @@ internal static class BenchCommand
             ModelFactory.Initialise(network, plan.Model, seed: 1);
             ModelFile.Save(network, initial);
         }
-        var shard = Mnist.Shard(plan.Data, plan.Data.Path, runSeed: 1, shard: 0, device);
+        var shard = DataSets.Open(plan.Data).Shard(runSeed: 1, shard: 0, device);
         using var training = new LocalTraining(plan, runSeed: 1, shard, device);
         var time = TimeProvider.System;
         long started = 0;

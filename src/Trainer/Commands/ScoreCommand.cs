@@ -29,8 +29,7 @@ internal static class ScoreCommand
             ModelFile.Load(model, flags.Get(line, modelPath));
             model.to(device);
             int? images = flags.TryGet(line, count, out int first) ? first : null;
-            string folder = TrainerSettings.DataFolder(line) ?? plan.Data.Path;
-            using ImageSet set = Mnist.Test(plan.Data, folder, images, device);
+            using ImageSet set = DataSets.Open(plan.Data, TrainerSettings.DataFolder(line)).Test(images, device);
             Score score = Scoring.Of(model, set);
             Console.WriteLine(flags.Get(line, json)
                 ? JsonSerializer.Serialize(score, JsonSerializerOptions.Web)

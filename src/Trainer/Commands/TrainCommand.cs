@@ -31,8 +31,7 @@ internal static class TrainCommand
             var (run, plan) = TrainerSettings.LoadRun(line);
             var device = TrainerSettings.LoadTorch(line);
             int number = flags.Get(line, shard);
-            string folder = TrainerSettings.DataFolder(line) ?? plan.Data.Path;
-            var images = Mnist.Shard(plan.Data, folder, run.Seed, number, device);
+            var images = DataSets.Open(plan.Data, TrainerSettings.DataFolder(line)).Shard(run.Seed, number, device);
             using var training = new LocalTraining(plan, run.Seed, images, device);
             var result = training.Run(
                 flags.Get(line, modelPath),

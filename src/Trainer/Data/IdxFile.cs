@@ -13,13 +13,13 @@ internal sealed class IdxFile : IDisposable
     /// <summary>More items than this are taken for damage.</summary>
     public const int ItemsMax = 10_000_000;
 
-    private readonly Stream stream;
-    private readonly string path;
+    private readonly Stream _stream;
+    private readonly string _path;
 
     private IdxFile(Stream stream, string path, int[] itemShape)
     {
-        this.stream = stream;
-        this.path = path;
+        _stream = stream;
+        _path = path;
         Span<byte> header = stackalloc byte[8 + (4 * itemShape.Length)];
         Read(header, "its header");
         int magic = BinaryPrimitives.ReadInt32BigEndian(header);
@@ -80,9 +80,9 @@ internal sealed class IdxFile : IDisposable
             throw Damaged($"it goes on after {Items} items");
     }
 
-    public TrainerException Damaged(string how) => new($"{path} is damaged: {how}; fetch it again.");
+    public TrainerException Damaged(string how) => new($"{_path} is damaged: {how}; fetch it again.");
 
-    public void Dispose() => stream.Dispose();
+    public void Dispose() => _stream.Dispose();
 
     private void Read(Span<byte> bytes, string what)
     {
@@ -99,11 +99,11 @@ internal sealed class IdxFile : IDisposable
     {
         try
         {
-            return stream.Read(bytes);
+            return _stream.Read(bytes);
         }
         catch (Exception e) when (e is InvalidDataException or IOException)
         {
-            throw new TrainerException($"{path} cannot be read: {e.Message}", e);
+            throw new TrainerException($"{_path} cannot be read: {e.Message}", e);
         }
     }
 }

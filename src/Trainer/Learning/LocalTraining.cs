@@ -10,8 +10,7 @@ namespace Quorate.Trainer.Learning;
 
 /// <summary>What one local training made.</summary>
 /// <param name="Examples">Examples of the shard: the update's weight in the average.</param>
-/// <param name="MeanLoss">Mean cross-entropy over the examples trained on, each as the model was when its batch
-/// came.</param>
+/// <param name="MeanLoss">Mean cross-entropy over the examples trained on, each as the model was at its batch.</param>
 internal sealed record LocalResult(long Examples, double MeanLoss);
 
 /// <summary>How far a local training is, after each step.</summary>
@@ -20,19 +19,19 @@ internal readonly record struct TrainingProgress(int Step, int Steps);
 /// <summary>
 /// One trainer's share of a round: the round's model in, an update (the whole model, trained on) out. Holds network and
 /// shard from round to round. Invariant: on one CPU model, the same model file, shard, plan, run seed, round and
-/// trainer make the same update, bit for bit, in any process: a trainer that comes back has nothing new to say.
+/// trainer make the same update, bit for bit, in any process: a trainer that restarts makes no second version.
 /// </summary>
 /// <remarks>Takes over the shard. For one caller at a time.</remarks>
 internal sealed class LocalTraining(TrainingPlan plan, ulong runSeed, ImageSet shard, Device device) : IDisposable
 {
-    private readonly Module<Tensor, Tensor> model = ModelFactory.Build(plan.Model).to(device);
+    private readonly Module<Tensor, Tensor> _model = ModelFactory.Build(plan.Model).to(device);
 
     /// <param name="modelPath">The round's model.</param>
     /// <param name="round">Counts from 1.</param>
     /// <param name="trainer">The trainer's id.</param>
-    /// <param name="save">Called with the network, trained, at the end: what it writes of it is the update.</param>
-    /// <param name="progress">Called on this thread after each step; null where nobody looks.</param>
-    /// <param name="cancellation">Heard between two steps.</param>
+    /// <param name="save">Called with the trained network at the end; what it writes is the update.</param>
+    /// <param name="progress">Called on this thread after each step; null for no reports.</param>
+    /// <param name="cancellation">Looked at between two steps.</param>
     /// <exception cref="TrainerException">The model is of another shape or cannot be read, or training
     /// diverged.</exception>
     /// <exception cref="OperationCanceledException">Nothing was saved.</exception>
@@ -44,8 +43,8 @@ internal sealed class LocalTraining(TrainingPlan plan, ulong runSeed, ImageSet s
         Action<TrainingProgress>? progress,
         CancellationToken cancellation)
     {
-        ModelFile.Load(model, modelPath);
-        model.train();
+        ModelFile.Load(_model, modelPath);
+        _model.train();
         manual_seed((long)Randomness.For("dropout", runSeed, round, trainer).Next());
         double meanLoss = Train(Randomness.For("shuffling", runSeed, round, trainer), progress, cancellation);
         if (!double.IsFinite(meanLoss))
@@ -54,13 +53,13 @@ internal sealed class LocalTraining(TrainingPlan plan, ulong runSeed, ImageSet s
                 "training diverged (the loss is no number): lower training.optimiser.learningRate in the run file.");
         }
 
-        save(model);
+        save(_model);
         return new LocalResult(shard.Count, meanLoss);
     }
 
     public void Dispose()
     {
-        model.Dispose();
+        _model.Dispose();
         shard.Dispose();
     }
 
@@ -99,7 +98,7 @@ internal sealed class LocalTraining(TrainingPlan plan, ulong runSeed, ImageSet s
         using DisposeScope scope = NewDisposeScope();
         (Tensor images, Tensor labels) = shard.Batch(places);
         optimiser.zero_grad();
-        Tensor loss = functional.cross_entropy(model.call(images), labels);
+        Tensor loss = functional.cross_entropy(_model.call(images), labels);
         loss.backward();
         optimiser.step();
         return loss.item<float>();
@@ -111,9 +110,9 @@ internal sealed class LocalTraining(TrainingPlan plan, ulong runSeed, ImageSet s
         return optimiser.Name switch
         {
             OptimiserKind.Sgd => optim.SGD(
-                model.parameters(), optimiser.LearningRate, optimiser.Momentum, weight_decay: optimiser.WeightDecay),
+                _model.parameters(), optimiser.LearningRate, optimiser.Momentum, weight_decay: optimiser.WeightDecay),
             OptimiserKind.Adam => optim.Adam(
-                model.parameters(), optimiser.LearningRate, weight_decay: optimiser.WeightDecay),
+                _model.parameters(), optimiser.LearningRate, weight_decay: optimiser.WeightDecay),
             _ => throw new UnreachableException($"No optimiser is called {optimiser.Name}."),
         };
     }

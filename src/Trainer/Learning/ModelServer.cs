@@ -87,7 +87,7 @@ internal sealed class ModelServer(string? dataFolder, Device device) : IDisposab
         {
             Dispose();
             (_plan, _network, _images) = (null, null, null);
-            _images = Mnist.Test(plan.Data, dataFolder ?? plan.Data.Path, count: null, device);
+            _images = DataSets.Open(plan.Data, dataFolder).Test(count: null, device);
             _network = ModelFactory.Build(plan.Model).to(device);
             _plan = text;
         }

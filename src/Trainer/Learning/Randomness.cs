@@ -10,7 +10,7 @@ namespace Quorate.Trainer.Learning;
 /// </summary>
 internal sealed class Randomness(ulong seed)
 {
-    private ulong state = seed;
+    private ulong _state = seed;
 
     /// <summary>
     /// The generator of one purpose, such as the shuffling of one trainer's one round. Purposes never share numbers:
@@ -29,7 +29,7 @@ internal sealed class Randomness(ulong seed)
     /// <summary>Any 64 bits.</summary>
     public ulong Next()
     {
-        ulong z = state += 0x9e3779b97f4a7c15;
+        ulong z = _state += 0x9e3779b97f4a7c15;
         z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
         z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
         return z ^ (z >> 31);

@@ -18,7 +18,7 @@ internal static class Scoring
 
     /// <summary>Scores a model on the first images of a set, in one order, on this thread.</summary>
     /// <param name="count">At least 1; all images are scored on where there are no more.</param>
-    /// <param name="cancellation">Heard between two batches.</param>
+    /// <param name="cancellation">Looked at between two batches.</param>
     public static Score Of(
         Module<Tensor, Tensor> model, ImageSet images, int count = int.MaxValue,
         CancellationToken cancellation = default)

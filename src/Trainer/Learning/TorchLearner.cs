@@ -22,7 +22,7 @@ internal sealed class TorchLearner(TrainerId trainer, int shard, string? dataFol
     {
         var plan = file.Training ?? throw new TrainerException(
             $"the run file of {run} has no section training: a trainer of another framework must attend it.");
-        var images = Mnist.Shard(plan.Data, dataFolder ?? plan.Data.Path, file.Seed, shard, device);
+        var images = DataSets.Open(plan.Data, dataFolder).Shard(file.Seed, shard, device);
         _training?.Dispose();
         _training = new LocalTraining(plan, file.Seed, images, device);
         (Examples, Run) = (images.Count, run);

@@ -1,3 +1,4 @@
+using Quorate.Shared.Runs;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -9,6 +10,7 @@ namespace Quorate.Trainer.Models;
 /// rectified units and maximum pooling for its scaled tangents and trainable subsampling, and every feature map of the
 /// second convolution seeing all of the first's. Images of shape [n, 1, 28, 28] to logits of shape [n, 10].
 /// </summary>
+[Registered<ModelKind>(ModelKind.Lenet5)]
 internal sealed class LeNet5 : Module<Tensor, Tensor>
 {
     private readonly Conv2d conv1 = nn.Conv2d(1, 6, 5, padding: 2);
@@ -17,7 +19,7 @@ internal sealed class LeNet5 : Module<Tensor, Tensor>
     private readonly Module<Tensor, Tensor> fc2 = Linear(120, 84);
     private readonly Module<Tensor, Tensor> fc3 = Linear(84, 10);
 
-    private static readonly (int X, int Y)[] Corners = [(0, 0), (1, 0), (0, 1), (1, 1)];
+    private static readonly (int X, int Y)[] _corners = [(0, 0), (1, 0), (0, 1), (1, 1)];
 
     public LeNet5()
         : base(nameof(LeNet5)) => RegisterComponents();
@@ -42,7 +44,7 @@ internal sealed class LeNet5 : Module<Tensor, Tensor>
         long n = images.shape[0];
         Tensor padded = functional.pad(images, (2, 2, 2, 2));
         Tensor patches = padded.as_strided([6, 6, n, 14, 14], [32, 1, 32 * 32, 2 * 32, 2]).reshape(36, n * 14 * 14);
-        Tensor kernels = cat([.. Corners.Select(at =>
+        Tensor kernels = cat([.. _corners.Select(at =>
             functional.pad(conv1.weight!, (at.X, 1 - at.X, at.Y, 1 - at.Y)))]);
         Tensor greatest = kernels.view(4 * 6, 36).matmul(patches).view(4, 6, -1).amax([0]) + conv1.bias!.unsqueeze(1);
         return greatest.view(6, n, 14, 14).transpose(0, 1);

@@ -1,9 +1,8 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Quorate.Shared.Runs;
 using Quorate.Trainer.Learning;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
-using Architecture = Quorate.Shared.Runs.Architecture;
 
 namespace Quorate.Trainer.Models;
 
@@ -11,27 +10,22 @@ namespace Quorate.Trainer.Models;
 internal static class ModelFactory
 {
     /// <summary>The network on the CPU, with weights that mean nothing yet.</summary>
-    public static Module<Tensor, Tensor> Build(Architecture architecture) => architecture switch
-    {
-        Architecture.Lenet5 => new LeNet5(),
-        Architecture.Simplecnn => new SimpleCnn(),
-        Architecture.Logistic => new LogisticRegression(),
-        _ => throw new UnreachableException($"No model is called {architecture}."),
-    };
+    public static Module<Tensor, Tensor> Build(ModelKind model) =>
+        Registered<ModelKind, Module<Tensor, Tensor>>.Create(model);
 
     /// <summary>
     /// PyTorch's own initialisation of convolutions and linear layers, weights and biases uniform within 1 /
-    /// sqrt(inputs of a unit), but drawn from <see cref="Randomness"/>: the same architecture and seed give the same
+    /// sqrt(inputs of a unit), but drawn from <see cref="Randomness"/>: the same model and seed give the same
     /// bytes on any machine, which libtorch's vectorised generators do not promise.
     /// </summary>
-    public static void Initialise(Module<Tensor, Tensor> model, Architecture architecture, ulong seed)
+    public static void Initialise(Module<Tensor, Tensor> model, ModelKind kind, ulong seed)
     {
         foreach ((string name, var parameter) in model.named_parameters())
         {
             // A weight is [outputs, inputs...]; a bias, [outputs], takes its weight's bound.
             Tensor weight = model.get_parameter(name.Replace(".bias", ".weight", StringComparison.Ordinal))!;
             float bound = 1 / MathF.Sqrt(weight.numel() / weight.shape[0]);
-            Randomness random = Randomness.For("initial model", seed, architecture, name);
+            Randomness random = Randomness.For("initial model", seed, kind, name);
             foreach (ref float value in MemoryMarshal.Cast<byte, float>(parameter.bytes))
                 value = bound * random.Signed();
         }

@@ -1,3 +1,4 @@
+using Quorate.Shared.Runs;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
@@ -7,6 +8,7 @@ namespace Quorate.Trainer.Models;
 /// Two convolutions and two linear layers with dropout, 1,199,882 parameters: the network of PyTorch's own MNIST
 /// example, with its names. Images of shape [n, 1, 28, 28] to logits of shape [n, 10].
 /// </summary>
+[Registered<ModelKind>(ModelKind.Simplecnn)]
 internal sealed class SimpleCnn : Module<Tensor, Tensor>
 {
     private readonly Module<Tensor, Tensor> conv1 = Conv2d(1, 32, 3);

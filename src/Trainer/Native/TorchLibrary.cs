@@ -25,8 +25,8 @@ internal static partial class TorchLibrary
     /// <summary>dlopen's flag for binding every symbol at once (dlfcn.h).</summary>
     private const int BindNow = 2;
 
-    private static readonly Lock Gate = new();
-    private static bool loaded;
+    private static readonly Lock _gate = new();
+    private static bool _loaded;
 
     /// <summary>Whether the libtorch that was loaded comes with its CUDA half.</summary>
     public static bool HasCuda { get; private set; }
@@ -36,14 +36,14 @@ internal static partial class TorchLibrary
     /// one, and one thread adds in one order, which is what makes training on a CPU reproducible bit by bit. Later
     /// calls do nothing.
     /// </summary>
-    /// <param name="folder">Where libtorch lies; null for <see cref="FolderVariable"/>, and without that the build's
+    /// <param name="folder">Where libtorch is; null for <see cref="FolderVariable"/>, and without that the build's
     /// own.</param>
     /// <exception cref="TrainerException">libtorch is not there, or is of another version.</exception>
     public static void Load(string? folder = null)
     {
-        lock (Gate)
+        lock (_gate)
         {
-            if (loaded)
+            if (_loaded)
                 return;
             string built = Path.Combine(AppContext.BaseDirectory, BuiltFolder);
             string chosen = Choose(folder ?? Environment.GetEnvironmentVariable(FolderVariable), built);
@@ -55,7 +55,7 @@ internal static partial class TorchLibrary
             torch.set_num_threads(1);
             // A training step frees all it has taken, some tens of MB: 150,000 page faults an epoch, with this 37,000.
             NativeHeap.KeepFreed();
-            loaded = true;
+            _loaded = true;
         }
     }
 
@@ -72,7 +72,7 @@ internal static partial class TorchLibrary
 
     private static void Open(string folder, string shim)
     {
-        // The shim names these; once loaded by path, they are found by name wherever the shim itself lies.
+        // The shim names these; once loaded by path, they are found by name wherever the shim itself is.
         foreach (string library in new[] { "libc10.so", Core, "libtorch.so" })
         {
             if (!NativeLibrary.TryLoad(Path.Combine(folder, library), out _))

@@ -9,24 +9,24 @@ public sealed class CommandTests : IDisposable
 {
     private const string Run = "config/runs/mnist-logistic.json";
 
-    private readonly TemporaryFolder folder = new();
+    private readonly TemporaryFolder _folder = new();
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public async Task A_model_that_always_says_one_scores_as_often_as_there_are_ones()
     {
-        using (var model = ModelFactory.Build(Architecture.Logistic))
+        using (var model = ModelFactory.Build(ModelKind.Logistic))
         {
             using IDisposable noGrad = no_grad();
             foreach (var parameter in model.parameters())
                 parameter.zero_();
             model.get_parameter("linear.bias")![1] = 1f;
-            ModelFile.Save(model, folder["ones.pt"]);
+            ModelFile.Save(model, _folder["ones.pt"]);
         }
 
         TrainerProcess score = await TrainerProcess.RunAsync(
-            "score", "--run", Run, "--model", folder["ones.pt"], "--json");
+            "score", "--run", Run, "--model", _folder["ones.pt"], "--json");
 
         Assert.Equal((0, ""), (score.ExitCode, score.Errors));
         JsonElement json = JsonSerializer.Deserialize<JsonElement>(score.Output.Trim().Split('\n')[^1]);

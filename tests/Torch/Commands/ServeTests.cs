@@ -6,24 +6,24 @@ public sealed class ServeTests : IDisposable
 {
     private const string Run = "config/runs/mnist-logistic.json";
 
-    private readonly TemporaryFolder folder = new();
+    private readonly TemporaryFolder _folder = new();
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public async Task Serving_gives_the_bytes_and_the_numbers_of_the_single_commands_and_ends_with_its_input()
     {
         string plan = await File.ReadAllTextAsync(Path.Combine(TrainerOutput.Repository, Run));
-        string made = folder["made.pt"], alone = folder["alone.pt"];
+        string made = _folder["made.pt"], alone = _folder["alone.pt"];
         string[] requests =
         [
             Request(new { id = 1, task = "init", plan, model = made }),
             Request(new { id = 2, task = "score", plan, model = made, images = 2000 }),
             Request(new { id = 3, task = "score", plan, model = made, images = int.MaxValue }),
-            Request(new { id = 4, task = "score", plan, model = folder["none.pt"], images = 1 }),
+            Request(new { id = 4, task = "score", plan, model = _folder["none.pt"], images = 1 }),
             Request(new { id = 5, task = "score", plan = "{}", model = made, images = 1 }),
             Request(new { id = 6, task = "score", plan, model = made, images = 2000 }),
-            Request(new { id = 7, task = "init", plan, model = folder["gone/made.pt"] }),
+            Request(new { id = 7, task = "init", plan, model = _folder["gone/made.pt"] }),
         ];
 
         var served = await TrainerProcess.RunAsync(["serve"], requests);

@@ -12,21 +12,21 @@ public sealed class MnistTests : IDisposable
     private const string Images = "t10k-images-idx3-ubyte";
     private const string Labels = "t10k-labels-idx1-ubyte";
 
-    private static readonly DataPlan Plan = Plans.Of(Architecture.Logistic).Data;
+    private static readonly DataPlan Plan = Plans.Of(ModelKind.Logistic).Data;
 
-    private readonly TemporaryFolder folder = new();
+    private readonly TemporaryFolder _folder = new();
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public void Scaling_constants_are_those_of_the_training_images()
     {
         DataPlan whole = Plan with { Shards = 1, ShardExamples = 60_000, Normalise = Normalisation.None };
-        using ImageSet set = Trainer.Data.Mnist.Shard(whole, TrainerOutput.Mnist, 1, 0, CPU);
+        using ImageSet set = DataSets.Open(whole, TrainerOutput.Mnist).Shard(1, 0, CPU);
         using var scope = NewDisposeScope();
         Tensor pixels = set.Slice(0, set.Count).Images;
-        Assert.Equal(Scaling.MnistMean, pixels.mean().item<float>(), 4);
-        Assert.Equal(Scaling.MnistDeviation, pixels.std().item<float>(), 4);
+        Assert.Equal(Mnist.Mean, pixels.mean().item<float>(), 4);
+        Assert.Equal(Mnist.Deviation, pixels.std().item<float>(), 4);
     }
 
     [Fact]
@@ -34,7 +34,7 @@ public sealed class MnistTests : IDisposable
     {
         Write(Images, Header(0x803, 3, 28, 28), Pixels(3), gzip: true);
         Write(Labels, Header(0x801, 3), [7, 0, 9], gzip: false);
-        using ImageSet set = Trainer.Data.Mnist.Test(Plan with { Normalise = Normalisation.None }, $"{folder}", 2, CPU);
+        using ImageSet set = DataSets.Open(Plan with { Normalise = Normalisation.None }, $"{_folder}").Test(2, CPU);
 
         using var scope = NewDisposeScope();
         (Tensor images, Tensor labels) = set.Slice(0, 2);
@@ -45,24 +45,24 @@ public sealed class MnistTests : IDisposable
     }
 
     [Fact]
-    public void A_missing_file_is_named() => Assert.StartsWith($"{folder[Images]}.gz is missing: ", Refusal());
+    public void A_missing_file_is_named() => Assert.StartsWith($"{_folder[Images]}.gz is missing: ", Refusal());
 
     [Fact]
     public void Damaged_images_are_refused()
     {
         Write(Labels, Header(0x801, 3), [7, 0, 9]);
         Write(Images, Header(0x801, 3, 28, 28), Pixels(3));
-        Assert.StartsWith($"{folder[Images]} is damaged: it starts with 0x00000801 instead of 0x00000803; ", Refusal());
+        Assert.StartsWith($"{_folder[Images]} is damaged: it starts with 0x00000801 instead of 0x00000803; ", Refusal());
         Write(Images, [0, 0, 8], []);
-        Assert.StartsWith($"{folder[Images]} is damaged: it ends within its header; ", Refusal());
+        Assert.StartsWith($"{_folder[Images]} is damaged: it ends within its header; ", Refusal());
         Write(Images, Header(0x803, 3, 28, 27), Pixels(3));
-        Assert.StartsWith($"{folder[Images]} is damaged: its items are 27 in size where 28 is expected; ", Refusal());
+        Assert.StartsWith($"{_folder[Images]} is damaged: its items are 27 in size where 28 is expected; ", Refusal());
         Write(Images, Header(0x803, -1, 28, 28), Pixels(3));
-        Assert.StartsWith($"{folder[Images]} is damaged: it claims -1 items instead of 1 to 10000000; ", Refusal());
+        Assert.StartsWith($"{_folder[Images]} is damaged: it claims -1 items instead of 1 to 10000000; ", Refusal());
         Write(Images, Header(0x803, 3, 28, 28), Pixels(3)[1..]);
-        Assert.StartsWith($"{folder[Images]} is damaged: it ends within 3 items; ", Refusal());
+        Assert.StartsWith($"{_folder[Images]} is damaged: it ends within 3 items; ", Refusal());
         Write(Images, Header(0x803, 3, 28, 28), Pixels(4));
-        Assert.StartsWith($"{folder[Images]} is damaged: it goes on after 3 items; ", Refusal());
+        Assert.StartsWith($"{_folder[Images]} is damaged: it goes on after 3 items; ", Refusal());
     }
 
     [Fact]
@@ -70,17 +70,17 @@ public sealed class MnistTests : IDisposable
     {
         Write(Images, Header(0x803, 3, 28, 28), Pixels(3));
         Write(Labels, Header(0x801, 2), [7, 0]);
-        Assert.StartsWith($"{folder[Labels]} is damaged: it has 2 labels for 3 images; ", Refusal());
+        Assert.StartsWith($"{_folder[Labels]} is damaged: it has 2 labels for 3 images; ", Refusal());
         Write(Labels, Header(0x801, 3), [7, 0, 255]);
-        Assert.StartsWith($"{folder[Labels]} is damaged: it has the label 255, which is none of 0 to 9; ", Refusal());
+        Assert.StartsWith($"{_folder[Labels]} is damaged: it has the label 255, which is none of 0 to 9; ", Refusal());
     }
 
     [Fact]
     public void What_is_called_gz_and_is_none_is_refused()
     {
         Write(Labels, Header(0x801, 3), [7, 0, 9]);
-        File.WriteAllBytes(folder[Images + ".gz"], [.. Header(0x803, 3, 28, 28), .. Pixels(3)]);
-        Assert.StartsWith($"{folder[Images]}.gz cannot be read: ", Refusal());
+        File.WriteAllBytes(_folder[Images + ".gz"], [.. Header(0x803, 3, 28, 28), .. Pixels(3)]);
+        Assert.StartsWith($"{_folder[Images]}.gz cannot be read: ", Refusal());
     }
 
     [Fact]
@@ -88,14 +88,14 @@ public sealed class MnistTests : IDisposable
     {
         Write(Labels, Header(0x801, 3), [7, 0, 9]);
         Write(Images, Header(0x803, 3, 28, 28), Pixels(3), gzip: true);
-        byte[] whole = File.ReadAllBytes(folder[Images + ".gz"]);
+        byte[] whole = File.ReadAllBytes(_folder[Images + ".gz"]);
 
-        File.WriteAllBytes(folder[Images + ".gz"], whole[..^40]);
-        Assert.StartsWith($"{folder[Images]}.gz ", Refusal());
+        File.WriteAllBytes(_folder[Images + ".gz"], whole[..^40]);
+        Assert.StartsWith($"{_folder[Images]}.gz ", Refusal());
 
         whole[^6] ^= 1; // in the checksum
-        File.WriteAllBytes(folder[Images + ".gz"], whole);
-        Assert.StartsWith($"{folder[Images]}.gz cannot be read: ", Refusal());
+        File.WriteAllBytes(_folder[Images + ".gz"], whole);
+        Assert.StartsWith($"{_folder[Images]}.gz cannot be read: ", Refusal());
     }
 
     private static byte[] Header(params int[] words)
@@ -109,11 +109,11 @@ public sealed class MnistTests : IDisposable
     private static byte[] Pixels(int images) => [.. Enumerable.Range(0, images * 784).Select(i => (byte)(i * 31))];
 
     private string Refusal() =>
-        Assert.Throws<TrainerException>(() => Trainer.Data.Mnist.Test(Plan, $"{folder}", null, CPU)).Message;
+        Assert.Throws<TrainerException>(() => DataSets.Open(Plan, $"{_folder}").Test(null, CPU)).Message;
 
     private void Write(string name, byte[] header, byte[] items, bool gzip = false)
     {
-        using Stream file = File.Create(folder[gzip ? name + ".gz" : name]);
+        using Stream file = File.Create(_folder[gzip ? name + ".gz" : name]);
         using Stream stream = gzip ? new GZipStream(file, CompressionLevel.Fastest) : file;
         stream.Write([.. header, .. items]);
     }

@@ -3,29 +3,29 @@ using System.Security.Cryptography;
 using Quorate.Shared.Runs;
 using Quorate.Trainer;
 using Quorate.Trainer.Data;
-using Architecture = Quorate.Shared.Runs.Architecture;
+using static TorchSharp.torch;
 
 namespace Quorate.Torch.Data;
 
 public sealed class PartitionTests
 {
-    private static readonly DataPlan Plan = Plans.Of(Architecture.Logistic).Data;
+    private static readonly DataPlan Plan = Plans.Of(ModelKind.Logistic).Data;
 
     [Fact]
     public void Shards_are_disjoint_and_cover_the_training_set()
     {
-        int[] dealt = [.. Enumerable.Range(0, 5).SelectMany(shard => Partition.Shard(Plan, 1, 60_000, shard))];
+        int[] dealt = [.. Enumerable.Range(0, 5).SelectMany(shard => Shard(1, 60_000, shard))];
         Assert.Equal(Enumerable.Range(0, 60_000), dealt.Order());
     }
 
     [Fact]
     public void Another_seed_deals_otherwise() =>
-        Assert.NotEqual(Partition.Shard(Plan, 1, 60_000, 0), Partition.Shard(Plan, 2, 60_000, 0));
+        Assert.NotEqual(Shard(1, 60_000, 0), Shard(2, 60_000, 0));
 
     [Fact]
     public void A_shard_is_the_same_for_ever()
     {
-        byte[] places = MemoryMarshal.AsBytes<int>(Partition.Shard(Plan, 1, 60_000, 3)).ToArray();
+        byte[] places = MemoryMarshal.AsBytes<int>(Shard(1, 60_000, 3)).ToArray();
         Assert.Equal(
             "0f8dac3928087b10b0fa639fedf014c7604b96ae76df05dba29e3e5c80efe4f5",
             Convert.ToHexStringLower(SHA256.HashData(places)));
@@ -37,11 +37,14 @@ public sealed class PartitionTests
     public void A_shard_that_is_not_there_is_refused(int shard) =>
         Assert.StartsWith(
             $"there is no shard {shard}: the run has 5",
-            Assert.Throws<TrainerException>(() => Partition.Shard(Plan, 1, 60_000, shard)).Message);
+            Assert.Throws<TrainerException>(() => DataSets.Open(Plan).Shard(1, shard, CPU)).Message);
 
     [Fact]
     public void Shards_that_the_training_set_cannot_fill_are_refused() =>
         Assert.StartsWith(
             "5 shards of 12000 examples are more than the 59999 of the training set",
-            Assert.Throws<TrainerException>(() => Partition.Shard(Plan, 1, 59_999, 0)).Message);
+            Assert.Throws<TrainerException>(() => Shard(1, 59_999, 0)).Message);
+
+    private static int[] Shard(ulong seed, int available, int shard) =>
+        new IidPartitioner().Shard(Plan, seed, labels: new byte[available], shard);
 }

@@ -12,9 +12,9 @@ namespace Quorate.Torch.Learning;
 /// trainers is lost.</summary>
 public sealed class FederationTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TemporaryFolder _folder = new();
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public void Logistic_regression_reaches_its_known_accuracy()
@@ -23,23 +23,23 @@ public sealed class FederationTests : IDisposable
         TrainingPlan plan = run.Training!;
         using var model = ModelFactory.Build(plan.Model);
         ModelFactory.Initialise(model, plan.Model, run.Seed);
-        ModelFile.Save(model, folder["model.pt"]);
+        ModelFile.Save(model, _folder["model.pt"]);
         LocalTraining[] trainers = [.. Enumerable.Range(0, plan.Data.Shards).Select(shard => new LocalTraining(
-            plan, run.Seed, Trainer.Data.Mnist.Shard(plan.Data, TrainerOutput.Mnist, run.Seed, shard, CPU), CPU))];
+            plan, run.Seed, DataSets.Open(plan.Data, TrainerOutput.Mnist).Shard(run.Seed, shard, CPU), CPU))];
 
         for (int round = 1; round <= run.Rules.Rounds; round++)
         {
             for (int id = 0; id < trainers.Length; id++)
             {
-                string update = folder[$"{id}.pt"];
+                string update = _folder[$"{id}.pt"];
                 trainers[id].Run(
-                    folder["model.pt"], round, $"{id}", network => ModelFile.Save(network, update), null, default);
+                    _folder["model.pt"], round, $"{id}", network => ModelFile.Save(network, update), null, default);
             }
-            Average([.. trainers.Select((_, id) => folder[$"{id}.pt"])], folder["model.pt"]);
+            Average([.. trainers.Select((_, id) => _folder[$"{id}.pt"])], _folder["model.pt"]);
         }
 
-        ModelFile.Load(model, folder["model.pt"]);
-        using ImageSet test = Trainer.Data.Mnist.Test(plan.Data, TrainerOutput.Mnist, null, CPU);
+        ModelFile.Load(model, _folder["model.pt"]);
+        using ImageSet test = DataSets.Open(plan.Data, TrainerOutput.Mnist).Test(null, CPU);
         Score score = Scoring.Of(model, test);
         Assert.Equal(10_000, score.Images);
         Assert.InRange(score.Accuracy, 0.913, 0.918);

@@ -1,5 +1,6 @@
 using Quorate.Shared.Runs;
 using Quorate.Trainer;
+using Quorate.Trainer.Data;
 using Quorate.Trainer.Learning;
 using Quorate.Trainer.Models;
 using static TorchSharp.torch;
@@ -8,35 +9,35 @@ namespace Quorate.Torch.Learning;
 
 public sealed class LocalTrainingTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TemporaryFolder _folder = new();
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose() => _folder.Dispose();
 
     [Theory]
-    [InlineData(Architecture.Lenet5, OptimiserKind.Sgd)]
-    [InlineData(Architecture.Lenet5, OptimiserKind.Adam)]
-    [InlineData(Architecture.Simplecnn, OptimiserKind.Sgd)] // dropout draws from libtorch's generator
-    [InlineData(Architecture.Logistic, OptimiserKind.Adam)]
-    public void Training_again_makes_the_same_bytes(Architecture model, OptimiserKind optimiser)
+    [InlineData(ModelKind.Lenet5, OptimiserKind.Sgd)]
+    [InlineData(ModelKind.Lenet5, OptimiserKind.Adam)]
+    [InlineData(ModelKind.Simplecnn, OptimiserKind.Sgd)] // dropout draws from libtorch's generator
+    [InlineData(ModelKind.Logistic, OptimiserKind.Adam)]
+    public void Training_again_makes_the_same_bytes(ModelKind model, OptimiserKind optimiser)
     {
         TrainingPlan plan = Plans.Of(model) with { Optimiser = new OptimiserPlan(optimiser, 0.001, 0, 0.01) };
         using LocalTraining training = Start(plan);
-        training.Run(folder["model.pt"], 3, "anna", To("a.pt"), null, default);
-        training.Run(folder["model.pt"], 4, "anna", To("other-round.pt"), null, default);
-        training.Run(folder["model.pt"], 3, "bert", To("other-trainer.pt"), null, default);
-        training.Run(folder["model.pt"], 3, "anna", To("b.pt"), null, default);
+        training.Run(_folder["model.pt"], 3, "anna", To("a.pt"), null, default);
+        training.Run(_folder["model.pt"], 4, "anna", To("other-round.pt"), null, default);
+        training.Run(_folder["model.pt"], 3, "bert", To("other-trainer.pt"), null, default);
+        training.Run(_folder["model.pt"], 3, "anna", To("b.pt"), null, default);
 
-        byte[] update = File.ReadAllBytes(folder["a.pt"]);
-        Assert.Equal(update, File.ReadAllBytes(folder["b.pt"]));
-        Assert.NotEqual(update, File.ReadAllBytes(folder["model.pt"]));
-        Assert.NotEqual(update, File.ReadAllBytes(folder["other-round.pt"]));
-        Assert.NotEqual(update, File.ReadAllBytes(folder["other-trainer.pt"]));
+        byte[] update = File.ReadAllBytes(_folder["a.pt"]);
+        Assert.Equal(update, File.ReadAllBytes(_folder["b.pt"]));
+        Assert.NotEqual(update, File.ReadAllBytes(_folder["model.pt"]));
+        Assert.NotEqual(update, File.ReadAllBytes(_folder["other-round.pt"]));
+        Assert.NotEqual(update, File.ReadAllBytes(_folder["other-trainer.pt"]));
     }
 
     [Fact]
     public async Task Two_processes_make_the_same_bytes()
     {
-        File.WriteAllText(folder["run.json"], $$"""
+        File.WriteAllText(_folder["run.json"], $$"""
             { "name": "two-processes", "rounds": 1, "minTrainers": 1, "seed": 7,
               "training": { "model": "simplecnn",
                 "data": { "set": "mnist", "path": "{{TrainerOutput.Mnist}}", "shards": 5, "shardExamples": 12000 },
@@ -44,28 +45,28 @@ public sealed class LocalTrainingTests : IDisposable
                 "optimiser": { "name": "sgd", "learningRate": 0.05, "momentum": 0.9 } } }
             """);
         TrainerProcess init = await TrainerProcess.RunAsync(
-            "init", "--run", folder["run.json"], "--out", folder["m.pt"]);
+            "init", "--run", _folder["run.json"], "--out", _folder["m.pt"]);
         Assert.Equal((0, ""), (init.ExitCode, init.Errors));
         foreach (string update in new[] { "a.pt", "b.pt" })
         {
             TrainerProcess train = await TrainerProcess.RunAsync(
-                "train", "--run", folder["run.json"], "--model", folder["m.pt"], "--shard", "2",
-                "--out", folder[update]);
+                "train", "--run", _folder["run.json"], "--model", _folder["m.pt"], "--shard", "2",
+                "--out", _folder[update]);
             Assert.Equal((0, ""), (train.ExitCode, train.Errors));
         }
 
-        Assert.Equal(File.ReadAllBytes(folder["a.pt"]), File.ReadAllBytes(folder["b.pt"]));
+        Assert.Equal(File.ReadAllBytes(_folder["a.pt"]), File.ReadAllBytes(_folder["b.pt"]));
     }
 
     [Fact]
     public void An_epoch_takes_every_example_and_the_loss_falls()
     {
-        TrainingPlan plan = Plans.Of(Architecture.Logistic);
+        TrainingPlan plan = Plans.Of(ModelKind.Logistic);
         plan = plan with { Data = plan.Data with { ShardExamples = 1000 }, Local = new LocalWork.Epochs(2) };
         using LocalTraining training = Start(plan);
         var steps = new List<TrainingProgress>();
-        LocalResult first = training.Run(folder["model.pt"], 1, "anna", To("a.pt"), steps.Add, default);
-        LocalResult second = training.Run(folder["a.pt"], 2, "anna", To("b.pt"), null, default);
+        LocalResult first = training.Run(_folder["model.pt"], 1, "anna", To("a.pt"), steps.Add, default);
+        LocalResult second = training.Run(_folder["a.pt"], 2, "anna", To("b.pt"), null, default);
 
         Assert.Equal(1000, first.Examples);
         // Two passes, each of 31 batches of 32 and one of 8.
@@ -76,7 +77,7 @@ public sealed class LocalTrainingTests : IDisposable
     [Fact]
     public void A_cancelled_training_stops_between_steps_and_writes_nothing()
     {
-        using LocalTraining training = Start(Plans.Of(Architecture.Logistic));
+        using LocalTraining training = Start(Plans.Of(ModelKind.Logistic));
         using var newerRound = new CancellationTokenSource();
         var steps = new List<TrainingProgress>();
         Action<TrainingProgress> cancel = step =>
@@ -85,32 +86,32 @@ public sealed class LocalTrainingTests : IDisposable
             newerRound.Cancel();
         };
         Assert.Throws<OperationCanceledException>(
-            () => training.Run(folder["model.pt"], 1, "anna", To("a.pt"), cancel, newerRound.Token));
+            () => training.Run(_folder["model.pt"], 1, "anna", To("a.pt"), cancel, newerRound.Token));
         Assert.Equal([new TrainingProgress(1, 4)], steps);
-        Assert.False(File.Exists(folder["a.pt"]));
+        Assert.False(File.Exists(_folder["a.pt"]));
     }
 
     [Fact]
     public void A_training_that_diverges_says_so_and_writes_nothing()
     {
-        using LocalTraining training = Start(Plans.Of(Architecture.Lenet5) with
+        using LocalTraining training = Start(Plans.Of(ModelKind.Lenet5) with
         {
             Local = new LocalWork.Steps(20),
             Optimiser = new OptimiserPlan(OptimiserKind.Sgd, 100, 0.9, 0),
         });
         string message = Assert.Throws<TrainerException>(
-            () => training.Run(folder["model.pt"], 1, "anna", To("a.pt"), null, default)).Message;
+            () => training.Run(_folder["model.pt"], 1, "anna", To("a.pt"), null, default)).Message;
         Assert.StartsWith("training diverged ", message);
-        Assert.False(File.Exists(folder["a.pt"]));
+        Assert.False(File.Exists(_folder["a.pt"]));
     }
 
-    private Action<nn.Module<Tensor, Tensor>> To(string file) => network => ModelFile.Save(network, folder[file]);
+    private Action<nn.Module<Tensor, Tensor>> To(string file) => network => ModelFile.Save(network, _folder[file]);
 
     private LocalTraining Start(TrainingPlan plan)
     {
         using var model = ModelFactory.Build(plan.Model);
         ModelFactory.Initialise(model, plan.Model, seed: 1);
-        ModelFile.Save(model, folder["model.pt"]);
-        return new LocalTraining(plan, 1, Trainer.Data.Mnist.Shard(plan.Data, TrainerOutput.Mnist, 1, 0, CPU), CPU);
+        ModelFile.Save(model, _folder["model.pt"]);
+        return new LocalTraining(plan, 1, DataSets.Open(plan.Data, TrainerOutput.Mnist).Shard(1, 0, CPU), CPU);
     }
 }

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Quorate.Pt;
 using Quorate.Shared.Runs;
 using Quorate.Trainer;
+using Quorate.Trainer.Data;
 using Quorate.Trainer.Models;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -10,24 +11,32 @@ namespace Quorate.Torch.Models;
 
 public sealed class ModelTests : IDisposable
 {
-    private readonly TemporaryFolder folder = new();
+    private readonly TemporaryFolder _folder = new();
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Every_name_in_a_run_file_has_its_class()
+    {
+        Assert.Equal(Enum.GetValues<ModelKind>(), Registered<ModelKind, Module<Tensor, Tensor>>.Names.Order());
+        Assert.Equal(Enum.GetValues<DataSetKind>(), Registered<DataSetKind, IDataSet>.Names.Order());
+        Assert.Equal(Enum.GetValues<Partitioning>(), Registered<Partitioning, IPartitioner>.Names.Order());
+    }
 
     [Theory]
-    [InlineData(Architecture.Lenet5, 61_706)]
-    [InlineData(Architecture.Simplecnn, 1_199_882)]
-    [InlineData(Architecture.Logistic, 7_850)]
-    public void A_model_has_the_parameters_of_its_architecture(Architecture architecture, long count)
+    [InlineData(ModelKind.Lenet5, 61_706)]
+    [InlineData(ModelKind.Simplecnn, 1_199_882)]
+    [InlineData(ModelKind.Logistic, 7_850)]
+    public void A_model_has_the_parameters_of_its_kind(ModelKind kind, long count)
     {
-        using var model = ModelFactory.Build(architecture);
+        using var model = ModelFactory.Build(kind);
         Assert.Equal(count, model.parameters().Sum(parameter => parameter.numel()));
     }
 
     [Fact]
     public void Parameters_have_pytorchs_names_and_shapes()
     {
-        using var model = ModelFactory.Build(Architecture.Lenet5);
+        using var model = ModelFactory.Build(ModelKind.Lenet5);
         Assert.Equal(
             [
                 "conv1.weight Float32[6, 1, 5, 5]", "conv1.bias Float32[6]",
@@ -40,13 +49,13 @@ public sealed class ModelTests : IDisposable
     }
 
     [Theory]
-    [InlineData(Architecture.Lenet5, "4cd258fb312b680ab04900e58edd70ab9f7b1051226f730bf9e166dbc725b0e7")]
-    [InlineData(Architecture.Simplecnn, "28ad3e58b4cc7d1579de3aaf27fe2d1394d189b16a5ea6853333d271d08d066b")]
-    [InlineData(Architecture.Logistic, "c524876527cdd9a2870384877cb14733128a473455706aa38ed97dd1df9c8a44")]
-    public void First_weights_are_the_same_for_ever(Architecture architecture, string sha256)
+    [InlineData(ModelKind.Lenet5, "4cd258fb312b680ab04900e58edd70ab9f7b1051226f730bf9e166dbc725b0e7")]
+    [InlineData(ModelKind.Simplecnn, "28ad3e58b4cc7d1579de3aaf27fe2d1394d189b16a5ea6853333d271d08d066b")]
+    [InlineData(ModelKind.Logistic, "c524876527cdd9a2870384877cb14733128a473455706aa38ed97dd1df9c8a44")]
+    public void First_weights_are_the_same_for_ever(ModelKind kind, string sha256)
     {
-        using var model = ModelFactory.Build(architecture);
-        ModelFactory.Initialise(model, architecture, seed: 1);
+        using var model = ModelFactory.Build(kind);
+        ModelFactory.Initialise(model, kind, seed: 1);
 
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (Tensor tensor in model.state_dict().Values)
@@ -57,10 +66,10 @@ public sealed class ModelTests : IDisposable
     [Fact]
     public void First_weights_differ_by_seed_and_lie_within_their_bound()
     {
-        using var one = ModelFactory.Build(Architecture.Lenet5);
-        using var two = ModelFactory.Build(Architecture.Lenet5);
-        ModelFactory.Initialise(one, Architecture.Lenet5, seed: 1);
-        ModelFactory.Initialise(two, Architecture.Lenet5, seed: 2);
+        using var one = ModelFactory.Build(ModelKind.Lenet5);
+        using var two = ModelFactory.Build(ModelKind.Lenet5);
+        ModelFactory.Initialise(one, ModelKind.Lenet5, seed: 1);
+        ModelFactory.Initialise(two, ModelKind.Lenet5, seed: 2);
 
         Tensor weight = one.state_dict()["conv2.weight"];
         double bound = 1 / Math.Sqrt(6 * 5 * 5);
@@ -73,8 +82,8 @@ public sealed class ModelTests : IDisposable
     public void Lenets_first_convolution_and_pooling_in_one_product_are_the_usual_two()
     {
         using var scope = NewDisposeScope();
-        using var model = ModelFactory.Build(Architecture.Lenet5);
-        ModelFactory.Initialise(model, Architecture.Lenet5, seed: 1);
+        using var model = ModelFactory.Build(ModelKind.Lenet5);
+        ModelFactory.Initialise(model, ModelKind.Lenet5, seed: 1);
         Tensor images = randn(3, 1, 28, 28, generator: new Generator(1));
 
         Tensor[] p = [.. model.parameters()];
@@ -102,20 +111,20 @@ public sealed class ModelTests : IDisposable
         foreach (string name in new[] { "a.pt", "b.pt" })
         {
             TrainerProcess init = await TrainerProcess.RunAsync(
-                "init", "--run", "config/runs/mnist.json", "--out", folder[name]);
+                "init", "--run", "config/runs/mnist.json", "--out", _folder[name]);
             Assert.Equal((0, ""), (init.ExitCode, init.Errors));
         }
 
-        Assert.Equal(File.ReadAllBytes(folder["a.pt"]), File.ReadAllBytes(folder["b.pt"]));
+        Assert.Equal(File.ReadAllBytes(_folder["a.pt"]), File.ReadAllBytes(_folder["b.pt"]));
     }
 
     [Fact]
     public void A_saved_model_loads_to_the_same_weights()
     {
-        using var saved = ModelFactory.Build(Architecture.Lenet5);
-        using var loaded = ModelFactory.Build(Architecture.Lenet5);
-        ModelFile.Save(saved, folder["m.pt"]);
-        ModelFile.Load(loaded, folder["m.pt"]);
+        using var saved = ModelFactory.Build(ModelKind.Lenet5);
+        using var loaded = ModelFactory.Build(ModelKind.Lenet5);
+        ModelFile.Save(saved, _folder["m.pt"]);
+        ModelFile.Load(loaded, _folder["m.pt"]);
 
         foreach ((string name, Tensor tensor) in saved.state_dict())
             Assert.True(tensor.eq(loaded.state_dict()[name]).all().item<bool>());
@@ -124,11 +133,11 @@ public sealed class ModelTests : IDisposable
     [Fact]
     public void Another_architectures_file_is_refused()
     {
-        using var simple = ModelFactory.Build(Architecture.Simplecnn);
-        ModelFile.Save(simple, folder["m.pt"]);
+        using var simple = ModelFactory.Build(ModelKind.Simplecnn);
+        ModelFile.Save(simple, _folder["m.pt"]);
         Assert.Equal(
-            $"{folder["m.pt"]} is no LeNet5: Tensor 'conv1.weight' has shape [32, 1, 3, 3], expected [6, 1, 5, 5].",
-            Refusal(Architecture.Lenet5, "m.pt"));
+            $"{_folder["m.pt"]} is no LeNet5: Tensor 'conv1.weight' has shape [32, 1, 3, 3], expected [6, 1, 5, 5].",
+            Refusal(ModelKind.Lenet5, "m.pt"));
     }
 
     [Theory]
@@ -145,7 +154,7 @@ public sealed class ModelTests : IDisposable
             schema.Add(new TensorInfo(nameAndType[0], type, [10]));
         }
 
-        using (FileStream stream = File.Create(folder["m.pt"]))
+        using (FileStream stream = File.Create(_folder["m.pt"]))
         using (var writer = new PtWriter(stream, schema))
         {
             foreach (TensorInfo tensor in schema)
@@ -153,27 +162,27 @@ public sealed class ModelTests : IDisposable
             writer.Complete();
         }
 
-        Assert.Equal($"{folder["m.pt"]} is no LogisticRegression: {why}", Refusal(Architecture.Logistic, "m.pt"));
+        Assert.Equal($"{_folder["m.pt"]} is no LogisticRegression: {why}", Refusal(ModelKind.Logistic, "m.pt"));
     }
 
     [Fact]
     public void A_damaged_file_is_refused()
     {
-        using var model = ModelFactory.Build(Architecture.Logistic);
-        ModelFile.Save(model, folder["m.pt"]);
-        byte[] bytes = File.ReadAllBytes(folder["m.pt"]);
+        using var model = ModelFactory.Build(ModelKind.Logistic);
+        ModelFile.Save(model, _folder["m.pt"]);
+        byte[] bytes = File.ReadAllBytes(_folder["m.pt"]);
 
-        File.WriteAllBytes(folder["cut.pt"], bytes[..^100]);
-        Assert.StartsWith($"{folder["cut.pt"]} is no model file: ", Refusal(Architecture.Logistic, "cut.pt"));
+        File.WriteAllBytes(_folder["cut.pt"], bytes[..^100]);
+        Assert.StartsWith($"{_folder["cut.pt"]} is no model file: ", Refusal(ModelKind.Logistic, "cut.pt"));
 
         bytes[bytes.Length / 2] ^= 1;
-        File.WriteAllBytes(folder["flipped.pt"], bytes);
-        Assert.StartsWith($"{folder["flipped.pt"]} is no model file: ", Refusal(Architecture.Logistic, "flipped.pt"));
+        File.WriteAllBytes(_folder["flipped.pt"], bytes);
+        Assert.StartsWith($"{_folder["flipped.pt"]} is no model file: ", Refusal(ModelKind.Logistic, "flipped.pt"));
     }
 
-    private string Refusal(Architecture architecture, string name)
+    private string Refusal(ModelKind kind, string name)
     {
-        using var model = ModelFactory.Build(architecture);
-        return Assert.Throws<TrainerException>(() => ModelFile.Load(model, folder[name])).Message;
+        using var model = ModelFactory.Build(kind);
+        return Assert.Throws<TrainerException>(() => ModelFile.Load(model, _folder[name])).Message;
     }
 }

@@ -43,8 +43,8 @@ public sealed class RunFileTests
             run.Rules);
         Assert.Equal(
             new TrainingPlan(
-                Architecture.Lenet5,
-                new DataPlan(DataSet.Mnist, "data/mnist", 6, 10_000, Partitioning.Iid, Normalisation.MeanStd),
+                ModelKind.Lenet5,
+                new DataPlan(DataSetKind.Mnist, "data/mnist", 6, 10_000, Partitioning.Iid, Normalisation.MeanStd),
                 new LocalWork.Epochs(2),
                 32,
                 new OptimiserPlan(OptimiserKind.Sgd, 0.05, 0.9, 0.0001)),
