@@ -1,9 +1,7 @@
 using System.CommandLine;
-using System.Security.Cryptography;
 using System.Text;
 using Quorate.Client.Attending;
 using Quorate.Rounds;
-using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Processes;
 using Command = System.CommandLine.Command;
@@ -51,14 +49,9 @@ internal static class TrainersCommand
         {
             Trainer = TrainerId.Parse($"t{id:D5}"), WorkDirectory = work, Once = false,
         };
-        var presence = new Presence(
-            settings.Trainer, BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1);
         var learner = new SyntheticLearner(id, time);
         await using var lines = new AcceptedLines(id, learner, time);
-        var terminal = new Terminal(time, lines, $"{settings.Trainer}");
-        using var cluster = new ClusterConnections(hosts, time);
-        await using var worker = new RoundWorker(settings, cluster, learner, presence, terminal, time);
-        await new TrainerLoop(settings, cluster, worker, presence, terminal, time).RunAsync(token);
+        await TrainerLoop.AttendAsync(settings, hosts, learner, lines, token);
     }
 
     /// <summary>Reads a trainer's lines and prints accepted updates; all other lines go to stderr.</summary>

@@ -1,6 +1,8 @@
+using System.Security.Cryptography;
 using Grpc.Core;
 using Quorate.Rounds;
 using Quorate.Shared.Cluster;
+using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
 
@@ -18,6 +20,23 @@ public sealed class TrainerLoop(
 {
     /// <summary>Why it may not join, as it was last said; null while it may.</summary>
     private string? _refusal;
+
+    /// <summary>
+    /// A whole trainer: attends the cluster's runs with this learner until <paramref name="token"/>, or until its only
+    /// run has ended (<see cref="AttendSettings.Once"/>). What happens is written to <paramref name="output"/>, a line
+    /// for each event.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public static async Task AttendAsync(
+        AttendSettings settings, HostsFile hosts, ILearner learner, TextWriter output, CancellationToken token)
+    {
+        var time = TimeProvider.System;
+        var terminal = new Terminal(time, output, settings.Trainer.ToString());
+        var presence = new Presence(settings.Trainer, DrawIncarnation());
+        using var cluster = new ClusterConnections(hosts, time);
+        await using var worker = new RoundWorker(settings, cluster, learner, presence, terminal, time);
+        await new TrainerLoop(settings, cluster, worker, presence, terminal, time).RunAsync(token);
+    }
 
     /// <summary>Returns when the trainer leaves by itself: its only run has ended.</summary>
     public async Task RunAsync(CancellationToken token)
@@ -143,6 +162,9 @@ public sealed class TrainerLoop(
         else if (refusal != _refusal) terminal.Say(refusal!);
         _refusal = refusal;
     }
+
+    /// <summary>64 random bits tell this process from every other one under its id; 0 names no process.</summary>
+    private static ulong DrawIncarnation() => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1;
 
     private async Task BeatAsync(IClientStreamWriter<Heartbeat> stream, CancellationToken token)
     {

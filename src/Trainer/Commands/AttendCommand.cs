@@ -1,8 +1,6 @@
 using System.CommandLine;
-using System.Security.Cryptography;
 using Quorate.Client.Attending;
 using Quorate.Settings;
-using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Trainer.Learning;
 
@@ -32,23 +30,9 @@ internal static class AttendCommand
             var members = HostsFile.Load(source.Get(line, TrainerSettings.Hosts));
             using var learner = new TorchLearner(
                 trainer, shard, TrainerSettings.DataFolder(line), TrainerSettings.LoadTorch(line));
-            await RunAsync(settings, members, learner, cancellation);
+            await TrainerLoop.AttendAsync(settings, members, learner, Console.Out, cancellation);
             return ExitCode.Done;
         });
         return attend;
     }
-
-    private static async Task RunAsync(
-        AttendSettings settings, HostsFile hosts, TorchLearner learner, CancellationToken cancellation)
-    {
-        var time = TimeProvider.System;
-        var terminal = new Terminal(time, Console.Out, settings.Trainer.ToString());
-        var presence = new Presence(settings.Trainer, DrawIncarnation());
-        using var cluster = new ClusterConnections(hosts, time);
-        await using var worker = new RoundWorker(settings, cluster, learner, presence, terminal, time);
-        await new TrainerLoop(settings, cluster, worker, presence, terminal, time).RunAsync(cancellation);
-    }
-
-    /// <summary>64 random bits tell this process from every other one under its id; 0 names no process.</summary>
-    private static ulong DrawIncarnation() => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1;
 }

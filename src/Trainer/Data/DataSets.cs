@@ -61,6 +61,6 @@ internal sealed class RunData(DataPlan plan, string folder, IDataSet set, IParti
     /// <summary>The first <paramref name="count"/> test examples; all, for null or more than there are.</summary>
     /// <exception cref="TrainerException">A file is missing or damaged.</exception>
     public ImageSet Test(int? count, Device device) => set.Read(
-        folder, Split.Test, plan.Normalise, labels => [.. Enumerable.Range(0, labels.Length).Take(count ?? labels.Length)],
-        device);
+        folder, Split.Test, plan.Normalise,
+        labels => [.. Enumerable.Range(0, labels.Length).Take(count ?? labels.Length)], device);
 }
