@@ -30,8 +30,8 @@ internal static class BenchCommand
             int wanted = SettingSource.Flags.Get(line, steps);
             var plan = new TrainingPlan(
                 SettingSource.Flags.Get(line, model),
-                new DataPlan(DataSetKind.Mnist, TrainerSettings.DataFolder(line) ?? "data/mnist", Shards: 5, ShardImages,
-                    Partitioning.Iid, Normalisation.MeanStd),
+                new DataPlan(DataSetKind.Mnist, TrainerSettings.DataFolder(line) ?? "data/mnist", Shards: 5,
+                    ShardImages, Partitioning.Iid, Normalisation.MeanStd),
                 new LocalWork.Steps(WarmUp + wanted), Batch, new OptimiserPlan(OptimiserKind.Sgd, 0.01, 0, 0));
             string folder = Directory.CreateTempSubdirectory("quorate-bench-").FullName;
             try

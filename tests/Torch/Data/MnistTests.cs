@@ -52,7 +52,8 @@ public sealed class MnistTests : IDisposable
     {
         Write(Labels, Header(0x801, 3), [7, 0, 9]);
         Write(Images, Header(0x801, 3, 28, 28), Pixels(3));
-        Assert.StartsWith($"{_folder[Images]} is damaged: it starts with 0x00000801 instead of 0x00000803; ", Refusal());
+        Assert.StartsWith(
+            $"{_folder[Images]} is damaged: it starts with 0x00000801 instead of 0x00000803; ", Refusal());
         Write(Images, [0, 0, 8], []);
         Assert.StartsWith($"{_folder[Images]} is damaged: it ends within its header; ", Refusal());
         Write(Images, Header(0x803, 3, 28, 27), Pixels(3));
