@@ -4,18 +4,18 @@
 // DurabilityNode NODE PORT,PORT,PORT DIRECTORY [key=value ...]     keys: log=durable|stock, snapshot=N, min=MS, max=MS,
 // request=MS, beat=MS
 //
-// log=stock is the canary: it takes the library's own log, which acknowledges before it is durable; the tests must
-// catch it. Standard input, one command a line (answers go to standard output, one a line, in capitals):
+// log=stock uses the library's own log, which acknowledges before it is durable; the tests must catch it.
+// Standard input has one command per line; answers go to standard output, one per line, in capitals:
 //
 //   write PREFIX RUN LIMIT WRITERS   while this node leads, join trainers PREFIX-…; ACK NAME MICROSECONDS for each
 //   stop                             stop writing
-//   mark NAME RUN                    join NAME if this node leads: MARKED NAME INDEX, else nothing
-//   wait INDEX                       AT INDEX as soon as it is applied here
-//   resign                           if this node leads, let the nodes elect anew
+//   mark NAME RUN                    if this node leads, join NAME: MARKED NAME INDEX; otherwise nothing
+//   wait INDEX                       AT INDEX once it is applied here
+//   resign                           if this node leads, step down
 //   chains FROM                      CHAIN INDEX HASH for each remembered index, then END
 //   has RUN PREFIX                   HAS NAME for each trainer of that prefix, then END
 //
-// It also says READY once it takes part and LEADS TERM whenever it begins to lead. Exit code 3: its log broke.
+// It also prints READY once it votes and LEADS TERM whenever it becomes leader. Exit code 3: its log broke.
 
 using System.Globalization;
 using Quorate.Coordinator.Consensus;

@@ -5,11 +5,11 @@ using Quorate.Rounds;
 
 namespace Quorate.ChaosTests.DurabilityNode;
 
-/// <summary>Carries out the commands of standard input until it ends.</summary>
+/// <summary>Executes the commands from standard input until it ends.</summary>
 internal sealed class Session(ReplicatedLog log, int node)
 {
     private readonly Lock _writing = new();
-    private int _epoch; // of the writers: one that finds another than its own ends
+    private int _epoch; // of the writers; a writer of another epoch ends
     private long _written;
 
     private static readonly RunRules _rules = new()
@@ -95,7 +95,7 @@ internal sealed class Session(ReplicatedLog log, int node)
         where trainer.Id.ToString().StartsWith(prefix, StringComparison.Ordinal)
         select $"HAS {trainer.Id}";
 
-    /// <summary>True when the state is told to hold the trainer; false when the outcome is unknown.</summary>
+    /// <summary>True if the trainer is known to have joined; false if the outcome is unknown.</summary>
     private async Task<bool> JoinAsync(string name, RunId run)
     {
         try

@@ -35,7 +35,7 @@ public sealed class ConsensusOptionsTests
     [Fact]
     public void The_defaults_are_valid() => Assert.True(Good.IsValid(out _));
 
-    /// <summary>Above five seconds the node ended by an unhandled exception: a proposal had less time.</summary>
+    /// <summary>Above five seconds the node ended with an unhandled exception: a proposal had less time.</summary>
     [Theory]
     [InlineData(150)]
     [InlineData(300)]
@@ -58,9 +58,9 @@ public sealed class ConsensusOptionsTests
         Assert.Contains(named, error, StringComparison.Ordinal);
     }
 
-    /// <summary>Two nodes that may draw the same silence stand together, and lose a round of votes.</summary>
+    /// <summary>Two nodes that may draw the same timeout stand for election together, and the election fails.</summary>
     [Fact]
-    public void No_two_nodes_draw_their_silence_from_overlapping_ranges()
+    public void No_two_nodes_draw_their_timeout_from_overlapping_ranges()
     {
         var own = Good.Members.Select(member => (Good with { Node = member.Id }).OwnElection).ToList();
 
@@ -68,7 +68,7 @@ public sealed class ConsensusOptionsTests
         Assert.All(own.Zip(own.Skip(1)), pair => Assert.True(pair.First.Max < pair.Second.Min));
         Assert.Equal(Good.ElectionMin, own[0].Min);
         Assert.True(own[^1].Max <= Good.ElectionMax);
-        // The first to stand is refused, and stands again only when the last has long been elected.
+        // The first to stand is refused and stands again long after the last has been elected.
         Assert.True(own[^1].Max < own[0].Min * 2);
     }
 }

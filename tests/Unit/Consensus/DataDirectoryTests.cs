@@ -50,7 +50,7 @@ public sealed class DataDirectoryTests : IDisposable
         Assert.False(File.Exists(Path.Combine(Data, "node-id")));
     }
 
-    /// <summary>Earlier builds wrote an identity behind the number.</summary>
+    /// <summary>Earlier builds wrote an identity after the number.</summary>
     [Theory]
     [InlineData("1\n", true)]
     [InlineData("1 0123456789abcdef0123456789abcdef\n", true)]

@@ -9,7 +9,7 @@ using Quorate.Shared.Hosts;
 
 namespace Quorate.Unit.Consensus;
 
-/// <summary>A node may be reached elsewhere than at the address that it is known by.</summary>
+/// <summary>A node may be dialled at another address than the one that identifies it.</summary>
 public sealed class DialTests
 {
     private static CancellationToken Patience =>
@@ -44,7 +44,7 @@ public sealed class DialTests
         Assert.Equal(Verdict.Duplicate, (await cluster[next].ProposeAsync(Commands.Open(), token)).Verdict);
     }
 
-    /// <summary>Three logs; each dials each other one over a link of its own.</summary>
+    /// <summary>Three logs; each dials each other one over its own link.</summary>
     private sealed class LinkedCluster : IAsyncDisposable
     {
         private readonly TemporaryDirectory _root = new();
@@ -62,7 +62,7 @@ public sealed class DialTests
 
         public ReplicatedLog this[int node] => _logs[node];
 
-        /// <summary>From and to a node.</summary>
+        /// <summary>The links from and to a node.</summary>
         public IEnumerable<Link> LinksOf(int node) =>
             _links.Where(link => link.Key.From == node || link.Key.To == node).Select(link => link.Value);
 

@@ -12,8 +12,8 @@ using NotLeaderException = DotNext.Net.Cluster.Consensus.Raft.NotLeaderException
 namespace Quorate.Unit.Consensus;
 
 /// <summary>
-/// What a follower acknowledges must be on its disk. The on-disk checkpoint says how much of the log survives a kill:
-/// it is read right after the append path of a follower has returned, which is when the leader counts its vote.
+/// A follower acknowledges only what is on its disk. The checkpoint on disk tells how much of the log survives a kill.
+/// It is read right after a follower's append returned, which is when the leader counts the acknowledgement.
 /// </summary>
 public sealed class DurableWalTests : IDisposable
 {
@@ -27,18 +27,18 @@ public sealed class DurableWalTests : IDisposable
             Entries, await CountDurableAsync((options, state) => new DurableWal(options, state, alone: false)));
 
     /// <summary>
-    /// The canary: should the library's own log pass the check above one day, DurableWal can be dropped.
+    /// If the library's own log passes the check above one day, DurableWal can be dropped.
     /// </summary>
     [Fact]
     public async Task The_stock_log_still_acknowledges_before_it_is_durable() =>
         Assert.True(await CountDurableAsync((options, state) => new WriteAheadLog(options, state)) < Entries);
 
     /// <summary>
-    /// Chaos seed 22: a leader that woke up proposed after it had heard of the next term and before it had stepped
-    /// down. Its entry stood where the next leader's stood, under the same term, and the histories forked.
+    /// Chaos seed 22: a leader that woke up proposed after it had learned of the next term and before it stepped down.
+    /// Its entry had the same index and term as the next leader's, and the histories forked.
     /// </summary>
     [Fact]
-    public async Task Nobody_proposes_in_a_term_that_another_node_won()
+    public async Task No_node_proposes_in_a_term_that_another_node_won()
     {
         await using var state = State();
         await using var log = new DurableWal(Options(), state, alone: false);
@@ -56,7 +56,7 @@ public sealed class DurableWalTests : IDisposable
             async () => await seenByTheCluster.AppendAsync(new EmptyLogEntry { Term = 115 }));
         Assert.Equal(3, log.LastEntryIndex);
 
-        // The log is whole after the refusals: the next leader's entry takes the place of what it does not have.
+        // The log is intact after the refusals: the next leader's entry replaces the one that it does not have.
         var theirs = new LogEntryProducer<BinaryLogEntry>(new BinaryLogEntry { Content = new byte[10], Term = 116 });
         await seenByTheCluster.AppendAsync(theirs, 3, skipCommitted: false);
         using var read = await log.ReadAsync(1, 3, CancellationToken.None);
@@ -66,7 +66,7 @@ public sealed class DurableWalTests : IDisposable
             new BinaryLogEntry { Content = new byte[100], Term = term });
     }
 
-    /// <summary>One message with term 2^63-1 left a cluster without a leader for ever, also after a restart.</summary>
+    /// <summary>One message with term 2^63-1 left a cluster without a leader for good, even after a restart.</summary>
     [Theory]
     [InlineData(long.MaxValue)]
     [InlineData(7 + DurableWal.TermStepMax + 1)]
@@ -87,9 +87,9 @@ public sealed class DurableWalTests : IDisposable
     }
 
     /// <summary>
-    /// Soak, seed 56: the log's flusher was waiting, with a commit to note, while a leader's snapshot was installed. It
-    /// then set out to flush everything up to the snapshot's last entry, which is in no page of the log, and the node
-    /// stopped. Not every try meets that moment; without the mending, the second of the ten did.
+    /// Soak, seed 56: the log's flusher was waiting with a commit to write while a leader's snapshot was installed. It
+    /// then tried to flush everything up to the snapshot's last entry, which is in no page of the log, and the node
+    /// stopped. Not every attempt meets that moment; without the fix, the second of the ten did.
     /// </summary>
     [Fact]
     public async Task A_snapshot_installed_while_the_flusher_waits_does_not_stop_the_log()
@@ -103,14 +103,14 @@ public sealed class DurableWalTests : IDisposable
         for (int attempt = 0; attempt < 10; attempt++)
         {
             await AppendOneAsync();
-            await log.AppendAsync(new BinaryLogEntry { Content = new byte[100], Term = 1 }); // being flushed,
-            await log.CommitAsync(last); // so that the flusher is to look again, and here comes the snapshot:
+            await log.AppendAsync(new BinaryLogEntry { Content = new byte[100], Term = 1 }); // It is being flushed,
+            await log.CommitAsync(last); // so the flusher must look again; now the snapshot arrives:
             await seenByTheCluster.AppendAsync(await SentSnapshot.OfAsync(last += 1000), last);
             await AppendOneAsync();
             await log.CommitAsync(last);
             await log.WaitForApplyAsync(last);
         }
-        Assert.Equal(last - 1, state.Latest.Value.Index); // of the entry behind it, which is empty, nothing is applied
+        Assert.Equal(last - 1, state.Latest.Value.Index); // The entry behind it is empty; nothing is applied.
 
         async Task AppendOneAsync() => await seenByTheCluster.AppendAsync(
             new LogEntryProducer<EmptyLogEntry>(new EmptyLogEntry { Term = 1 }), ++last, skipCommitted: false);
@@ -119,8 +119,8 @@ public sealed class DurableWalTests : IDisposable
     public void Dispose() => _root.Dispose();
 
     /// <summary>
-    /// Entries of 0 to 60,000 bytes, many of which a later leader replaces, over several files of the log: whatever is
-    /// acknowledged is in the files as a kill leaves them, which is what another log reads from a copy of them.
+    /// Entries of 0 to 60,000 bytes in several files of the log, many of them replaced by a later leader. Everything
+    /// acknowledged is in the files as a kill leaves them: another log reads it from a copy.
     /// </summary>
     [Theory]
     [InlineData(1)]
@@ -135,7 +135,7 @@ public sealed class DurableWalTests : IDisposable
         IPersistentState seenByTheCluster = log;
         for (long term = 1; term <= 40; term++)
         {
-            // Nothing is committed: each new leader may lack the end of what is there, and sends its own.
+            // Nothing is committed, so each new leader may lack the last entries and send its own.
             int kept = random.Next(acknowledged.Count / 2, acknowledged.Count + 1);
             acknowledged.RemoveRange(kept, acknowledged.Count - kept);
             for (int batch = random.Next(1, 6); batch > 0; batch--)

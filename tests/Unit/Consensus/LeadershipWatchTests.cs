@@ -6,9 +6,9 @@ namespace Quorate.Unit.Consensus;
 public sealed class LeadershipWatchTests
 {
     /// <summary>
-    /// Durability seed 53: a node led without knowing it. Its wait had begun in an earlier leadership, whose first
-    /// entry another leader had replaced, and the log never grew that far again: nobody proposed to a node that did not
-    /// say that it led.
+    /// Durability seed 53: a node led without noticing. Its wait had begun in an earlier leadership, whose first entry
+    /// another leader had replaced. The log never grew that far again, because no client proposed to a node that did
+    /// not say it led.
     /// </summary>
     [Fact]
     public async Task A_leadership_is_noticed_although_the_wait_for_an_earlier_one_never_ends()

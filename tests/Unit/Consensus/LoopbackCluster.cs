@@ -58,7 +58,7 @@ internal sealed class LoopbackCluster : IAsyncDisposable
         await log.DisposeAsync();
     }
 
-    /// <summary>The node that leads, as soon as there is one among those that are up.</summary>
+    /// <summary>The leader, as soon as one of the running nodes leads.</summary>
     public async Task<int> LeaderAsync(CancellationToken token)
     {
         using var found = CancellationTokenSource.CreateLinkedTokenSource(token);
@@ -78,7 +78,7 @@ internal sealed class LoopbackCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Proposes through whoever leads, as often as it takes, as every client does.</summary>
+    /// <summary>Proposes at the leader and repeats until there is an outcome, as every client does.</summary>
     public async Task<Outcome> ProposeAsync(Command command, CancellationToken token)
     {
         while (true)
@@ -95,7 +95,7 @@ internal sealed class LoopbackCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until every node that is up has applied at least <paramref name="index"/>.</summary>
+    /// <summary>Waits until every running node has applied at least <paramref name="index"/>.</summary>
     public Task AppliedAsync(long index, CancellationToken token) =>
         Task.WhenAll(Up.Select(node => this[node].ChangedAsync(index - 1, token)));
 
@@ -120,7 +120,7 @@ internal sealed class LoopbackCluster : IAsyncDisposable
     }
 }
 
-/// <summary>A directory of its own that is gone after the test.</summary>
+/// <summary>A new directory that is deleted after the test.</summary>
 internal sealed class TemporaryDirectory : IDisposable
 {
     public string Path { get; } = Directory.CreateTempSubdirectory("quorate-").FullName;

@@ -10,7 +10,7 @@ using Quorate.Shared.Hosts;
 
 namespace Quorate.Unit.Consensus;
 
-/// <summary>One node alone is its own majority: enough to see what a damaged disk does to a restart.</summary>
+/// <summary>Restarts with a damaged disk. One node is its own majority, so one is enough.</summary>
 public sealed class RestartTests : IDisposable
 {
     private readonly TemporaryDirectory _root = new();
@@ -33,7 +33,7 @@ public sealed class RestartTests : IDisposable
     public async Task A_damaged_snapshot_whose_entries_are_still_in_the_log_costs_nothing()
     {
         var before = await RunAsync(commands: 60, snapshotEvery: 20);
-        // One, or two: the library deletes an older one behind the applier's back, and may be stopped before it does.
+        // One or two: the library deletes an older one in the background and may be stopped before.
         string[] snapshots = Directory.GetFiles(Snapshots, "*-*");
         Assert.NotEmpty(snapshots);
         foreach (string snapshot in snapshots) Damage(snapshot);
@@ -67,7 +67,7 @@ public sealed class RestartTests : IDisposable
         await Assert.ThrowsAsync<LogDamagedException>(() => RunAsync(commands: 0));
     }
 
-    /// <summary>The first start ended with code 4, every later one with a crash.</summary>
+    /// <summary>The first start ended with exit code 4, every later one with a crash.</summary>
     [Fact]
     public async Task An_entry_that_cannot_be_applied_is_named_at_every_start()
     {

@@ -5,7 +5,7 @@ using Quorate.Rounds;
 
 namespace Quorate.Unit.Consensus;
 
-/// <summary>A leader's snapshot on its way to a follower: it comes in two halves, with a moment between them.</summary>
+/// <summary>A leader's snapshot on its way to a follower; it arrives in two halves with a pause between.</summary>
 internal sealed class SentSnapshot : IRaftLogEntry
 {
     private readonly byte[] _bytes;

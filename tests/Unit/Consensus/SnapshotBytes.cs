@@ -4,7 +4,7 @@ using Quorate.Rounds;
 
 namespace Quorate.Unit.Consensus;
 
-/// <summary>A snapshot's file, in memory.</summary>
+/// <summary>The bytes of a snapshot file.</summary>
 internal static class SnapshotBytes
 {
     public static async Task<byte[]> OfAsync(ClusterState state)

@@ -27,7 +27,7 @@ public sealed class SnapshotFileTests : IDisposable
         for (int round = 1; round < 2_500; round++) scene.PlayRound(round, "anna");
         byte[] bytes = await SnapshotBytes.OfAsync(scene.State);
         Assert.InRange(bytes.Length, 2 * 65_536, 4 * 65_536);
-        // One piece and the rounds that are not packed; the state itself, 1.4 MB with the library's writer.
+        // One piece and the unpacked rounds; the library's writer would take 1.4 MB, the whole state.
         Assert.InRange(AllocatedBy(scene.State), 0, 100_000);
         var file = Write($"{scene.State.Index}-1", bytes);
         Assert.Empty(SnapshotFile.PurgeBroken(Snapshots));

@@ -9,7 +9,7 @@ public sealed partial class PageCacheTests : IDisposable
 {
     private const int Length = 1 << 20;
 
-    /// <summary>Beside the tests, not among the temporary files: those may lie in memory alone.</summary>
+    /// <summary>Beside the tests, not with the temporary files, which may be in memory only.</summary>
     private readonly string _path = Path.Combine(AppContext.BaseDirectory, $"{Guid.NewGuid():N}.bin");
 
     [Fact]

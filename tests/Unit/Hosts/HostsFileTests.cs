@@ -37,7 +37,7 @@ public class HostsFileTests
     }
 
     [Fact]
-    public void All_errors_are_told_at_once_each_naming_its_key()
+    public void All_errors_are_reported_at_once_and_each_names_its_key()
     {
         var e = Assert.Throws<HostsFileException>(() => HostsFile.Parse("""
             { "colour": 1, "nodes": [
@@ -51,7 +51,7 @@ public class HostsFileTests
     }
 
     [Fact]
-    public void An_id_or_an_address_may_stand_there_once()
+    public void An_id_or_an_address_may_occur_once()
     {
         var e = Assert.Throws<HostsFileException>(() => HostsFile.Parse("""
             { "nodes": [
@@ -114,5 +114,5 @@ public class HostsFileTests
     [InlineData("::1:7100")]
     [InlineData("[host]:7100")]
     [InlineData(null)]
-    public void Text_that_is_no_address_is_none(string? text) => Assert.False(HostPort.TryParse(text, out _));
+    public void Text_that_is_not_an_address_is_not_parsed(string? text) => Assert.False(HostPort.TryParse(text, out _));
 }

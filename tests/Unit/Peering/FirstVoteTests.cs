@@ -58,12 +58,12 @@ public sealed class FirstVoteTests : IDisposable
     }
 
     /// <summary>
-    /// A stranger's id was written down and, where it was no number of a node, damaged the file for the next start.
+    /// A stranger's id was written down; if it was not a node's number, it damaged the file for the next start.
     /// </summary>
     [Theory]
     [InlineData(-1)]
     [InlineData(7)]
-    public async Task Who_is_no_node_of_the_cluster_is_never_enrolled(int stranger)
+    public async Task A_stranger_to_the_cluster_is_never_enrolled(int stranger)
     {
         var hello = new HelloRequest { Node = stranger, Identity = 5, Enrol = true };
         Assert.Equal((false, false), await Enrolment.Open(_folder, 0, 1).AnswerAsync(hello, default));
@@ -84,7 +84,7 @@ public sealed class FirstVoteTests : IDisposable
     [InlineData("identity", "not hexadecimal")]
     [InlineData("peers", "1")]
     [InlineData("peers", "one 00000000000000ff")]
-    public void A_damaged_file_is_refused_with_the_way_out(string name, string text)
+    public void A_damaged_file_is_refused_with_a_sentence_that_says_how_to_continue(string name, string text)
     {
         Enrolment.Open(_folder);
         File.WriteAllText(Path.Combine(_folder, name), text);
