@@ -62,7 +62,11 @@ internal sealed class CoordinatorNode(
         Enrolment enrolment, Agreement agreement, PeerConnections peers, ILoggerFactory loggers,
         CancellationToken token)
     {
-        var vote = new FirstVote(options, enrolment, peers, _time, loggers.CreateLogger<FirstVote>());
+        var probe = new RaftProbe(Consensus(enrolment, agreement), loggers.CreateLogger<RaftProbe>(), _time);
+        var vote = new FirstVote(options, enrolment, peers, _time, loggers.CreateLogger<FirstVote>())
+        {
+            OtherObjections = probe.ObjectionsAsync,
+        };
         if (!data.Fresh && (enrolment.AgreedMembers ?? agreement.Members).IsSameAs(agreement.Members))
         {
             await vote.VerifyIdentityAsync(token);
@@ -140,23 +144,27 @@ internal sealed class CoordinatorNode(
         Enrolment enrolment, Agreement agreement, ILoggerFactory loggers, Action<Exception> onBroken,
         CancellationToken token)
     {
-        var members = options.Hosts.Nodes.Select(node => new Member(node.Id, node.Raft, options.Reached(node).Raft));
         var own = options.Hosts.Node(options.Node).Raft;
         try
         {
+            var listen = await OwnAddress.ResolveAsync(_names, options.Node, own, loggers, _time, token);
             return await ReplicatedLog.StartAsync(
-                Consensus(options, [.. members], data.Path) with
-                {
-                    Names = _names, MemberHash = agreement.Members.Hash,
-                    Identity = enrolment.Identity, EnrolledIdentity = enrolment.IdentityOf,
-                    Listen = await OwnAddress.ResolveAsync(_names, options.Node, own, loggers, _time, token),
-                },
-                loggers, _time, onBroken, token);
+                Consensus(enrolment, agreement) with { Listen = listen }, loggers, _time, onBroken, token);
         }
         catch (Exception e) when (ListenException.Cause(e) is { } cause)
         {
             throw new ListenException("raft", options.Node, options.Hosts.Node(options.Node).Raft, cause);
         }
+    }
+
+    private ConsensusOptions Consensus(Enrolment enrolment, Agreement agreement)
+    {
+        var members = options.Hosts.Nodes.Select(node => new Member(node.Id, node.Raft, options.Reached(node).Raft));
+        return Consensus(options, [.. members], data.Path) with
+        {
+            Names = _names, MemberHash = agreement.Members.Hash,
+            Identity = enrolment.Identity, EnrolledIdentity = enrolment.IdentityOf,
+        };
     }
 
     /// <summary>All time limits follow from the election timeout; a proposal outlasts two elections.</summary>

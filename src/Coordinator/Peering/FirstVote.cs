@@ -38,6 +38,13 @@ internal sealed partial class FirstVote(
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>
+    /// Asks the members on their Raft ports; one sentence for each that has another member list. A node that has just
+    /// joined answers there while its services do not answer Hello yet.
+    /// </summary>
+    public Func<CancellationToken, Task<IReadOnlyList<string>>> OtherObjections { private get; init; } =
+        static _ => Task.FromResult<IReadOnlyList<string>>([]);
+
     /// <summary>Returns when this node may vote.</summary>
     /// <exception cref="RejoinRequiredException">It may vote only with <c>--rejoin</c>.</exception>
     public async Task EarnAsync(CancellationToken token)
@@ -53,6 +60,7 @@ internal sealed partial class FirstVote(
             if (admission == Admission.Enrol)
             {
                 answers = await peers.HelloAllAsync(Ask(enrol: true), token);
+                if (answers.Refusals.Count == 0) answers = answers with { Refusals = await OtherObjections(token) };
                 if (answers.Refusals.Count == 0
                     && answers.Accepted.Count(reply => reply.Enrolled) >= options.Hosts.Nodes.Count / 2)
                     return;

@@ -89,6 +89,23 @@ public sealed class IntroductionTests
         Assert.Contains(cluster.Lines(0), line => line.Contains("list different members", StringComparison.Ordinal));
     }
 
+    /// <summary>Its services may not answer Hello yet, but a node that votes answers on its Raft port.</summary>
+    [Fact]
+    public async Task A_node_that_has_not_voted_learns_on_the_Raft_port_that_another_has_another_member_list()
+    {
+        var token = Patience;
+        await using var cluster = new NamedCluster();
+        for (int node = 0; node < 3; node++) cluster.Move(node, $"127.0.7.{node + 1}");
+        await cluster.StartAsync(0, token);
+        var same = new RaftProbe(cluster.Options(2), NullLogger.Instance, TimeProvider.System);
+        var other = new RaftProbe(
+            cluster.Options(2) with { MemberHash = Members }, NullLogger.Instance, TimeProvider.System);
+
+        Assert.Empty(await same.ObjectionsAsync(token));
+        Assert.StartsWith("Nodes 2 and 0 have different hosts files", Assert.Single(await other.ObjectionsAsync(token)),
+            StringComparison.Ordinal);
+    }
+
     private static Introduction Good => new(1, 2, 11, 7, Members, Refusal.None);
 
     private static Refusal Judge(Introduction other, int? expected = null)

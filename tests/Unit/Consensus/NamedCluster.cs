@@ -29,23 +29,25 @@ internal sealed class NamedCluster : IAsyncDisposable
     public async Task StartAsync(
         int node, CancellationToken token, Func<ConsensusOptions, ConsensusOptions>? change = null)
     {
-        var options = new ConsensusOptions
-        {
-            Node = node, Directory = Path.Combine(_root.Path, $"{node}"),
-            Members = [.. Enumerable.Range(0, 3).Select(id => new Member(
-                id, HostPort.Parse($"fed{id}:{_ports[id]}")))],
-            Names = new HostNames(
-                host => _table.TryGetValue(host, out var addresses)
-                    ? addresses
-                    : throw new SocketException((int)SocketError.HostNotFound),
-                TimeProvider.System),
-            ElectionMin = TimeSpan.FromMilliseconds(500), ElectionMax = TimeSpan.FromMilliseconds(750),
-            RequestTimeout = TimeSpan.FromMilliseconds(450),
-        };
+        var options = Options(node);
         using var loggers = LoggerFactory.Create(builder => builder.AddProvider(new Recorder(_lines[node])));
         _logs[node] = await ReplicatedLog.StartAsync(
             change?.Invoke(options) ?? options, loggers, TimeProvider.System, _ => { }, token);
     }
+
+    public ConsensusOptions Options(int node) => new()
+    {
+        Node = node, Directory = Path.Combine(_root.Path, $"{node}"),
+        Members = [.. Enumerable.Range(0, 3).Select(id => new Member(
+            id, HostPort.Parse($"fed{id}:{_ports[id]}")))],
+        Names = new HostNames(
+            host => _table.TryGetValue(host, out var addresses)
+                ? addresses
+                : throw new SocketException((int)SocketError.HostNotFound),
+            TimeProvider.System),
+        ElectionMin = TimeSpan.FromMilliseconds(500), ElectionMax = TimeSpan.FromMilliseconds(750),
+        RequestTimeout = TimeSpan.FromMilliseconds(450),
+    };
 
     public async Task StopAsync(int node)
     {
