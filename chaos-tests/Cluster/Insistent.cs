@@ -88,7 +88,7 @@ internal sealed class Insistent(ChaosCluster cluster, string trainer, ulong seed
             Blob = ByteString.CopyFrom(hash), Length = bytes.Length, Update = new UpdateFacts
             {
                 Run = cluster.Run.Name, Round = round, Trainer = trainer, Incarnation = Incarnation, Examples = 100,
-                Loss = 1,
+                Metrics = { ["loss"] = 1 },
             },
         };
         var answer = Answer.Unknown;

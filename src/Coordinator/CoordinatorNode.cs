@@ -75,7 +75,8 @@ internal sealed class CoordinatorNode(
         }
         var builder = await CreateBuilderAsync(token);
         builder.Services.AddSingleton(Authorizer.WithoutCertificates).AddSingleton(new HelloResponder(
-                options.Node, enrolment, agreement, log: null, _time, loggers.CreateLogger<HelloResponder>()))
+                options.Node, options.FeatureLevel, enrolment, agreement, log: null, _time,
+                loggers.CreateLogger<HelloResponder>()))
             .AddSingleton<HelloOnly>();
         var app = builder.Build();
         bool joined = false;
@@ -111,10 +112,11 @@ internal sealed class CoordinatorNode(
             .AddSingleton<IReplicatedLog>(log).AddSingleton<StepDown>(log.ResignAsync)
             .AddSingleton(enrolment).AddSingleton(peers)
             .AddSingleton(new HelloResponder(
-                options.Node, enrolment, agreement, log, _time, loggers.CreateLogger<HelloResponder>()))
+                options.Node, options.FeatureLevel, enrolment, agreement, log, _time,
+                loggers.CreateLogger<HelloResponder>()))
             .AddDoors().AddIntake().AddBlobs(options, peers.All).AddDriving(options).AddEvaluation()
             .AddHostedService<LateEnrolment>().AddHostedService<LaggardWatch>().AddHostedService<ClusterWatch>()
-            .AddHostedService<Trimming>();
+            .AddHostedService<LevelRaiser>().AddHostedService<Trimming>();
         await using var app = builder.Build();
         var emergency = app.Services.GetRequiredService<EmergencyStop>();
         app.MapGrpcService<FederationService>();

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Disk;
 using Quorate.Coordinator.Doors;
@@ -7,6 +8,7 @@ using Quorate.Coordinator.Intake;
 using Quorate.Coordinator.Peering;
 using Quorate.Coordinator.Settings;
 using Quorate.Coordinator.Telemetry;
+using Quorate.Rounds;
 using Quorate.Shared.Transfer;
 
 namespace Quorate.Coordinator;
@@ -56,6 +58,8 @@ internal static class Registration
             .AddSingleton<WantedBlobs>(provider => provider.GetRequiredService<BlobReferences>().Wanted)
             .AddSingleton<ReferencedBlobs>(provider => provider.GetRequiredService<BlobReferences>().KeptAsync)
             .AddSingleton<EmergencyStop>()
+            .AddSingleton<DrawClusterId>(
+                () => ClusterId.FromBytes(RandomNumberGenerator.GetBytes(ClusterId.Size)))
             .AddHostedService<DiskWatch>()
             .AddHostedService<PullOnChange>()
             .AddHostedService<RoundCleanup>()

@@ -5,7 +5,7 @@ using System.Security.Cryptography;
 namespace Quorate.Rounds;
 
 /// <summary>
-/// Everything the replicas agree on. Immutable: a reader holds a consistent state for as long as it likes.
+/// Everything the replicas agree on. Immutable: a reader can keep a consistent state for as long as it likes.
 /// Invariant: at most one run is active, and it is the last of <see cref="Runs"/>.
 /// </summary>
 public sealed record ClusterState
@@ -16,16 +16,23 @@ public sealed record ClusterState
     public long Index { get; init; }
 
     /// <summary>
-    /// SHA-256 over (previous chain, index, command bytes). Two replicas with the same chain at an index
-    /// have applied the same commands at the same places. The index is inside the hash, so a slot lost to a
-    /// no-op shows as well.
+    /// SHA-256 over (previous chain, index, command bytes). Two replicas with the same chain at an index have applied
+    /// the same commands at the same places. The hash includes the index, so a place taken by a no-op shows as well.
     /// </summary>
     public BlobHash Chain { get; init; }
+
+    /// <summary>
+    /// The feature level at which facts are written: 1 to <see cref="FeatureLevel.Supported"/> of every member.
+    /// </summary>
+    public int Level { get; init; } = FeatureLevel.First;
+
+    /// <summary>The cluster's id; not set until the first leader has named it.</summary>
+    public ClusterId Id { get; init; }
 
     /// <summary>Runs in the order of their opening.</summary>
     public ImmutableList<Run> Runs { get; init; } = [];
 
-    /// <summary>The run that is going on, or null.</summary>
+    /// <summary>The active run, or null.</summary>
     public Run? Active => Runs.Count > 0 && !Runs[^1].Ended ? Runs[^1] : null;
 
     public Run? Find(RunId id) => Runs.Find(run => run.Id == id);

@@ -1,48 +1,87 @@
+using System.Collections.Immutable;
+
 namespace Quorate.Rounds;
 
-/// <summary>
-/// A fact on its way into the log. Closed hierarchy: the state machine matches every case.
-/// <see cref="At"/> is the proposer's wall clock, Unix milliseconds. It is data for display; no decision reads it.
-/// </summary>
-public abstract record Command(RunId Run, long At)
+/// <summary>A fact that a leader proposes. Closed hierarchy: the state machine matches every case.</summary>
+/// <param name="At">
+/// The proposer's wall clock, Unix milliseconds. It is data for display; no decision reads it.
+/// </param>
+public abstract record Command(long At)
 {
+    /// <summary>
+    /// Who asked for it, at most <see cref="Limits.ActorChars"/> characters; empty: the coordinators themselves.
+    /// </summary>
+    public string Actor { get; init; } = "";
+
+    /// <summary>A fact about one run.</summary>
+    public abstract record OfRun(RunId Run, long At) : Command(At);
+
     /// <summary>Opens a run. It needs a model of round 0 before anything else happens.</summary>
-    public sealed record OpenRun(RunId Run, RunRules Rules, string Plan, long At) : Command(Run, At);
+    public sealed record OpenRun(RunId Run, RunRules Rules, string Plan, long At) : OfRun(Run, At);
 
     /// <summary>
-    /// Adds a trainer to the client set. A member under another incarnation is replaced only where
-    /// <see cref="Replaces"/> names that incarnation: whether the old one still lives is the proposer's to know.
+    /// Adds a trainer to the client set. A member under another incarnation is replaced only if
+    /// <see cref="Replaces"/> names that incarnation: only the proposer can know whether the old process still lives.
     /// </summary>
     public sealed record Join(RunId Run, TrainerId Trainer, ulong Incarnation, ulong Replaces, long Examples, long At)
-        : Command(Run, At);
+        : OfRun(Run, At);
 
-    /// <summary>Takes a trainer out of the client set: it left, or was silent past its lease.</summary>
-    public sealed record Leave(RunId Run, TrainerId Trainer, ulong Incarnation, long At) : Command(Run, At);
+    /// <summary>Removes a trainer from the client set: it left, or was silent past its lease.</summary>
+    public sealed record Leave(RunId Run, TrainerId Trainer, ulong Incarnation, long At) : OfRun(Run, At);
 
     /// <summary>Counts an update. Its bytes are durable on a majority before this is proposed.</summary>
     public sealed record AcceptUpdate(
-        RunId Run, int Round, TrainerId Trainer, BlobHash Blob, long Length, long Examples, double Loss, long At)
-        : Command(Run, At);
+        RunId Run, int Round, TrainerId Trainer, BlobHash Blob, long Length, long Examples, Metrics Metrics, long At)
+        : OfRun(Run, At);
 
-    /// <summary>Closes a round without its stragglers: its deadline or its grace is over.</summary>
-    public sealed record CloseRound(RunId Run, int Round, long At) : Command(Run, At);
+    /// <summary>Closes a round without its stragglers: its deadline or its grace period is over.</summary>
+    public sealed record CloseRound(RunId Run, int Round, long At) : OfRun(Run, At);
 
-    /// <summary>
-    /// Names the model that a round made. Round 0 is the initial model. <see cref="Unscored"/> says why nobody will
-    /// score it; empty: its score, or why it has none, is a fact to come.
-    /// </summary>
-    public sealed record PublishModel(RunId Run, int Round, BlobHash Model, long Length, string Unscored, long At)
-        : Command(Run, At);
+    /// <summary>Names the model that a round made. Round 0 is the initial model.</summary>
+    public sealed record PublishModel(RunId Run, int Round, BlobRef Model, long At) : OfRun(Run, At)
+    {
+        /// <summary>
+        /// Why the model will not be scored; empty: its score, or why it has none, is a later fact.
+        /// </summary>
+        public string Unscored { get; init; } = "";
 
-    /// <summary>Scores a published model; a null score says that it could not be scored, and why.</summary>
-    public sealed record RecordScore(RunId Run, int Round, Score? Score, string Reason, long At) : Command(Run, At);
+        /// <summary>
+        /// The trainers whose updates the model is made of, in order; empty: all accepted ones. A robust rule may leave
+        /// updates out.
+        /// </summary>
+        public ImmutableArray<TrainerId> Contributors { get; init; } = [];
+
+        /// <summary>What the aggregation rule carries to the next round, such as optimiser moments.</summary>
+        public BlobRef? Memory { get; init; }
+
+        /// <summary>What the aggregation says about the round.</summary>
+        public Metrics Metrics { get; init; } = Metrics.None;
+
+        /// <summary>By content.</summary>
+        public bool Equals(PublishModel? other) => other is not null
+            && (Run, Round, Model, At, Actor, Unscored, Memory) == (other.Run, other.Round, other.Model, other.At,
+                other.Actor, other.Unscored, other.Memory)
+            && Metrics.Equals(other.Metrics) && Contributors.AsSpan().SequenceEqual(other.Contributors.AsSpan());
+
+        public override int GetHashCode() => Round;
+    }
+
+    /// <summary>Scores a published model. No metrics: it could not be scored, and the reason says why.</summary>
+    public sealed record RecordScore(RunId Run, int Round, Metrics Metrics, string Reason, long At) : OfRun(Run, At);
 
     /// <summary>Ends a run before its last round.</summary>
-    public sealed record EndRun(RunId Run, bool Failed, string Reason, long At) : Command(Run, At);
+    public sealed record EndRun(RunId Run, bool Failed, string Reason, long At) : OfRun(Run, At);
+
+    /// <summary>Raises the cluster's feature level. Every member supports it before this is proposed.</summary>
+    public sealed record RaiseLevel(int Level, long At) : Command(At);
+
+    /// <summary>Gives the cluster its id. The first one counts.</summary>
+    public sealed record NameCluster(ClusterId Id, long At) : Command(At);
 }
 
-/// <summary>How good a model is on held-out images.</summary>
-/// <param name="Loss">Mean cross-entropy, natural logarithm.</param>
-/// <param name="Accuracy">Share of images classified right, 0 to 1.</param>
-/// <param name="Images">Images scored.</param>
-public sealed record Score(double Loss, double Accuracy, int Images);
+/// <summary>A blob's name and size.</summary>
+public readonly record struct BlobRef(BlobHash Hash, long Length)
+{
+    /// <summary>Whether the length is 1 to <see cref="Limits.BlobBytes"/>.</summary>
+    public bool IsInRange => Length is >= 1 and <= Limits.BlobBytes;
+}

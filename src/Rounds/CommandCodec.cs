@@ -1,37 +1,71 @@
-using System.Buffers;
 using static Quorate.Rounds.Command;
 
 namespace Quorate.Rounds;
 
 /// <summary>
-/// Commands as bytes, as they stand in the log: a version, a kind, the fields in order. One command has one encoding.
-/// A log outlives the program that wrote it: kinds are appended, never renumbered, and a field is added by a new kind.
+/// Commands as bytes, as they are in the log: a head (<see cref="FeatureLevel"/>), a kind, a record. One command has
+/// one encoding. A log outlives the build that wrote it: kinds are appended and never renumbered, and a field is added
+/// at the end of its record, never by a new kind.
 /// </summary>
 public static class CommandCodec
 {
-    private const byte Version = 1;
-
+    /// <param name="level">The cluster's: <see cref="ClusterState.Level"/>.</param>
     /// <exception cref="ArgumentException">No decoder would read it: an unset id, or a text past its limit.</exception>
-    public static byte[] Encode(Command command)
+    public static byte[] Encode(Command command, int level)
     {
         ArgumentNullException.ThrowIfNull(command);
-        var written = new ArrayBufferWriter<byte>();
-        var w = new FactWriter(written);
-        w.Byte(Version);
-        w.Byte(command switch
+        var w = new FactWriter(level);
+        w.WriteHead();
+        w.Byte(KindOf(command));
+        using (w.Record())
         {
-            OpenRun => 1, Join => 2, Leave => 3, AcceptUpdate => 4,
-            CloseRound => 5, PublishModel { Unscored.Length: 0 } => 6, RecordScore => 7, EndRun => 8,
-            PublishModel => 9,
-            _ => throw new System.Diagnostics.UnreachableException($"Unknown command {command.GetType()}."),
-        });
-        w.Run(command.Run);
-        w.Int64(command.At);
+            w.Int64(command.At);
+            w.Text(command.Actor, Limits.ActorChars);
+            if (command is OfRun { Run: var run }) w.Run(run);
+            WriteFields(w, command);
+        }
+        return w.Written.ToArray();
+    }
+
+    /// <exception cref="InvalidDataException">The bytes are no command that this build knows.</exception>
+    public static Command Decode(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length > Limits.CommandBytes)
+            throw FactReader.Bad($"{bytes.Length} bytes, {Limits.CommandBytes} allowed");
+        var head = new FactReader(bytes);
+        head.ReadFeatureLevel();
+        byte kind = head.Byte();
+        var r = head.Record();
+        head.End();
+        long at = r.Int64();
+        string actor = r.Text(Limits.ActorChars);
+        var command = ReadFields(ref r, kind, at) with { Actor = actor };
+        r.End();
+        return command;
+    }
+
+    private static byte KindOf(Command command) => command switch
+    {
+        OpenRun => 1,
+        Join => 2,
+        Leave => 3,
+        AcceptUpdate => 4,
+        CloseRound => 5,
+        PublishModel => 6,
+        RecordScore => 7,
+        EndRun => 8,
+        RaiseLevel => 9,
+        NameCluster => 10,
+        _ => throw new System.Diagnostics.UnreachableException($"Unknown command {command.GetType()}."),
+    };
+
+    private static void WriteFields(FactWriter w, Command command)
+    {
         switch (command)
         {
             case OpenRun c:
-                w.Rules(c.Rules);
                 w.Text(c.Plan, Limits.PlanChars);
+                w.Rules(c.Rules);
                 break;
             case Join c:
                 w.Trainer(c.Trainer);
@@ -49,89 +83,87 @@ public static class CommandCodec
                 w.Hash(c.Blob);
                 w.Int64(c.Length);
                 w.Int64(c.Examples);
-                w.Double(c.Loss);
+                Metrics.Write(w, c.Metrics);
                 break;
             case CloseRound c:
                 w.Int32(c.Round);
                 break;
             case PublishModel c:
-                w.Int32(c.Round);
-                w.Hash(c.Model);
-                w.Int64(c.Length);
-                if (c.Unscored.Length > 0) w.Text(c.Unscored, Limits.ReasonChars);
+                WritePublication(w, c);
                 break;
             case RecordScore c:
                 w.Int32(c.Round);
-                w.Score(c.Score);
                 w.Text(c.Reason, Limits.ReasonChars);
+                Metrics.Write(w, c.Metrics);
                 break;
             case EndRun c:
                 w.Bool(c.Failed);
                 w.Text(c.Reason, Limits.ReasonChars);
                 break;
+            case RaiseLevel c:
+                if (c.Level is < FeatureLevel.First or > FeatureLevel.Supported)
+                    throw new ArgumentException($"This build does not support feature level {c.Level}.");
+                w.Byte((byte)c.Level);
+                break;
+            case NameCluster c:
+                w.Cluster(c.Id.IsSet ? c.Id : throw new ArgumentException("The cluster's id is not set."));
+                break;
         }
-        return written.WrittenSpan.ToArray();
     }
 
-    /// <exception cref="InvalidDataException">The bytes are no command that this version knows.</exception>
-    public static Command Decode(ReadOnlySpan<byte> bytes)
+    private static Command ReadFields(ref FactReader r, byte kind, long at) => kind switch
     {
-        if (bytes.Length > Limits.CommandBytes)
-            throw FactReader.Bad($"{bytes.Length} bytes, {Limits.CommandBytes} allowed");
-        var r = new FactReader(bytes);
-        if (r.Byte() is var version and not Version)
-            throw FactReader.Bad($"version {version}; this program knows {Version}");
-        byte kind = r.Byte();
-        var run = r.Run();
-        long at = r.Int64();
-        Command command = kind switch
-        {
-            1 => new OpenRun(run, r.Rules(), r.Text(Limits.PlanChars), at),
-            2 => new Join(run, r.Trainer(), r.UInt64(), r.UInt64(), r.Int64(), at),
-            3 => new Leave(run, r.Trainer(), r.UInt64(), at),
-            4 => new AcceptUpdate(run, r.Int32(), r.Trainer(), r.Hash(), r.Int64(), r.Int64(), r.Double(), at),
-            5 => new CloseRound(run, r.Int32(), at),
-            6 => new PublishModel(run, r.Int32(), r.Hash(), r.Int64(), "", at),
-            7 => new RecordScore(run, r.Int32(), r.Score(), r.Text(Limits.ReasonChars), at),
-            8 => new EndRun(run, r.Bool(), r.Text(Limits.ReasonChars), at),
-            9 => new PublishModel(run, r.Int32(), r.Hash(), r.Int64(), r.Reason(), at),
-            _ => throw FactReader.Bad($"a command of the unknown kind {kind}"),
-        };
-        r.End();
-        return command;
-    }
-
-    internal static void Rules(this FactWriter w, RunRules rules)
-    {
-        w.Int32(rules.Rounds);
-        w.Int32(rules.MinTrainers);
-        w.Int32(rules.MinResults);
-        w.Span(rules.Deadline);
-        w.Span(rules.Grace);
-        w.Int32(rules.KeepUpdateRounds);
-        w.Int32(rules.KeepModels);
-    }
-
-    internal static RunRules Rules(this ref FactReader r) => new()
-    {
-        Rounds = r.Int32(), MinTrainers = r.Int32(), MinResults = r.Int32(), Deadline = r.Span(), Grace = r.Span(),
-        KeepUpdateRounds = r.Int32(), KeepModels = r.Int32(),
+        1 => ReadOpening(ref r, at),
+        2 => new Join(r.Run(), r.Trainer(), r.UInt64(), r.UInt64(), r.Int64(), at),
+        3 => new Leave(r.Run(), r.Trainer(), r.UInt64(), at),
+        4 => new AcceptUpdate(
+            r.Run(), r.Int32(), r.Trainer(), r.Hash(), r.Int64(), r.Int64(), Metrics.Read(ref r), at),
+        5 => new CloseRound(r.Run(), r.Int32(), at),
+        6 => ReadPublication(ref r, at),
+        7 => ReadScore(ref r, at),
+        8 => new EndRun(r.Run(), r.Bool(), r.Text(Limits.ReasonChars), at),
+        9 => new RaiseLevel(ReadLevel(ref r), at),
+        10 => new NameCluster(
+            r.Cluster() is { IsSet: true } id ? id : throw FactReader.Bad("a cluster id that is not set"), at),
+        _ => throw FactReader.Bad($"a command of the unknown kind {kind}"),
     };
 
-    private static string Reason(this ref FactReader r) => r.Text(Limits.ReasonChars) is { Length: > 0 } reason
-        ? reason
-        : throw FactReader.Bad("an empty reason, which has a kind of its own");
-
-    internal static void Score(this FactWriter w, Score? score)
+    private static OpenRun ReadOpening(ref FactReader r, long at)
     {
-        w.Bool(score is not null);
-        if (score is null) return;
-        w.Double(score.Loss);
-        w.Double(score.Accuracy);
-        w.Int32(score.Images);
+        var run = r.Run();
+        string plan = r.Text(Limits.PlanChars);
+        return new OpenRun(run, r.Rules(), plan, at);
     }
 
-    internal static Score? Score(this ref FactReader r) => r.Bool()
-        ? new Score(r.Double(), r.Double(), r.Int32())
-        : null;
+    private static void WritePublication(FactWriter w, PublishModel publish)
+    {
+        w.Int32(publish.Round);
+        w.Blob(publish.Model);
+        w.Text(publish.Unscored, Limits.ReasonChars);
+        w.Memory(publish.Memory);
+        Metrics.Write(w, publish.Metrics);
+        w.Contributors(publish.Contributors);
+    }
+
+    private static PublishModel ReadPublication(ref FactReader r, long at) =>
+        new(r.Run(), r.Int32(), r.Blob(), at)
+        {
+            Unscored = r.Text(Limits.ReasonChars), Memory = r.Memory(), Metrics = Metrics.Read(ref r),
+            Contributors = r.Contributors(),
+        };
+
+    private static RecordScore ReadScore(ref FactReader r, long at)
+    {
+        var run = r.Run();
+        int round = r.Int32();
+        string reason = r.Text(Limits.ReasonChars);
+        return new RecordScore(run, round, Metrics.Read(ref r), reason, at);
+    }
+
+    private static int ReadLevel(ref FactReader r)
+    {
+        int level = r.Byte();
+        FeatureLevel.Require(level);
+        return level;
+    }
 }

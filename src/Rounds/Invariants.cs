@@ -8,6 +8,7 @@ public static class Invariants
     {
         ArgumentNullException.ThrowIfNull(state);
         if (state.Index < 0) return "the index is negative.";
+        if (state.Level is < FeatureLevel.First or > FeatureLevel.Supported) return "the feature level is unknown.";
         if (state.Runs.Count > Limits.Runs) return "there are too many runs.";
         if (state.Runs.Select(run => run.Id).Distinct().Count() != state.Runs.Count) return "two runs share a name.";
         if (state.Runs.SkipLast(1).Any(run => !run.Ended)) return "a run that is not the last is active.";
@@ -50,12 +51,16 @@ public static class Invariants
     {
         if (model.Round != round) return "the trail skips a round.";
         if (model.Length is < 1 or > Limits.BlobBytes) return "a model's length is out of range.";
+        if (model.Score.Count > 0 && model.Unscored.Length > 0) return "a model is both scored and not.";
         if (round == 0) return model.Contributors == 0 ? null : "the initial model has contributors.";
-        if (model.Contributors < run.Rules.MinResults) return "a model averages too few updates.";
-        if (model.Updates.Length > 0 && model.Updates.Length != model.Contributors)
+        if (model.Contributors < 1) return "a model is made of no updates.";
+        if (model.Counted.Length > 0 && (model.Counted.Length != model.Contributors
+                || model.Counted.Length >= model.Updates.Length
+                || model.Counted.Any(id => model.Updates.All(update => update.Trainer != id))))
+            return "a model counts updates that it does not list.";
+        if (model.Updates.Length > 0 && model.Counted.Length == 0 && model.Updates.Length != model.Contributors)
             return "a model lists some of its updates.";
         if (model.Updates.Any(IsOutOfRange)) return "an update of the trail is out of range.";
-        if (model.Score is not null && model.Unscored.Length > 0) return "a model is both scored and not.";
         for (int i = 1; i < model.Updates.Length; i++)
             if (model.Updates[i - 1].Trainer >= model.Updates[i].Trainer) return "updates are out of order.";
         return null;

@@ -4,7 +4,7 @@ namespace Quorate.Rounds;
 public static class Limits
 {
     /// <summary>
-    /// Runs remembered, the active one included. The oldest ended run is forgotten when a new one opens.
+    /// Runs in the state, active ones included. The oldest ended run is forgotten when a new one opens.
     /// </summary>
     public const int Runs = 16;
 
@@ -31,7 +31,7 @@ public static class Limits
     /// <summary>Characters of a reason written into the state. See <see cref="CutReason"/>.</summary>
     public const int ReasonChars = 512;
 
-    /// <summary>A foreign text as a reason: its first <see cref="ReasonChars"/> characters.</summary>
+    /// <summary>The first <see cref="ReasonChars"/> characters of a text from outside, as a reason.</summary>
     public static string CutReason(string text) => text.Length <= ReasonChars ? text : text[..ReasonChars];
 
     /// <summary>
@@ -45,6 +45,15 @@ public static class Limits
     /// </summary>
     public const long BlobBytes = 64L << 30;
 
-    /// <summary>Bytes of one encoded command: a plan in UTF-8 plus a little.</summary>
-    public const int CommandBytes = 4 * PlanChars + 4096;
+    /// <summary>Characters of an actor's name: those of a trainer's id.</summary>
+    public const int ActorChars = 63;
+
+    /// <summary>
+    /// Trainers that a model can name as its contributors. Rules that choose among updates compare them in pairs, which
+    /// nobody does with more; a rule that counts all of them names none.
+    /// </summary>
+    public const int Contributors = 1_000;
+
+    /// <summary>Bytes of one encoded command: a plan in UTF-8, or all contributors, plus a little.</summary>
+    public const int CommandBytes = 4 * PlanChars + 8192;
 }

@@ -14,7 +14,7 @@ namespace Quorate.Rounds;
 /// </para>
 /// <para>
 /// Every command is idempotent: proposing it again answers <see cref="Verdict.Duplicate"/> and changes nothing, so a
-/// proposer whose outcome was lost simply asks again. A refused command leaves the runs as they were.
+/// proposer whose outcome was lost simply proposes it again. A refused command changes nothing.
 /// </para>
 /// </summary>
 public static class RoundMachine
@@ -29,9 +29,8 @@ public static class RoundMachine
     {
         ArgumentNullException.ThrowIfNull(state);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(index, state.Index);
-        var (runs, outcome) = Decide(state, command);
-        var next = state with { Index = index, Chain = ClusterState.NextChain(state.Chain, index, bytes), Runs = runs };
-        return (next, outcome);
+        var (next, outcome) = Decide(state, command);
+        return (next with { Index = index, Chain = ClusterState.NextChain(state.Chain, index, bytes) }, outcome);
     }
 
     /// <summary>The outcome that the command would have as the next log entry. Admission asks this first.</summary>
@@ -41,13 +40,23 @@ public static class RoundMachine
         return Decide(state, command).Outcome;
     }
 
-    private static (ImmutableList<Run> Runs, Outcome Outcome) Decide(ClusterState state, Command command)
+    private static (ClusterState State, Outcome Outcome) Decide(ClusterState state, Command command) => command switch
     {
-        if (command is OpenRun open) return Open(state, open);
+        OpenRun open => Open(state, open),
+        RaiseLevel raise => raise.Level > state.Level
+            ? (state with { Level = raise.Level }, Outcome.Accepted)
+            : (state, Outcome.Duplicate($"The cluster is at feature level {state.Level} already.")),
+        NameCluster { Id: var id } => !state.Id.IsSet ? (state with { Id = id }, Outcome.Accepted)
+            : state.Id == id ? (state, Outcome.Duplicate("The cluster has this id already."))
+            : (state, Outcome.Rejected($"The cluster has the id {state.Id} already.")),
+        OfRun of => Decide(state, of),
+        _ => throw new System.Diagnostics.UnreachableException($"Unknown command {command.GetType()}."),
+    };
 
-        var run = state.Find(command.Run);
-        if (run is null) return (state.Runs, Outcome.Rejected($"There is no run '{command.Run}'."));
-
+    private static (ClusterState State, Outcome Outcome) Decide(ClusterState state, OfRun command)
+    {
+        if (state.Find(command.Run) is not { } run)
+            return (state, Outcome.Rejected($"There is no run '{command.Run}'."));
         var (changed, outcome) = command switch
         {
             Join join => Apply(run, join),
@@ -59,22 +68,28 @@ public static class RoundMachine
             EndRun end => Apply(run, end),
             _ => throw new System.Diagnostics.UnreachableException($"Unknown command {command.GetType()}."),
         };
-        return (ReferenceEquals(changed, run) ? state.Runs : state.Runs.Replace(run, changed), outcome);
+        return ReferenceEquals(changed, run)
+            ? (state, outcome)
+            : (state with { Runs = state.Runs.Replace(run, changed) }, outcome);
     }
 
-    private static (ImmutableList<Run>, Outcome) Open(ClusterState state, OpenRun open)
+    private static (ClusterState, Outcome) Open(ClusterState state, OpenRun open)
     {
         if (state.Find(open.Run) is { } known)
-            return (state.Runs, known.Plan == open.Plan && known.Rules == open.Rules
+            return (state, known.Plan == open.Plan && known.Rules == open.Rules
                 ? Outcome.Duplicate($"Run '{open.Run}' {(known.Ended ? "has ended" : "is open")} already.")
                 : Outcome.Rejected($"There is another run '{open.Run}': choose a new name."));
         if (state.Active is { } active)
-            return (state.Runs, Outcome.Rejected($"Run '{active.Id}' is still active: stop it first."));
-        if (open.Rules.FirstError() is { } error) return (state.Runs, Outcome.Rejected(error));
+            return (state, Outcome.Rejected($"Run '{active.Id}' is still active: stop it first."));
+        if (open.Rules.FirstError() is { } error) return (state, Outcome.Rejected(error));
 
-        var run = new Run { Id = open.Run, Rules = open.Rules, Plan = open.Plan, OpenedAt = open.At };
+        var run = new Run
+        {
+            Id = open.Run, Rules = open.Rules, Plan = open.Plan, OpenedAt = open.At,
+            Trail = Trail.RankedBy(open.Rules.ScoreMetric),
+        };
         var kept = state.Runs.Count < Limits.Runs ? state.Runs : state.Runs.RemoveAt(0);
-        return (kept.Add(run), Outcome.Accepted);
+        return (state with { Runs = kept.Add(run) }, Outcome.Accepted);
     }
 
     private static (Run, Outcome) Apply(Run run, Join join)
@@ -139,7 +154,7 @@ public static class RoundMachine
             return (run, Outcome.Rejected($"An update has 1 to {Limits.BlobBytes} bytes, not {accept.Length}."));
 
         var update = new Update(
-            accept.Trainer, accept.Blob, accept.Length, accept.Examples, accept.Loss, accept.At);
+            accept.Trainer, accept.Blob, accept.Length, accept.Examples, accept.Metrics, accept.At);
         var updates = run.Updates.SetItem(accept.Trainer, update);
         return (CloseRoundIfComplete(run with { Updates = updates }), Outcome.Accepted);
     }
@@ -159,19 +174,16 @@ public static class RoundMachine
     private static (Run, Outcome) Apply(Run run, PublishModel publish)
     {
         if (publish.Round >= 0 && publish.Round < run.Trail.Count)
-            return (run, run.Trail[publish.Round].Blob == publish.Model
-                ? Outcome.Duplicate($"Round {publish.Round}'s model is published already.")
-                : Outcome.Rejected(
-                    $"Round {publish.Round} has another model: {run.Trail[publish.Round].Blob.Short}…."));
+            return (run, AgainPublished(run.Trail[publish.Round], publish));
         bool due = !run.Ended && publish.Round == run.Round && run.Phase is Phase.Preparing or Phase.Aggregating;
         if (!due) return (run, Outcome.Rejected($"Round {publish.Round} awaits no model."));
-        if (publish.Length is < 1 or > Limits.BlobBytes)
-            return (run, Outcome.Rejected($"A model has 1 to {Limits.BlobBytes} bytes, not {publish.Length}."));
+        if (!publish.Model.IsInRange)
+            return (run, Outcome.Rejected($"A model has 1 to {Limits.BlobBytes} bytes, not {publish.Model.Length}."));
+        foreach (var trainer in publish.Contributors)
+            if (!run.Updates.ContainsKey(trainer))
+                return (run, Outcome.Rejected($"Trainer {trainer} has no update in round {publish.Round}."));
 
-        var model = new PublishedModel(
-            publish.Round, publish.Model, publish.Length, run.Updates.Count, run.Updates.Values.Sum(u => u.Examples),
-            [.. run.Updates.Values], run.RoundOpenedAt, publish.At, Score: null,
-            SharedText(run, publish.Round, publish.Unscored));
+        var model = ModelOf(run, publish);
         var trail = ForgetOldUpdates(run.Trail.Add(model), run.Rules.KeepUpdateRounds);
         if (publish.Round == run.Rules.Rounds)
         {
@@ -186,6 +198,29 @@ public static class RoundMachine
         return (OpenRoundIfReady(waiting, publish.At), Outcome.Accepted);
     }
 
+    private static Outcome AgainPublished(PublishedModel known, PublishModel again)
+    {
+        if (known.Blob != again.Model.Hash)
+            return Outcome.Rejected($"Round {known.Round} has another model: {known.Blob.Short}….");
+        return known.Memory == again.Memory
+            ? Outcome.Duplicate($"Round {known.Round}'s model is published already.")
+            : Outcome.Rejected($"Round {known.Round} has another server memory.");
+    }
+
+    private static PublishedModel ModelOf(Run run, PublishModel publish)
+    {
+        bool all = publish.Contributors.Length is 0 || publish.Contributors.Length == run.Updates.Count;
+        var counted = all ? run.Updates.Values : publish.Contributors.Select(trainer => run.Updates[trainer]);
+        return new PublishedModel(
+            publish.Round, publish.Model.Hash, publish.Model.Length,
+            all ? run.Updates.Count : publish.Contributors.Length, counted.Sum(update => update.Examples),
+            [.. run.Updates.Values], run.RoundOpenedAt, publish.At)
+        {
+            Counted = all ? [] : publish.Contributors, Memory = publish.Memory, Metrics = publish.Metrics,
+            Unscored = SharedText(run, publish.Round, publish.Unscored),
+        };
+    }
+
     private static (Run, Outcome) Apply(Run run, RecordScore record)
     {
         if (record.Round < 0 || record.Round >= run.Trail.Count)
@@ -194,7 +229,7 @@ public static class RoundMachine
         if (model.Judged) return (run, Outcome.Duplicate($"Round {record.Round} is scored already."));
 
         string reason = SharedText(run, record.Round, record.Reason.Length == 0 ? "not scored" : record.Reason);
-        var judged = model with { Score = record.Score, Unscored = record.Score is null ? reason : "" };
+        var judged = model with { Score = record.Metrics, Unscored = record.Metrics.Count == 0 ? reason : "" };
         var scored = run with { Trail = run.Trail.SetItem(record.Round, judged) };
         bool last = run.Phase == Phase.Scoring && record.Round == run.Rules.Rounds;
         return (last ? scored with { Phase = Phase.Finished } : scored, Outcome.Accepted);
@@ -242,7 +277,8 @@ public static class RoundMachine
         {
             listed += trail[at].Updates.Length;
             bool kept = at >= trail.Count - keep && (listed <= Limits.ListedUpdates || at == trail.Count - 1);
-            if (!kept && trail[at].Updates.Length > 0) trail = trail.SetItem(at, trail[at] with { Updates = [] });
+            if (kept || trail[at].Updates.IsEmpty) continue;
+            trail = trail.SetItem(at, trail[at] with { Updates = [], Counted = [] });
         }
         return trail;
     }

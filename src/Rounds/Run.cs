@@ -71,7 +71,7 @@ public sealed record Run
     /// <summary>The newest model, or null while preparing.</summary>
     public PublishedModel? Model => Trail.Count > 0 ? Trail[^1] : null;
 
-    /// <summary>Known trainers that are not present: whom a waiting run waits for.</summary>
+    /// <summary>Known trainers that are not present: a waiting run waits for them.</summary>
     public IEnumerable<TrainerId> Missing => Trainers.Values.Where(t => !t.Present).Select(t => t.Id);
 
     /// <summary>
@@ -80,6 +80,11 @@ public sealed record Run
     public IEnumerable<PublishedModel> KeptModels => Trail
         .Newest(Rules.KeepModels)
         .Append(Trail.Best).Append(NextStep.ToScore(this)).OfType<PublishedModel>().DistinctBy(model => model.Round);
+
+    /// <summary>The blobs of the kept models: the models themselves and their server memories.</summary>
+    public IEnumerable<BlobRef> KeptModelBlobs => KeptModels
+        .SelectMany(model => new[] { new BlobRef(model.Blob, model.Length), model.Memory ?? default })
+        .Where(blob => blob.IsInRange);
 
     /// <summary>The updates whose bytes must be kept: the current round's and those the trail still lists.</summary>
     public IEnumerable<Update> KeptUpdates =>
@@ -99,28 +104,46 @@ public sealed record Trainer(TrainerId Id, ulong Incarnation, long Examples, boo
 /// <param name="Blob">The SHA-256 of its <c>.pt</c> file.</param>
 /// <param name="Length">Bytes of the file.</param>
 /// <param name="Examples">Its weight in the average.</param>
-/// <param name="Loss">Mean training loss over the local steps; NaN when the trainer does not say.</param>
+/// <param name="Metrics">What the trainer says about it, such as its mean training loss.</param>
 /// <param name="At">When it was proposed, Unix milliseconds.</param>
-public sealed record Update(TrainerId Trainer, BlobHash Blob, long Length, long Examples, double Loss, long At);
+public sealed record Update(TrainerId Trainer, BlobHash Blob, long Length, long Examples, Metrics Metrics, long At);
 
 /// <summary>A model of the trail.</summary>
 /// <param name="Round">The round that made it; 0 for the initial model.</param>
 /// <param name="Blob">The SHA-256 of its <c>.pt</c> file.</param>
 /// <param name="Length">Bytes of the file.</param>
-/// <param name="Contributors">How many updates it averages.</param>
+/// <param name="Contributors">How many updates it is made of.</param>
 /// <param name="Examples">Sum of their examples.</param>
-/// <param name="Updates">The updates, in trainer-id order; empty once older than the run keeps them.</param>
+/// <param name="Updates">
+/// The accepted updates, in trainer-id order; empty once older than the run keeps them.
+/// </param>
 /// <param name="OpenedAt">When its round opened, Unix milliseconds.</param>
 /// <param name="PublishedAt">When it was published, Unix milliseconds.</param>
-/// <param name="Score">Its score; null while unscored or unscorable.</param>
-/// <param name="Unscored">Why it has no score; empty while that is open.</param>
 public sealed record PublishedModel(
     int Round, BlobHash Blob, long Length, int Contributors, long Examples, ImmutableArray<Update> Updates,
-    long OpenedAt, long PublishedAt, Score? Score, string Unscored)
+    long OpenedAt, long PublishedAt)
 {
+    /// <summary>
+    /// Who contributed, in order, if a rule chose among the <see cref="Updates"/>; empty if all count, or if the
+    /// updates are no longer listed.
+    /// </summary>
+    public ImmutableArray<TrainerId> Counted { get; init; } = [];
+
+    /// <summary>What the aggregation rule carries to the next round, or nothing.</summary>
+    public BlobRef? Memory { get; init; }
+
+    /// <summary>What the aggregation says about the round.</summary>
+    public Metrics Metrics { get; init; } = Metrics.None;
+
+    /// <summary>Its score; none while unscored or unscorable.</summary>
+    public Metrics Score { get; init; } = Metrics.None;
+
+    /// <summary>Why it has no score; empty while that is open.</summary>
+    public string Unscored { get; init; } = "";
+
     /// <summary>The reason of every model in a run whose plan has no scoring.</summary>
     public const string NoScoresAsked = "the run asks for no scores.";
 
     /// <summary>True when its score, or why it has none, is known.</summary>
-    public bool Judged => Score is not null || Unscored.Length > 0;
+    public bool Judged => Score.Count > 0 || Unscored.Length > 0;
 }

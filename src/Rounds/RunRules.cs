@@ -3,6 +3,8 @@ namespace Quorate.Rounds;
 /// <summary>What a run's rounds obey. The rest of a run's configuration (model, data, optimiser) is its plan.</summary>
 public sealed record RunRules
 {
+    public const string DefaultScoreMetric = Metrics.Accuracy;
+
     /// <summary>Rounds to run: 1 to <see cref="Limits.Rounds"/>.</summary>
     public required int Rounds { get; init; }
 
@@ -35,6 +37,12 @@ public sealed record RunRules
     public required int KeepModels { get; init; }
 
     /// <summary>
+    /// The score metric by which the best model is chosen. Of a metric whose name ends with "loss", lower is better; of
+    /// any other, higher.
+    /// </summary>
+    public string ScoreMetric { get; init; } = DefaultScoreMetric;
+
+    /// <summary>
     /// The first rule that is out of its range, as a sentence that names its key; null when all hold.
     /// </summary>
     public string? FirstError() => Errors() is [var first, ..] ? first : null;
@@ -54,6 +62,7 @@ public sealed record RunRules
             $"graceSeconds must be 0 to 604800, not {Grace.TotalSeconds}.");
         Check(KeepUpdateRounds is >= 0 and <= 1000, $"keepUpdateRounds must be 0 to 1000, not {KeepUpdateRounds}.");
         Check(KeepModels is >= 1 and <= Limits.Rounds, $"keepModels must be 1 to {Limits.Rounds}, not {KeepModels}.");
+        Check(Metrics.IsName(ScoreMetric), $"The score metric '{Slug.Shown(ScoreMetric)}' is no metric name.");
         return errors;
 
         void Check(bool holds, string error)

@@ -4,16 +4,17 @@ using System.Collections.Immutable;
 namespace Quorate.Rounds;
 
 /// <summary>
-/// The whole state as bytes, for snapshots. The bytes carry no checksum: the file around them does.
-/// Decoding checks every count, then the invariants, so that a state which could not have arisen is refused.
-/// Version 2 has packed models before the others of a trail; a state without any is written as version 1.
+/// The whole state as bytes, for snapshots: a head (<see cref="FeatureLevel"/>), then a record for the cluster and one
+/// for each run, trainer, update and model, in counted lists. The bytes carry no checksum; the file around them does.
+/// Decoding checks every count and then the invariants, so a state that could not have arisen is refused.
 /// </summary>
 public static class StateCodec
 {
-    private const byte NotPacking = 1, Packing = 2;
-
     /// <summary>A piece is handed out once it has this many bytes: below .NET's large objects (85,000).</summary>
     private const int PieceBytes = 64 * 1024;
+
+    // The least that a valid one takes: a length, an id, and what may not be zero.
+    private const int RunBytesMin = 64, TrainerBytesMin = 18, UpdateBytesMin = 50, ModelBytesMin = 45;
 
     public static byte[] Encode(ClusterState state)
     {
@@ -24,68 +25,61 @@ public static class StateCodec
 
     /// <summary>
     /// The encoded state, piece by piece: a long trail is never in memory as a whole. A piece is valid until the next
-    /// one is asked for.
+    /// one is requested.
     /// </summary>
     public static IEnumerator<ReadOnlyMemory<byte>> Pieces(ClusterState state)
     {
         ArgumentNullException.ThrowIfNull(state);
-        var piece = new ArrayBufferWriter<byte>(PieceBytes + PieceBytes / 4);
-        var w = new FactWriter(piece);
-        byte version = state.Runs.Any(run => run.Trail.Packed.Count > 0) ? Packing : NotPacking;
-        w.Byte(version);
-        w.Int64(state.Index);
-        w.Hash(state.Chain);
+        var w = new FactWriter(state.Level, PieceBytes + PieceBytes / 4);
+        w.WriteHead();
+        using (w.Record())
+        {
+            w.Int64(state.Index);
+            w.Hash(state.Chain);
+            w.Cluster(state.Id);
+        }
         w.Int32(state.Runs.Count);
         foreach (var run in state.Runs)
         {
-            for (var items = Encode(w, run, version); items.MoveNext();)
+            for (var items = Encode(w, run); items.MoveNext();)
             {
-                if (piece.WrittenCount < PieceBytes) continue;
-                yield return piece.WrittenMemory;
-                piece.ResetWrittenCount();
+                if (w.Count < PieceBytes) continue;
+                yield return w.Written;
+                w.Clear();
             }
         }
-        yield return piece.WrittenMemory;
+        yield return w.Written;
     }
 
-    /// <exception cref="InvalidDataException">The bytes are no state that this version knows.</exception>
+    /// <exception cref="InvalidDataException">The bytes are no state that this build knows.</exception>
     public static ClusterState Decode(ReadOnlySpan<byte> bytes)
     {
         var r = new FactReader(bytes);
-        byte version = r.Byte();
-        if (version is not (NotPacking or Packing))
-            throw FactReader.Bad($"version {version}; this program knows {NotPacking} and {Packing}");
-        long index = r.Int64();
-        var chain = r.Hash();
+        int level = r.ReadFeatureLevel();
+        var cluster = r.Record();
+        var state = new ClusterState
+        {
+            Level = level, Index = cluster.Int64(), Chain = cluster.Hash(), Id = cluster.Cluster(),
+        };
+        cluster.End();
         var runs = ImmutableList.CreateBuilder<Run>();
-        for (int n = r.Count(Limits.Runs, itemBytesMin: 64); n > 0; n--) runs.Add(DecodeRun(ref r, version));
+        for (int n = r.Count(Limits.Runs, RunBytesMin); n > 0; n--) runs.Add(DecodeRun(ref r));
         r.End();
-        var state = new ClusterState { Index = index, Chain = chain, Runs = runs.ToImmutable() };
+        state = state with { Runs = runs.ToImmutable() };
         return Invariants.FirstBroken(state) is { } broken
             ? throw FactReader.Bad($"a broken state: {broken.TrimEnd('.')}")
             : state;
     }
 
     /// <summary>Encodes item by item; what is written may be taken away after each. Yields their numbers.</summary>
-    private static IEnumerator<int> Encode(FactWriter w, Run run, byte version)
+    private static IEnumerator<int> Encode(FactWriter w, Run run)
     {
         int items = 0;
-        w.Run(run.Id);
-        w.Rules(run.Rules);
-        w.Text(run.Plan, Limits.PlanChars);
-        w.Int64(run.OpenedAt);
-        w.Byte((byte)run.Phase);
-        w.Int32(run.Round);
-        w.Int64(run.RoundOpenedAt);
-        w.Text(run.Reason, Limits.ReasonChars);
+        EncodeHead(w, run);
         w.Int32(run.Trainers.Count);
         foreach (var (_, trainer) in run.Trainers)
         {
-            w.Trainer(trainer.Id);
-            w.UInt64(trainer.Incarnation);
-            w.Int64(trainer.Examples);
-            w.Bool(trainer.Present);
-            w.Int64(trainer.Since);
+            Encode(w, trainer);
             yield return ++items;
         }
         w.Int32(run.Updates.Count);
@@ -94,11 +88,10 @@ public static class StateCodec
             Encode(w, update);
             yield return ++items;
         }
-        if (version == Packing) w.Int32(run.Trail.Packed.Count);
+        w.Int32(run.Trail.Packed.Count);
         foreach (byte[] models in run.Trail.Packed)
         {
-            w.Int32(models.Length);
-            w.Raw(models);
+            w.Counted(models);
             yield return ++items;
         }
         w.Int32(run.Trail.NotPacked.Count);
@@ -109,83 +102,142 @@ public static class StateCodec
         }
     }
 
-    private static Run DecodeRun(ref FactReader r, byte version)
+    private static void EncodeHead(FactWriter w, Run run)
     {
-        var run = new Run
-        {
-            Id = r.Run(), Rules = r.Rules(), Plan = r.Text(Limits.PlanChars), OpenedAt = r.Int64(),
-            Phase = (Phase)r.Byte(), Round = r.Int32(), RoundOpenedAt = r.Int64(), Reason = r.Text(Limits.ReasonChars),
-        };
+        using var record = w.Record();
+        w.Run(run.Id);
+        w.Text(run.Plan, Limits.PlanChars);
+        w.Rules(run.Rules);
+        w.Int64(run.OpenedAt);
+        w.Byte((byte)run.Phase);
+        w.Int32(run.Round);
+        w.Int64(run.RoundOpenedAt);
+        w.Text(run.Reason, Limits.ReasonChars);
+    }
+
+    private static Run DecodeRun(ref FactReader r)
+    {
+        var run = DecodeHead(ref r);
         var trainers = ImmutableSortedDictionary.CreateBuilder<TrainerId, Trainer>();
-        for (int n = r.Count(Limits.Trainers, itemBytesMin: 30); n > 0; n--)
+        for (int n = r.Count(Limits.Trainers, TrainerBytesMin); n > 0; n--)
         {
-            var trainer = new Trainer(r.Trainer(), r.UInt64(), r.Int64(), r.Bool(), r.Int64());
+            var trainer = DecodeTrainer(ref r);
             if (!trainers.TryAdd(trainer.Id, trainer)) throw FactReader.Bad("a trainer twice");
         }
         var updates = ImmutableSortedDictionary.CreateBuilder<TrainerId, Update>();
         foreach (var update in DecodeUpdates(ref r))
             if (!updates.TryAdd(update.Trainer, update)) throw FactReader.Bad("a trainer's update twice");
         var packed = ImmutableList.CreateBuilder<byte[]>();
-        if (version == Packing)
-            for (int n = r.Count(Limits.Rounds / PackedModels.Count + 1, PackedModels.BytesMin); n > 0; n--)
-                packed.Add(r.Raw(r.Count(int.MaxValue, itemBytesMin: 1)).ToArray());
+        for (int n = r.Count(Limits.Rounds / PackedModels.Count + 1, PackedModels.BytesMin); n > 0; n--)
+            packed.Add(r.Counted().ToArray());
         var models = new List<PublishedModel>();
         string reason = "";
-        for (int n = r.Count(Limits.Rounds + 1, itemBytesMin: 64); n > 0; n--)
-            models.Add(DecodeModel(ref r, ref reason));
+        for (int n = r.Count(Limits.Rounds + 1, ModelBytesMin); n > 0; n--) models.Add(DecodeModel(ref r, ref reason));
         return run with
         {
             Trainers = trainers.ToImmutable(), Present = trainers.Values.Count(t => t.Present),
-            Updates = updates.ToImmutable(), Trail = Trail.Of(packed.ToImmutable(), models),
+            Updates = updates.ToImmutable(),
+            Trail = Trail.Of(packed.ToImmutable(), models, run.Rules.ScoreMetric),
         };
+    }
+
+    private static Run DecodeHead(ref FactReader outer)
+    {
+        var r = outer.Record();
+        var id = r.Run();
+        string plan = r.Text(Limits.PlanChars);
+        var run = new Run
+        {
+            Id = id, Plan = plan, Rules = r.Rules(), OpenedAt = r.Int64(), Phase = (Phase)r.Byte(), Round = r.Int32(),
+            RoundOpenedAt = r.Int64(), Reason = r.Text(Limits.ReasonChars),
+        };
+        r.End();
+        return run;
+    }
+
+    private static void Encode(FactWriter w, Trainer trainer)
+    {
+        using var record = w.Record();
+        w.Trainer(trainer.Id);
+        w.UInt64(trainer.Incarnation);
+        w.Int64(trainer.Examples);
+        w.Bool(trainer.Present);
+        w.Int64(trainer.Since);
+    }
+
+    private static Trainer DecodeTrainer(ref FactReader outer)
+    {
+        var r = outer.Record();
+        var trainer = new Trainer(r.Trainer(), r.UInt64(), r.Int64(), r.Bool(), r.Int64());
+        r.End();
+        return trainer;
     }
 
     private static void Encode(FactWriter w, Update update)
     {
+        using var record = w.Record();
         w.Trainer(update.Trainer);
         w.Hash(update.Blob);
         w.Int64(update.Length);
         w.Int64(update.Examples);
-        w.Double(update.Loss);
         w.Int64(update.At);
+        Metrics.Write(w, update.Metrics);
     }
 
-    private static ImmutableArray<Update> DecodeUpdates(ref FactReader r)
+    private static ImmutableArray<Update> DecodeUpdates(ref FactReader outer)
     {
-        int count = r.Count(Limits.Trainers, itemBytesMin: 69);
+        int count = outer.Count(Limits.Trainers, UpdateBytesMin);
         var updates = ImmutableArray.CreateBuilder<Update>(count);
         for (; count > 0; count--)
-            updates.Add(new Update(r.Trainer(), r.Hash(), r.Int64(), r.Int64(), r.Double(), r.Int64()));
+        {
+            var r = outer.Record();
+            var id = r.Trainer();
+            var blob = r.Hash();
+            long length = r.Int64(), examples = r.Int64(), at = r.Int64();
+            updates.Add(new Update(id, blob, length, examples, Metrics.Read(ref r), at));
+            r.End();
+        }
         return updates.MoveToImmutable();
     }
 
     private static void Encode(FactWriter w, PublishedModel model)
     {
-        w.Int32(model.Round);
-        w.Hash(model.Blob);
-        w.Int64(model.Length);
-        w.Int32(model.Contributors);
-        w.Int64(model.Examples);
-        w.Int64(model.OpenedAt);
-        w.Int64(model.PublishedAt);
-        w.Score(model.Score);
-        w.Text(model.Unscored, Limits.ReasonChars);
+        using (w.Record())
+        {
+            w.Int32(model.Round);
+            w.Hash(model.Blob);
+            w.Int64(model.Length);
+            w.Int32(model.Contributors);
+            w.Int64(model.Examples);
+            w.Int64(model.OpenedAt);
+            w.Int64(model.PublishedAt);
+            w.Text(model.Unscored, Limits.ReasonChars);
+            Metrics.Write(w, model.Score);
+            Metrics.Write(w, model.Metrics);
+            w.Memory(model.Memory);
+            w.Contributors(model.Counted);
+        }
         w.Int32(model.Updates.Length);
         foreach (var update in model.Updates) Encode(w, update);
     }
 
     /// <param name="reason">The previous model's: one text for all that say the same.</param>
-    private static PublishedModel DecodeModel(ref FactReader r, ref string reason)
+    private static PublishedModel DecodeModel(ref FactReader outer, ref string reason)
     {
+        var r = outer.Record();
         int round = r.Int32();
         var blob = r.Hash();
         long length = r.Int64();
         int contributors = r.Int32();
         long examples = r.Int64(), openedAt = r.Int64(), publishedAt = r.Int64();
-        var score = r.Score();
         string unscored = r.Text(Limits.ReasonChars);
         if (unscored != reason) reason = unscored;
-        return new PublishedModel(
-            round, blob, length, contributors, examples, DecodeUpdates(ref r), openedAt, publishedAt, score, reason);
+        var model = new PublishedModel(round, blob, length, contributors, examples, [], openedAt, publishedAt)
+        {
+            Unscored = reason, Score = Metrics.Read(ref r), Metrics = Metrics.Read(ref r), Memory = r.Memory(),
+            Counted = r.Contributors(),
+        };
+        r.End();
+        return model with { Updates = DecodeUpdates(ref outer) };
     }
 }

@@ -7,8 +7,8 @@ namespace Quorate.Rounds;
 /// The model trail of a run: the models of rounds 0 … n in order. Immutable: a change gives another trail.
 /// <para>
 /// The newest models are kept as they are. Older ones are packed by the <see cref="PackedModels.Count"/>, at a quarter
-/// of the memory, and unpacked each time they are asked for: a run over a weekend has a hundred thousand, and only
-/// people look back that far.
+/// of the memory, and unpacked at each access: a run over a weekend has a hundred thousand, and only people look back
+/// that far.
 /// </para>
 /// <para>
 /// Invariant: whether a model is packed follows from the trail alone, so replicas agree on it. What is packed lists no
@@ -17,13 +17,16 @@ namespace Quorate.Rounds;
 /// </summary>
 public sealed class Trail : IReadOnlyList<PublishedModel>
 {
-    public static readonly Trail Empty = new([], [], unjudged: 1, best: null);
+    public static readonly Trail Empty = RankedBy(RunRules.DefaultScoreMetric);
 
+    private readonly string _metric; // the score metric that decides about Best
     private readonly int _unjudged; // no model of the rounds 1 … this - 1 awaits its score
 
     private Trail(
-        ImmutableList<byte[]> packed, ImmutableList<PublishedModel> newest, int unjudged, PublishedModel? best)
+        string metric, ImmutableList<byte[]> packed, ImmutableList<PublishedModel> newest, int unjudged,
+        PublishedModel? best)
     {
+        _metric = metric;
         Packed = packed;
         NotPacked = newest;
         _unjudged = unjudged;
@@ -33,8 +36,8 @@ public sealed class Trail : IReadOnlyList<PublishedModel>
     public int Count => PackedCount + NotPacked.Count;
 
     /// <summary>
-    /// The scored model with the highest accuracy, the earliest of equals, without its list of updates; null when none
-    /// is scored.
+    /// The model with the best score, the earliest of equals, without its list of updates; null when none has the
+    /// metric that the run is judged by.
     /// </summary>
     public PublishedModel? Best { get; }
 
@@ -52,19 +55,24 @@ public sealed class Trail : IReadOnlyList<PublishedModel>
         ? NotPacked[round - PackedCount]
         : Unpacked(round / PackedModels.Count)[round % PackedModels.Count];
 
-    public static Trail Of(IEnumerable<PublishedModel> models) => Of([], models);
+    /// <summary>An empty trail whose best model is the one with the best value of <paramref name="metric"/>.</summary>
+    public static Trail RankedBy(string metric) => new(metric, [], [], unjudged: 1, best: null);
+
+    public static Trail Of(IEnumerable<PublishedModel> models, string metric = RunRules.DefaultScoreMetric) =>
+        Of([], models, metric);
 
     /// <exception cref="InvalidDataException">A packed part breaks the invariant, or is no packed part.</exception>
-    internal static Trail Of(ImmutableList<byte[]> packed, IEnumerable<PublishedModel> newest)
+    internal static Trail Of(
+        ImmutableList<byte[]> packed, IEnumerable<PublishedModel> newest, string metric)
     {
-        var trail = new Trail(packed, [], unjudged: Math.Max(1, packed.Count * PackedModels.Count), best: null);
+        var trail = new Trail(metric, packed, [], unjudged: Math.Max(1, packed.Count * PackedModels.Count), best: null);
         PublishedModel? best = null;
         foreach (var model in trail)
         {
             if (model is { Round: > 0, Judged: false }) throw FactReader.Bad("a packed model that awaits its score");
-            best = Better(best, model);
+            best = trail.Better(best, model);
         }
-        trail = new Trail(packed, [], trail._unjudged, best);
+        trail = new Trail(metric, packed, [], trail._unjudged, best);
         foreach (var model in newest) trail = trail.Add(model);
         return trail;
     }
@@ -74,9 +82,9 @@ public sealed class Trail : IReadOnlyList<PublishedModel>
     /// <summary>The trail with another model for <paramref name="round"/>.</summary>
     public Trail SetItem(int round, PublishedModel model)
     {
-        // A late word on a packed model, or another score for the best: rare enough to build the trail anew.
-        if (round < PackedCount || (round == Best?.Round && model.Score != Best.Score))
-            return Of(this.Select((old, at) => at == round ? model : old));
+        // A late score of a packed model, or another score for the best: rare enough to build the trail again.
+        if (round < PackedCount || (round == Best?.Round && !model.Score.Equals(Best.Score)))
+            return Of(this.Select((old, at) => at == round ? model : old), _metric);
         int unjudged = model.Judged ? _unjudged : Math.Min(_unjudged, Math.Max(1, round));
         return Changed(NotPacked.SetItem(round - PackedCount, model), unjudged, Better(Best, model));
     }
@@ -96,18 +104,21 @@ public sealed class Trail : IReadOnlyList<PublishedModel>
 
     private PublishedModel[] Unpacked(int part) => PackedModels.Unpack(Packed[part], part * PackedModels.Count);
 
-    private static PublishedModel? Better(PublishedModel? best, PublishedModel model)
+    private PublishedModel? Better(PublishedModel? best, PublishedModel model)
     {
-        if (model.Score is not { } score) return best;
-        int order = best is null ? 1 : score.Accuracy.CompareTo(best.Score!.Accuracy);
-        return order > 0 || (order == 0 && model.Round < best!.Round) ? model with { Updates = [] } : best;
+        double score = model.Score[_metric];
+        if (double.IsNaN(score)) return best;
+        int order = best is null ? 1 : score.CompareTo(best.Score[_metric]);
+        if (best is not null && _metric.EndsWith(Metrics.Loss, StringComparison.Ordinal)) order = -order;
+        bool better = order > 0 || (order == 0 && model.Round < best!.Round);
+        return better ? model with { Updates = [], Counted = [] } : best;
     }
 
     private Trail Changed(ImmutableList<PublishedModel> newest, int unjudged, PublishedModel? best)
     {
         while (unjudged - PackedCount is var at && at < newest.Count && newest[at].Judged) unjudged++;
         var packed = Packed;
-        // Twice what is packed: the newest ones, which are asked for in every round, are always at hand.
+        // Twice what is packed: the newest ones, which every round reads, are never packed.
         while (newest.Count >= 2 * PackedModels.Count && unjudged >= (packed.Count + 1) * PackedModels.Count
             && newest[PackedModels.Count - 1].Updates.IsEmpty
             && newest.Take(PackedModels.Count).All(model => model.Updates.IsEmpty))
@@ -115,6 +126,6 @@ public sealed class Trail : IReadOnlyList<PublishedModel>
             packed = packed.Add(PackedModels.Pack(newest.Take(PackedModels.Count)));
             newest = newest.RemoveRange(0, PackedModels.Count);
         }
-        return new Trail(packed, newest, unjudged, best);
+        return new Trail(_metric, packed, newest, unjudged, best);
     }
 }

@@ -82,7 +82,7 @@ public sealed class SyntheticTrainer(ChaosRun run, HostsFile hosts, string id, s
         var facts = new UpdateFacts
         {
             Run = run.Name, Round = round, Trainer = id, Incarnation = incarnation,
-            Examples = ChaosRun.ExamplesOf(id), Loss = 1.0 / round,
+            Examples = ChaosRun.ExamplesOf(id), Metrics = { ["loss"] = 1.0 / round },
         };
         using var file = File.OpenRead(copy);
         var header = Twin.HeaderOf(facts, SHA256.HashData(file), file.Length);

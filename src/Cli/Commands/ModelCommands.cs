@@ -78,7 +78,7 @@ internal static class ModelCommands
     public static ModelStatus Choose(RunStatus run, string round) => round switch
     {
         "final" => run.Trail.LastOrDefault(),
-        "best" => run.Trail.Where(m => m.Score is not null).MaxBy(m => m.Score.Accuracy),
+        "best" => run.BestRound > 0 ? run.Trail.FirstOrDefault(m => m.Round == run.BestRound) : null,
         _ when int.TryParse(round, NumberStyles.None, CultureInfo.InvariantCulture, out int number) =>
             run.Trail.FirstOrDefault(m => m.Round == number),
         _ => throw new CommandException(ExitCode.BadInput, $"--round must be a number, best or final, not {round}."),

@@ -79,7 +79,8 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
         if (kills > 1) ShowTable(outcome.Failovers, view);
         view.Line(
             score is null ? $"The final model was not scored: {outcome.Model.Unscored}"
-            : $"accuracy {100 * score.Accuracy:0.00} % on {score.Images:#,0} test images "
+            : $"accuracy {100 * score.Metrics.GetValueOrDefault("accuracy"):0.00} % on "
+                + $"{score.Metrics.GetValueOrDefault("examples"):#,0} test images "
                 + $"after {outcome.Seconds:0.0} s",
             Tone.Good);
         view.Line($"model {modelPath}\nsha256 {outcome.Sha256}", Tone.Good);
@@ -100,7 +101,8 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
 
     private static DemoResult Result(RunFile run, RunOutcome outcome, RunOutcome? undisturbed, ScoreStatus? score,
         string modelPath) => new(
-        run.Name.ToString(), outcome.Run.Rounds, score?.Accuracy, outcome.Sha256, undisturbed?.Sha256, modelPath,
+        run.Name.ToString(), outcome.Run.Rounds, score?.Metrics.GetValueOrDefault("accuracy"), outcome.Sha256,
+        undisturbed?.Sha256, modelPath,
         Math.Round(outcome.Seconds, 2),
         [.. outcome.Failovers.Select(f => new FailoverResult(
             f.KilledNode, f.NewLeader, f.SecondsToNextAccept is { } s

@@ -55,7 +55,7 @@ internal static partial class ClusterText
     public static string Round(ModelStatus model, int rounds, int trainers)
     {
         string score = model.Score is { } s
-            ? FormattableString.Invariant($"loss {s.Loss:0.000} · accuracy {100 * s.Accuracy:0.0} %")
+            ? ScoreText.Short(s)
             : $"not scored ({model.Unscored})";
         double seconds = (model.PublishedAt - model.OpenedAt) / 1000.0;
         return $"[ROUND {model.Round}/{rounds}] {model.Contributors}/{trainers} updates · {score} · "

@@ -120,9 +120,7 @@ internal static class StatusText
     /// <summary>The score of a round's model. The initial model is never scored.</summary>
     private static string Score(RunStatus run, ModelStatus model)
     {
-        if (model.Score is { } s)
-            return string.Create(CultureInfo.InvariantCulture,
-                $"loss {s.Loss:0.000}  accuracy {100 * s.Accuracy:0.00} % of {s.Images}");
+        if (model.Score is { } score) return ScoreText.Long(score);
         if (model.Unscored.Length > 0) return $"not scored ({model.Unscored})";
         return run.Phase is RunPhase.Stopped or RunPhase.Failed ? "not scored (the run has ended)" : "being scored";
     }

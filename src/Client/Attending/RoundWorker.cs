@@ -183,7 +183,8 @@ public sealed class RoundWorker : IAsyncDisposable
             Update = new UpdateFacts
             {
                 Run = update.Work.Run.ToString(), Round = update.Work.Round, Trainer = _settings.Trainer.ToString(),
-                Incarnation = _presence.Incarnation, Examples = update.Examples, Loss = update.Loss,
+                Incarnation = _presence.Incarnation, Examples = update.Examples,
+                Metrics = { [Metrics.Loss] = double.IsFinite(update.Loss) ? update.Loss : double.NaN },
             },
         };
         var upload = new BlobUpload((_, _) => new(Leader!.Transfer), _settings.Retry, _time);

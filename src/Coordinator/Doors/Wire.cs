@@ -21,8 +21,10 @@ internal static class Wire
                 if (!RunId.TryParse(update.Run, out var run)) flaw = "The update names no valid run.";
                 else if (!TrainerId.TryParse(update.Trainer, out var trainer))
                     flaw = "The update names no valid trainer id.";
-                else offer = new UpdateOffer(run, blob.Hash, blob.Length, update.Round, trainer, update.Incarnation,
-                    update.Examples, update.Loss);
+                else if (Metrics.TryCreate(update.Metrics, out var metrics, out string? wrong))
+                    offer = new UpdateOffer(run, blob.Hash, blob.Length, update.Round, trainer, update.Incarnation,
+                        update.Examples, metrics);
+                else flaw = wrong;
                 break;
             case UploadHeader.PurposeOneofCase.Seed:
                 if (!RunId.TryParse(header.Seed.Run, out var seeded)) flaw = "The seed model names no valid run.";

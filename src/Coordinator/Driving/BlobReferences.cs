@@ -17,7 +17,7 @@ internal sealed class BlobReferences(
     public IReadOnlyCollection<WantedBlob> Wanted()
     {
         var runs = log.State.Runs;
-        var models = runs.SelectMany(run => run.KeptModels).Select(model => new WantedBlob(model.Blob, model.Length));
+        var models = runs.SelectMany(run => run.KeptModelBlobs).Select(blob => new WantedBlob(blob.Hash, blob.Length));
         var kept = runs.SelectMany(run => run.KeptUpdates);
         var updates = options.Verify ? kept : kept.Where(update => store.HasLost(update.Blob));
         if (log.Leadership.IsLeader && log.State.Active is { } active) updates = updates.Concat(active.Updates.Values);
@@ -39,7 +39,7 @@ internal sealed class BlobReferences(
         var kept = new HashSet<BlobHash>();
         foreach (var run in state.Runs)
         {
-            kept.UnionWith(run.KeptModels.Select(model => model.Blob));
+            kept.UnionWith(run.KeptModelBlobs.Select(blob => blob.Hash));
             kept.UnionWith(run.KeptUpdates.Select(update => update.Blob));
         }
         return kept;

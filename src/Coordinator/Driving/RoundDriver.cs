@@ -20,7 +20,8 @@ namespace Quorate.Coordinator.Driving;
 /// </summary>
 internal sealed partial class RoundDriver(
     IReplicatedLog log, BlobStore blobs, Replication replication, TrainerProgram trainer, OperatorNotices notices,
-    CoordinatorOptions options, EmergencyStop emergency, TimeProvider time, ILogger<RoundDriver> logger)
+    CoordinatorOptions options, EmergencyStop emergency, DrawClusterId draw, TimeProvider time,
+    ILogger<RoundDriver> logger)
     : BackgroundService
 {
     private static readonly TimeSpan PauseMin = TimeSpan.FromMilliseconds(50);
@@ -53,6 +54,11 @@ internal sealed partial class RoundDriver(
 
     private async Task StepAsync(ClusterState state, CancellationToken token)
     {
+        if (!state.Id.IsSet)
+        {
+            await ProposeAsync(new Command.NameCluster(draw(), Now), token);
+            return;
+        }
         if (state.Active is not { } run)
         {
             if (options.Run is { } file && IsNew(file.Name, state))
@@ -133,10 +139,12 @@ internal sealed partial class RoundDriver(
     {
         await replication.RequireOnMajorityAsync(model, token);
         CrashPoint.Pass("model-replicated");
-        var (hash, length) = (model.Hash, model.Length);
-        string unscored = round > 0 && PlanOf(run).Scoring is null ? PublishedModel.NoScoresAsked : "";
-        var outcome = await log.ProposeAsync(
-            new Command.PublishModel(run.Id, round, hash, length, unscored, Now), token);
+        var hash = model.Hash;
+        var publish = new Command.PublishModel(run.Id, round, new BlobRef(hash, model.Length), Now)
+        {
+            Unscored = round > 0 && PlanOf(run).Scoring is null ? PublishedModel.NoScoresAsked : "",
+        };
+        var outcome = await log.ProposeAsync(publish, token);
         CrashPoint.Pass("model-published");
         if (outcome.Verdict == Verdict.Accepted) LogPublished(round, hash.Short, run.Updates.Count);
         if (outcome.Holds) return;
@@ -193,6 +201,9 @@ internal sealed partial class RoundDriver(
     [LoggerMessage(EventIds.AwaitingInitialModel, LogLevel.Warning, "Waiting for an initial model upload: {Why}.")]
     private partial void LogAwaitsSeed(string why);
 }
+
+/// <summary>Draws a random id for a new cluster.</summary>
+internal delegate ClusterId DrawClusterId();
 
 /// <summary>The state machine refused a step's fact. Nothing changed; the next look shows why.</summary>
 internal sealed class StepRefusedException(string reason) : Exception(reason);

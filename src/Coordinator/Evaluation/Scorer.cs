@@ -57,22 +57,24 @@ internal sealed partial class Scorer(
             if (notices.Post("scoring", $"Scoring is off: {why}")) LogUnscored(why);
             if (why == PublishedModel.NoScoresAsked) trainer.StopChild(); // It has made the initial model.
         }
-        else if (state.Runs.LastOrDefault()?.Model?.Score is not null) notices.Withdraw("scoring");
+        else if (state.Runs.LastOrDefault()?.Model?.Score.Count > 0) notices.Withdraw("scoring");
         if (run is null || NextStep.ToScore(run) is not { } model)
         {
             await log.ChangedAsync(state.Index, token);
             return;
         }
-        var (score, reason) = await ScoreAsync(run, model, token);
+        var (metrics, reason) = await ScoreAsync(run, model, token);
         long now = time.GetUtcNow().ToUnixTimeMilliseconds();
-        await log.ProposeAsync(new Command.RecordScore(run.Id, model.Round, score, reason, now), token);
+        await log.ProposeAsync(new Command.RecordScore(run.Id, model.Round, metrics, reason, now), token);
         CrashPoint.Pass("score-recorded");
     }
 
-    private async Task<(Score? Score, string Reason)> ScoreAsync(Run run, PublishedModel model, CancellationToken token)
+    /// <returns>Metrics, or none and the reason.</returns>
+    private async Task<(Metrics Metrics, string Reason)> ScoreAsync(
+        Run run, PublishedModel model, CancellationToken token)
     {
-        if (RunFile.Parse(run.Plan).Scoring is not { } scoring) return (null, PublishedModel.NoScoresAsked);
-        if (!trainer.Exists) return (null, "there is no trainer program here.");
+        if (RunFile.Parse(run.Plan).Scoring is not { } scoring) return (Metrics.None, PublishedModel.NoScoresAsked);
+        if (!trainer.Exists) return (Metrics.None, "there is no trainer program here.");
 
         int images = model.Round == run.Rules.Rounds ? int.MaxValue : scoring.Images;
         await replication.RequireHereAsync(model.Blob, model.Length, token);
@@ -85,7 +87,7 @@ internal sealed partial class Scorer(
             catch (TrainerProgramException e)
             {
                 string reason = Limits.CutReason(e.Message);
-                if (attempt == Attempts || e.IsBadInput) return (null, reason);
+                if (attempt == Attempts || e.IsBadInput) return (Metrics.None, reason);
                 LogPostponed(reason);
             }
             await Task.Delay(Pause, time, token);

@@ -35,17 +35,17 @@ internal sealed class TrainerProgram(CoordinatorOptions options, TimeProvider ti
     /// Scores the model in <paramref name="model"/> on the first <paramref name="images"/> held-out images.
     /// </summary>
     /// <exception cref="TrainerProgramException">It failed, took too long, or printed no score.</exception>
-    public async Task<Score> ScoreAsync(string plan, string model, int images, CancellationToken token) =>
+    public async Task<Metrics> ScoreAsync(string plan, string model, int images, CancellationToken token) =>
         await AskAsync(
             new JsonObject { ["task"] = "score", ["plan"] = plan, ["model"] = model, ["images"] = images },
             options.ScoreTimeout,
             answer =>
             {
-                var score = new Score(
-                    answer.GetProperty("loss").GetDouble(), answer.GetProperty("accuracy").GetDouble(),
-                    answer.GetProperty("images").GetInt32());
-                return score is { Accuracy: >= 0 and <= 1, Images: > 0 } && double.IsFinite(score.Loss)
-                    ? score
+                double loss = answer.GetProperty("loss").GetDouble();
+                double accuracy = answer.GetProperty("accuracy").GetDouble();
+                int scored = answer.GetProperty("images").GetInt32();
+                return accuracy is >= 0 and <= 1 && scored > 0 && double.IsFinite(loss)
+                    ? Metrics.Of((Metrics.Loss, loss), (Metrics.Accuracy, accuracy), (Metrics.Examples, scored))
                     : throw new TrainerProgramException($"The trainer program printed an impossible score: {answer}");
             },
             token);

@@ -25,7 +25,8 @@ internal sealed class StatusView(
         {
             Node = options.Node, Leader = leadership.IsLeader, LeaderNode = leader ?? -1, Term = leadership.Term,
             LeaderAddress = leader is { } id ? options.Hosts.Node(id).Grpc.ToString() : "",
-            Index = state.Index, Chain = ByteString.CopyFrom(state.Chain.ToArray()), Quorum = log.QuorumReachable,
+            Index = state.Index, Chain = Bytes(state.Chain), Quorum = log.QuorumReachable,
+            FeatureLevel = state.Level, SupportedLevel = options.FeatureLevel,
         };
         reply.Notes.AddRange(notices.All);
         var run = request.Run.Length == 0
@@ -58,7 +59,7 @@ internal sealed class StatusView(
     private RunAnnouncement Announce(Run run, TrainerId trainer, ulong incarnation) => new()
     {
         Run = run.Id.ToString(), Phase = (RunPhase)run.Phase, Round = run.Round,
-        Model = run.Model is { } model ? ByteString.CopyFrom(model.Blob.ToArray()) : ByteString.Empty,
+        Model = run.Model is { } model ? Bytes(model.Blob) : ByteString.Empty,
         ModelLength = run.Model?.Length ?? 0, Present = run.Present, MinTrainers = run.Rules.MinTrainers,
         Accepted = run.Updates.ContainsKey(trainer),
         Member = run.Trainers.GetValueOrDefault(trainer) is { Present: true } member
@@ -75,6 +76,7 @@ internal sealed class StatusView(
             MinTrainers = run.Rules.MinTrainers, MinResults = run.Rules.MinResults, Present = run.Present,
             Plan = run.Plan,
             Reason = run.Reason, RoundOpenedAt = run.RoundOpenedAt, WaitingFor = WaitingFor(run, faults),
+            BestRound = run.Trail.Best?.Round ?? 0,
         };
         status.Trainers.AddRange(run.Trainers.Values.Select(t => Of(run, t)));
         status.Trainers.AddRange(faults.Where(fault => !run.Trainers.ContainsKey(fault.Trainer)).Select(
@@ -102,23 +104,26 @@ internal sealed class StatusView(
 
     private static UpdateStatus Of(Update update) => new()
     {
-        Trainer = update.Trainer.ToString(), Blob = ByteString.CopyFrom(update.Blob.ToArray()), Length = update.Length,
-        Examples = update.Examples, Loss = update.Loss, At = update.At,
+        Trainer = update.Trainer.ToString(), Blob = Bytes(update.Blob), Length = update.Length,
+        Examples = update.Examples, At = update.At, Metrics = { update.Metrics.ToDictionary() },
     };
 
     private static ModelStatus Of(PublishedModel model)
     {
         var status = new ModelStatus
         {
-            Round = model.Round, Blob = ByteString.CopyFrom(model.Blob.ToArray()), Length = model.Length,
+            Round = model.Round, Blob = Bytes(model.Blob), Length = model.Length,
             Contributors = model.Contributors, Examples = model.Examples, OpenedAt = model.OpenedAt,
-            PublishedAt = model.PublishedAt, Unscored = model.Unscored,
+            PublishedAt = model.PublishedAt, Unscored = model.Unscored, Metrics = { model.Metrics.ToDictionary() },
+            Memory = model.Memory is { } memory ? Bytes(memory.Hash) : ByteString.Empty,
         };
-        if (model.Score is { } score)
-            status.Score = new ScoreStatus { Loss = score.Loss, Accuracy = score.Accuracy, Images = score.Images };
+        if (model.Score.Count > 0) status.Score = new ScoreStatus { Metrics = { model.Score.ToDictionary() } };
+        status.Counted.AddRange(model.Counted.Select(trainer => trainer.ToString()));
         status.Updates.AddRange(model.Updates.Select(Of));
         return status;
     }
+
+    private static ByteString Bytes(BlobHash hash) => ByteString.CopyFrom(hash.ToArray());
 
     /// <summary>Why nothing moves, in one sentence; empty when something does.</summary>
     private static string WaitingFor(Run run, IReadOnlyList<(TrainerId Trainer, string Fault)> faults)

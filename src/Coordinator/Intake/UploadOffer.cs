@@ -15,13 +15,14 @@ internal abstract record UploadOffer(RunId Run, BlobHash Blob, long Length)
 
 /// <summary>One trainer's update of one round.</summary>
 internal sealed record UpdateOffer(
-    RunId Run, BlobHash Blob, long Length, int Round, TrainerId Trainer, ulong Incarnation, long Examples, double Loss)
+    RunId Run, BlobHash Blob, long Length, int Round, TrainerId Trainer, ulong Incarnation, long Examples,
+    Metrics Metrics)
     : UploadOffer(Run, Blob, Length)
 {
     public override IncomingBlob Incoming => new(Blob, Length, new UpdateRound(Run, Round));
 
     public override Command ToCommand(long now) =>
-        new Command.AcceptUpdate(Run, Round, Trainer, Blob, Length, Examples, Loss, now);
+        new Command.AcceptUpdate(Run, Round, Trainer, Blob, Length, Examples, Metrics, now);
 }
 
 /// <summary>A model made elsewhere, from which a run starts.</summary>
@@ -29,7 +30,8 @@ internal sealed record SeedOffer(RunId Run, BlobHash Blob, long Length) : Upload
 {
     public override IncomingBlob Incoming => new(Blob, Length, Round: null);
 
-    public override Command ToCommand(long now) => new Command.PublishModel(Run, 0, Blob, Length, "", now);
+    public override Command ToCommand(long now) => 
+        new Command.PublishModel(Run, 0, new BlobRef(Blob, Length), now);
 }
 
 /// <summary>What became of an upload.</summary>

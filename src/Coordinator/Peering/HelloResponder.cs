@@ -12,7 +12,8 @@ namespace Quorate.Coordinator.Peering;
 /// another cluster is refused with a sentence and never enrolled.
 /// </summary>
 internal sealed partial class HelloResponder(
-    int node, Enrolment enrolment, Agreement agreement, IReplicatedLog? log, TimeProvider time, ILogger logger)
+    int node, int featureLevel, Enrolment enrolment, Agreement agreement, IReplicatedLog? log, TimeProvider time,
+    ILogger logger)
 {
     /// <summary>A refused caller asks again and again; one line in this time says so.</summary>
     private static readonly TimeSpan ReportEvery = TimeSpan.FromSeconds(10);
@@ -25,6 +26,7 @@ internal sealed partial class HelloResponder(
         {
             Node = node, LeaderNode = log?.Leadership.LeaderNode ?? -1,
             Term = log?.Leadership.Term ?? 0, Index = log?.State.Index ?? 0,
+            FeatureLevel = featureLevel,
         };
         reply.Members.AddRange(agreement.Members.Lines);
         if (hello.Node >= 0 && agreement.IsBroken(hello.Node, hello.Members, out string? why))

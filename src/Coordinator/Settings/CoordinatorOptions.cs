@@ -12,6 +12,7 @@ namespace Quorate.Coordinator.Settings;
 internal sealed record CoordinatorOptions
 {
     private const string None = "none";
+    private const int LevelMax = 255;
 
     private static readonly List<Setting> _all = [];
 
@@ -64,6 +65,9 @@ internal sealed record CoordinatorOptions
     private static readonly Setting<TimeSpan> _scoreTimeout = Add(Setting.Of("score-timeout-seconds",
         SettingKinds.Seconds(1, 86_400), TimeSpan.FromSeconds(300), "a scoring that takes longer is given up"));
 
+    private static readonly Setting<int> _maxLevel = Add(Setting.Of("max-level", SettingKinds.Whole(1, LevelMax),
+        LevelMax, "this node supports no higher feature level, which delays the cluster's rise during an upgrade"));
+
     /// <summary>Every setting, in the order of the usage text.</summary>
     public static IReadOnlyList<Setting> Settings => _all;
 
@@ -98,6 +102,11 @@ internal sealed record CoordinatorOptions
     public TimeSpan CollectAfter { get; init; } = _collectAfter.Default;
 
     public TimeSpan ScoreTimeout { get; init; } = _scoreTimeout.Default;
+
+    public int MaxLevel { get; init; } = _maxLevel.Default;
+
+    /// <summary>The highest feature level that this node supports.</summary>
+    public int FeatureLevel => Math.Min(MaxLevel, Rounds.FeatureLevel.Supported);
 
     /// <summary>The addresses at which this node reaches a node of the hosts file.</summary>
     public Node Reached(Node node) => Dial.FirstOrDefault(dial => dial.Id == node.Id) ?? node;
@@ -138,6 +147,7 @@ internal sealed record CoordinatorOptions
             Rejoin = source.Get(line, _rejoin), Verify = source.Get(line, _verify),
             Durability = source.Get(line, _durability), Lease = source.Get(line, _lease),
             Election = source.Get(line, _election), SnapshotEvery = source.Get(line, _snapshotEvery),
+            MaxLevel = source.Get(line, _maxLevel),
             CollectAfter = source.Get(line, _collectAfter), ScoreTimeout = source.Get(line, _scoreTimeout),
         };
     }

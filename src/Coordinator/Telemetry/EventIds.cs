@@ -47,6 +47,7 @@ internal static class EventIds
     public const int ModelPublished = 4001;
     public const int StepFailed = 4002;
     public const int AwaitingInitialModel = 4003;
+    public const int LevelRaised = 4004;
     public const int EmergencyStop = 4009;
 
     public const int ScoreRetried = 5001;

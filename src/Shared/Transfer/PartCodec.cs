@@ -14,7 +14,7 @@ namespace Quorate.Shared.Transfer;
 /// </summary>
 public static class PartCodec
 {
-    /// <summary>Bytes of the header: two slugs, a hash and numbers stay below 300.</summary>
+    /// <summary>Bytes of the header: two slugs, a hash, numbers and 16 metrics stay below 2,000.</summary>
     public const int HeaderBytesMax = 4096;
 
     /// <summary>

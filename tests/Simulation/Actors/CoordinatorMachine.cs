@@ -7,7 +7,9 @@ using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Disk;
 using Quorate.Coordinator.Doors;
+using Quorate.Coordinator.Driving;
 using Quorate.Coordinator.Settings;
+using Quorate.Rounds;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Runs;
@@ -47,6 +49,8 @@ internal sealed class CoordinatorMachine
             .AddSingleton(typeof(ILogger<>), typeof(MarkingLogger<>))
             .AddSingleton<IHostApplicationLifetime>(new Lifetime(machine, answers))
             .AddDoors().AddIntake().AddBlobs(options, peers).AddDriving(options).AddEvaluation()
+            .AddSingleton<DrawClusterId>(() => ClusterId.FromBytes(
+                [(byte)(machine.Id + 1), .. BitConverter.GetBytes(machine.World.Now), .. new byte[7]]))
             .AddSingleton<IDisk>(new SimulatedDisk(disk, machine))
             .AddSingleton(new BlobStoreOptions
             {

@@ -122,7 +122,8 @@ internal sealed class Operator
             Update = new UpdateFacts
             {
                 Run = SimulatedRun.Name.ToString(), Round = round, Trainer = SimulatedRun.TrainerName(trainer),
-                Incarnation = known?.Incarnation ?? 1, Examples = SimulatedRun.ExamplesOf(trainer), Loss = 1.0 / round,
+                Incarnation = known?.Incarnation ?? 1, Examples = SimulatedRun.ExamplesOf(trainer),
+                Metrics = { ["loss"] = 1.0 / round },
             },
         };
         try

@@ -59,7 +59,7 @@ internal sealed class SimulatedLog : IReplicatedLog
 
     public async Task<Outcome> ProposeAsync(Command command, CancellationToken token)
     {
-        byte[] bytes = CommandCodec.Encode(command);
+        byte[] bytes = CommandCodec.Encode(command, State.Level);
         var leading = ThrowUnlessLeader();
         var proposal = new Proposal(this, leading.Term, bytes);
         _open.Add(proposal);

@@ -26,7 +26,10 @@ public class DemoTests
         var model = new ModelStatus
         {
             Round = 3, Blob = Blob(0xab), Contributors = 5, OpenedAt = 1_000, PublishedAt = 4_900,
-            Score = new ScoreStatus { Loss = 0.0612, Accuracy = 0.9841, Images = 2_000 },
+            Score = new ScoreStatus
+            {
+                Metrics = { ["loss"] = 0.0612, ["accuracy"] = 0.9841, ["examples"] = 2_000 },
+            },
         };
         Assert.Equal(
             "[ROUND 3/5] 5/5 updates · loss 0.061 · accuracy 98.4 % · 3.9 s · model sha256:ab12…",

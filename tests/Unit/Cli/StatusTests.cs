@@ -26,12 +26,12 @@ public class StatusTests
     private static RunStatus Run() => new()
     {
         Run = "mnist", Phase = RunPhase.Waiting, Round = 2, Rounds = 5, MinTrainers = 5, Present = 4,
-        WaitingFor = "Waiting for 1 more trainer.",
+        WaitingFor = "Waiting for 1 more trainer.", BestRound = 1,
         Trail =
         {
             new ModelStatus { Round = 0, Unscored = "initial" },
-            new ModelStatus { Round = 1, Score = new ScoreStatus { Accuracy = 0.9 } },
-            new ModelStatus { Round = 2, Score = new ScoreStatus { Accuracy = 0.8 } },
+            new ModelStatus { Round = 1, Score = new ScoreStatus { Metrics = { ["accuracy"] = 0.9 } } },
+            new ModelStatus { Round = 2, Score = new ScoreStatus { Metrics = { ["accuracy"] = 0.8 } } },
         },
     };
 

@@ -41,7 +41,7 @@ internal sealed class TestTrainer(NodeConnection leader, string id, ulong incarn
         Blob = ByteString.CopyFrom(BlobHash.Of(update).ToArray()), Length = update.Length,
         Update = new UpdateFacts
         {
-            Run = Run, Round = round, Trainer = id, Incarnation = incarnation, Examples = examples, Loss = double.NaN,
+            Run = Run, Round = round, Trainer = id, Incarnation = incarnation, Examples = examples,
         },
     };
 

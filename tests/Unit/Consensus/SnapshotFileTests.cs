@@ -86,6 +86,20 @@ public sealed class SnapshotFileTests : IDisposable
             StringComparison.Ordinal);
     }
 
+    /// <summary>The empty state of the first format, in the envelope that it has kept.</summary>
+    [Fact]
+    public void A_snapshot_of_an_earlier_format_is_refused_with_what_to_do()
+    {
+        byte[] recorded = Convert.FromHexString(
+            "51435350" + "01000000" + "2d00000000000000" + "01" + new string('0', 88) + "0000000000000000");
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt64LittleEndian(
+            recorded.AsSpan(^8..), System.IO.Hashing.XxHash3.HashToUInt64(recorded.AsSpan(..^8)));
+        var file = Write("0-1", recorded);
+        Assert.Empty(SnapshotFile.PurgeBroken(Snapshots));
+        Assert.StartsWith("This data directory was written by an earlier format",
+            Assert.Throws<InvalidDataException>(() => SnapshotFile.Read(file)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_snapshot_under_another_snapshots_name_is_refused()
     {
@@ -111,6 +125,6 @@ public sealed class SnapshotFileTests : IDisposable
     private static ClusterState SomeState()
     {
         var command = Commands.Open();
-        return RoundMachine.Apply(ClusterState.Empty, 5, command, CommandCodec.Encode(command)).State;
+        return RoundMachine.Apply(ClusterState.Empty, 5, command, Scene.Bytes(command)).State;
     }
 }

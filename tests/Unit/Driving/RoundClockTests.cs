@@ -43,6 +43,7 @@ public sealed class RoundClockTests
     private static Run WithUpdate(Run run)
     {
         var trainer = TrainerId.Parse("anna");
-        return run with { Updates = run.Updates.Add(trainer, new Update(trainer, BlobHash.Of([1]), 1, 1, 0, 0)) };
+        var update = new Update(trainer, BlobHash.Of([1]), 1, 1, Metrics.None, 0);
+        return run with { Updates = run.Updates.Add(trainer, update) };
     }
 }

@@ -30,19 +30,19 @@ public sealed class TrainerProgramTests : IDisposable
     public async Task One_process_makes_the_initial_model_and_all_scores()
     {
         await _trainer.MakeInitialModelAsync("SERVED", "model", _bound.Token);
-        Score first = await ScoreAsync("SERVED"), second = await ScoreAsync("SERVED by another plan");
-        Assert.Equal((1, 2), (first.Loss, second.Loss));
-        Assert.Equal(first.Images, second.Images);
+        Metrics first = await ScoreAsync("SERVED"), second = await ScoreAsync("SERVED by another plan");
+        Assert.Equal((1, 2), (first[Metrics.Loss], second[Metrics.Loss]));
+        Assert.Equal(first[Metrics.Examples], second[Metrics.Examples]);
     }
 
     [Fact]
     public async Task A_stopped_child_is_gone_and_the_next_request_starts_another()
     {
-        int before = (await ScoreAsync("SERVED")).Images;
+        int before = (int)(await ScoreAsync("SERVED"))[Metrics.Examples];
         _trainer.StopChild();
         while (Directory.Exists($"/proc/{before}") && !_bound.IsCancellationRequested) await Task.Yield();
         Assert.False(_bound.IsCancellationRequested, "The process is still there.");
-        Assert.Equal(0, (await ScoreAsync("SERVED")).Loss);
+        Assert.Equal(0, (await ScoreAsync("SERVED"))[Metrics.Loss]);
     }
 
     [Theory]
@@ -54,13 +54,13 @@ public sealed class TrainerProgramTests : IDisposable
     [InlineData("FLOODS", "printed more than 65536 characters on a line", false)]
     public async Task A_fault_costs_one_answer_and_the_process_that_gave_it(string plan, string reason, bool bad)
     {
-        int before = (await ScoreAsync("SERVED")).Images;
+        int before = (int)(await ScoreAsync("SERVED"))[Metrics.Examples];
         var fault = await Assert.ThrowsAsync<TrainerProgramException>(() => ScoreAsync(plan));
         Assert.Contains(reason, fault.Message, StringComparison.Ordinal);
         Assert.Equal(bad, fault.IsBadInput);
-        Score next = await ScoreAsync("SERVED");
-        Assert.Equal(0, next.Loss);
-        Assert.NotEqual(before, next.Images);
+        Metrics next = await ScoreAsync("SERVED");
+        Assert.Equal(0, next[Metrics.Loss]);
+        Assert.NotEqual(before, (int)next[Metrics.Examples]);
     }
 
     [Theory]
@@ -70,9 +70,9 @@ public sealed class TrainerProgramTests : IDisposable
     {
         var fault = await Assert.ThrowsAsync<TrainerProgramException>(() => ScoreAsync(plan));
         Assert.Equal((reason, bad), (fault.Message, fault.IsBadInput));
-        int before = (await ScoreAsync("SERVED")).Images;
+        int before = (int)(await ScoreAsync("SERVED"))[Metrics.Examples];
         await Assert.ThrowsAsync<TrainerProgramException>(() => ScoreAsync(plan));
-        Assert.Equal(before, (await ScoreAsync("SERVED")).Images);
+        Assert.Equal(before, (int)(await ScoreAsync("SERVED"))[Metrics.Examples]);
     }
 
     [Fact]
@@ -82,7 +82,7 @@ public sealed class TrainerProgramTests : IDisposable
         _time.Advance(TimeSpan.FromSeconds(301));
         var fault = await Assert.ThrowsAsync<TrainerProgramException>(() => hanging);
         Assert.Contains("longer than 300 s", fault.Message, StringComparison.Ordinal);
-        Assert.Equal(0, (await ScoreAsync("SERVED")).Loss);
+        Assert.Equal(0, (await ScoreAsync("SERVED"))[Metrics.Loss]);
     }
 
     [Fact]
@@ -92,7 +92,7 @@ public sealed class TrainerProgramTests : IDisposable
         var deposed = _trainer.ScoreAsync("HANGS", "model", 1, leading.Token);
         await leading.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => deposed);
-        Assert.Equal(0, (await ScoreAsync("SERVED")).Loss);
+        Assert.Equal(0, (await ScoreAsync("SERVED"))[Metrics.Loss]);
     }
 
     [Fact]
@@ -105,7 +105,7 @@ public sealed class TrainerProgramTests : IDisposable
 
     [Fact]
     public async Task What_it_says_on_the_side_blocks_nobody() =>
-        Assert.Equal(1, (await ScoreAsync("CHATS")).Images);
+        Assert.Equal(1, (await ScoreAsync("CHATS"))[Metrics.Examples]);
 
     [Fact]
     public async Task A_program_that_is_not_there_is_a_fault()
@@ -126,7 +126,7 @@ public sealed class TrainerProgramTests : IDisposable
         File.Delete(path);
     }
 
-    private Task<Score> ScoreAsync(string plan) => _trainer.ScoreAsync(plan, "model", 1, _bound.Token);
+    private Task<Metrics> ScoreAsync(string plan) => _trainer.ScoreAsync(plan, "model", 1, _bound.Token);
 
     private TrainerProgram Program(string path) => new(
         new CoordinatorOptions

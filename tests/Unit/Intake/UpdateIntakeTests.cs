@@ -31,7 +31,7 @@ public sealed class UpdateIntakeTests
         using var member = group.Join();
         var offer = new UpdateOffer(
             Scene.Digits, Scene.Blob("anna in 1"), 10, 1, TrainerId.Parse("anna"), Incarnation: 1, Examples: 100,
-            Loss: 0.5);
+            Metrics.None);
         Assert.False(intake.TryJudge(offer, out _));
         ends = true;
 

@@ -9,61 +9,87 @@ public sealed class CommandCodecTests
 {
     private static readonly BlobHash Hash = BlobHash.FromBytes([.. Enumerable.Range(0xa0, 32).Select(i => (byte)i)]);
 
+    /// <summary>With every field used, and the shortest of those that have fields to leave out.</summary>
     private static readonly Command[] OneOfEachKind =
     [
-        new OpenRun(Digits, Rules(), "{\"ü\":1}", 1),
+        new OpenRun(Digits, Rules() with { ScoreMetric = "f1" }, "{\"ü\":1}", 1) { Actor = "ada" },
+        new OpenRun(Digits, Rules(), "{}", 1),
         new Join(Digits, Id("anna"), 0x1122334455667788, 2, 100, 1),
         new Leave(Digits, Id("anna"), 3, 1),
-        new AcceptUpdate(Digits, 4, Id("anna"), Hash, 5, 6, 0.5, 1),
+        new AcceptUpdate(Digits, 4, Id("anna"), Hash, 5, 6, Metrics.Of(("norm", double.NaN), ("loss", 0.5)), 1),
+        new AcceptUpdate(Digits, 4, Id("anna"), Hash, 5, 6, Metrics.None, 1),
         new CloseRound(Digits, 4, 1),
-        new PublishModel(Digits, 4, Hash, 5, "", 1),
-        new RecordScore(Digits, 4, new Score(0.5, 0.25, 2000), "", 1),
+        new PublishModel(Digits, 4, new BlobRef(Hash, 5), 1)
+        {
+            Unscored = "no data", Memory = new BlobRef(Hash, 7), Metrics = Metrics.Of(("norm", 2)),
+            Contributors = [Id("anna"), Id("bert")],
+        },
+        new PublishModel(Digits, 4, new BlobRef(Hash, 5), 1),
+        new RecordScore(Digits, 4, Scored(0.5, 0.25, 2000), "", 1),
+        new RecordScore(Digits, 4, Metrics.None, "no data", 1),
         new EndRun(Digits, true, "why", 1),
-        new RecordScore(Digits, 4, null, "no data", 1),
-        new PublishModel(Digits, 4, Hash, 5, "no data", 1),
+        new RaiseLevel(1, 1),
+        new NameCluster(ClusterId.FromBytes([.. Enumerable.Range(1, 16).Select(i => (byte)i)]), 1),
     ];
 
     /// <summary>
-    /// The bytes of <see cref="OneOfEachKind"/>. They stand in logs on disk: if this test fails, the change needs a new
-    /// kind or a new version, not new bytes here.
+    /// The bytes of <see cref="OneOfEachKind"/>, as they are in logs on disk. If this test fails, the change needs a
+    /// higher feature level, not new bytes here.
     /// </summary>
     private static readonly string[] Golden =
     [
-        "010106000000646967697473010000000000000003000000020000000100000000bca0650100000000a3e111000000000200" +
-        "000002000000080000007b22c3bc223a317d",
-        "010206000000646967697473010000000000000004000000616e6e6188776655443322110200000000000000640000000000" +
-        "0000",
-        "010306000000646967697473010000000000000004000000616e6e610300000000000000",
-        "01040600000064696769747301000000000000000400000004000000616e6e61a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1" +
-        "b2b3b4b5b6b7b8b9babbbcbdbebf05000000000000000600000000000000000000000000e03f",
-        "010506000000646967697473010000000000000004000000",
-        "010606000000646967697473010000000000000004000000a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9" +
-        "babbbcbdbebf0500000000000000",
-        "01070600000064696769747301000000000000000400000001000000000000e03f000000000000d03fd007000000000000",
-        "01080600000064696769747301000000000000000103000000776879",
-        "01070600000064696769747301000000000000000400000000070000006e6f2064617461",
-        "010906000000646967697473010000000000000004000000a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9" +
-        "babbbcbdbebf0500000000000000070000006e6f2064617461",
+        "0301015300000001000000000000000300000061646106000000646967697473080000007b22c3bc223a317d2a0000000300" +
+        "0000020000000100000000bca0650100000000a3e111000000000200000002000000020000006631",
+        "0301014100000001000000000000000000000006000000646967697473020000007b7d210000000300000002000000010000" +
+        "0000bca0650100000000a3e111000000000200000002",
+        "0301022f0000000100000000000000000000000600000064696769747304000000616e6e6188776655443322110200000000" +
+        "00000064",
+        "0301031f0000000100000000000000000000000600000064696769747304000000616e6e6103",
+        "03010476000000010000000000000000000000060000006469676974730400000004000000616e6e61a0a1a2a3a4a5a6a7a8" +
+        "a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf0500000000000000060000000000000002000000040000006c6f73" +
+        "73000000000000e03f040000006e6f726d000000000000f8ff",
+        "0301044b000000010000000000000000000000060000006469676974730400000004000000616e6e61a0a1a2a3a4a5a6a7a8" +
+        "a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf050000000000000006",
+        "030105170000000100000000000000000000000600000064696769747304",
+        "0301069d0000000100000000000000000000000600000064696769747304000000a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0" +
+        "b1b2b3b4b5b6b7b8b9babbbcbdbebf0500000000000000070000006e6f2064617461a0a1a2a3a4a5a6a7a8a9aaabacadaeaf" +
+        "b0b1b2b3b4b5b6b7b8b9babbbcbdbebf070000000000000001000000040000006e6f726d0000000000000040020000000400" +
+        "0000616e6e610400000062657274",
+        "0301063b0000000100000000000000000000000600000064696769747304000000a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0" +
+        "b1b2b3b4b5b6b7b8b9babbbcbdbebf05",
+        "0301075a00000001000000000000000000000006000000646967697473040000000000000003000000080000006163637572" +
+        "616379000000000000d03f080000006578616d706c65730000000000409f40040000006c6f7373000000000000e03f",
+        "030107250000000100000000000000000000000600000064696769747304000000070000006e6f2064617461",
+        "0301081e000000010000000000000000000000060000006469676974730103000000776879",
+        "0301090d00000001000000000000000000000001",
+        "03010a1c0000000100000000000000000000000102030405060708090a0b0c0d0e0f10",
     ];
+
+    internal const string EarlierFormat =
+        "This data directory was written by an earlier format of Quorate. Export the models with `quorate pull` of the "
+        + "old build, then start a new cluster with an empty data directory.";
+
+    internal const string HigherLevel =
+        "This log was written at feature level 2; this build supports up to 1. Install a newer build.";
 
     [Fact]
     public void The_format_of_every_kind_is_the_one_on_disk() =>
-        Assert.Equal(Golden, OneOfEachKind.Select(c => Convert.ToHexStringLower(CommandCodec.Encode(c))));
+        Assert.Equal(Golden, OneOfEachKind.Select(c => Convert.ToHexStringLower(Bytes(c))));
 
     [Fact]
     public void Every_kind_of_command_is_among_them() =>
         Assert.Equal(
-            typeof(Command).GetNestedTypes().Select(t => t.Name).Order(),
+            typeof(Command).GetNestedTypes().Where(t => !t.IsAbstract).Select(t => t.Name).Order(),
             OneOfEachKind.Select(c => c.GetType().Name).Distinct().Order());
 
     [Fact]
     public void Every_kind_is_read_back_the_same() =>
-        Assert.All(OneOfEachKind, c => Assert.Equal(c, CommandCodec.Decode(CommandCodec.Encode(c))));
+        Assert.All(OneOfEachKind, c => Assert.Equal(c, CommandCodec.Decode(Bytes(c))));
 
     [Fact]
     public void Every_prefix_of_a_command_and_a_command_with_a_byte_more_are_refused()
     {
-        foreach (byte[] bytes in OneOfEachKind.Select(CommandCodec.Encode))
+        foreach (byte[] bytes in OneOfEachKind.Select(Bytes))
         {
             for (int length = 0; length < bytes.Length; length++)
                 Assert.Throws<InvalidDataException>(() => CommandCodec.Decode(bytes.AsSpan(0, length)));
@@ -72,58 +98,142 @@ public sealed class CommandCodecTests
     }
 
     [Theory]
-    [InlineData("02", "version 2; this program knows 1")]
-    [InlineData("010a0600000064696769747300000000000000000", "a command of the unknown kind 10")]
-    [InlineData("0105ffffffff", "a text of -1 bytes where 0 are left")]
-    [InlineData("0105ffffff7f", "a text of 2147483647 bytes where 0 are left")]
-    [InlineData("010501000000ff", "a text that is no UTF-8")]
-    [InlineData("010502000000c080", "a text that is no UTF-8")]
-    [InlineData("01050100000041", "an invalid run name")]
-    [InlineData("010500000000", "an invalid run name")]
-    [InlineData("0105", "0 bytes where 4 are due")]
-    [InlineData("01080100000061000000000000000002", "a truth value of 2")]
+    [InlineData("04", "format 4; this build reads 3")]
+    [InlineData("0300", "feature level 0")]
+    [InlineData("0301", "0 bytes where 1 are due")]
+    [InlineData("030105ffffffff", "-1 bytes where 0 are left")]
+    [InlineData("030105ffffff7f", "2147483647 bytes where 0 are left")]
+    [InlineData("0301050000000000", "1 bytes too many")]
+    [InlineData("03010b00000000", "a command of the unknown kind 11")]
+    [InlineData("03010500000000", "an invalid run name")]
+    [InlineData("03010511000000010000000000000000000000" + "0100000041", "an invalid run name")]
+    [InlineData("03010511000000010000000000000000000000" + "01000000ff", "a text that is no UTF-8")]
+    [InlineData("03010515000000010000000000000000000000" + "010000006100000000", "a record with zeros at its end")]
+    [InlineData("03010516000000010000000000000000000000" + "01000000610000000001", "1 bytes too many")]
+    [InlineData("03010812000000010000000000000000000000" + "010000006102", "a truth value of 2")]
+    [InlineData("0301090100000001", "feature level 0")]
+    [InlineData("03010a0100000001", "a cluster id that is not set")]
     public void What_is_no_command_is_refused_with_what_is_wrong(string hex, string what)
     {
-        byte[] bytes = Convert.FromHexString(hex[..(hex.Length / 2 * 2)]);
-        var error = Assert.Throws<InvalidDataException>(() => CommandCodec.Decode(bytes));
+        var error = Assert.Throws<InvalidDataException>(() => CommandCodec.Decode(Convert.FromHexString(hex)));
         Assert.Equal($"The encoded fact holds {what}.", error.Message);
     }
 
     [Fact]
-    public void A_model_without_a_reason_has_one_encoding_alone()
+    public void A_command_of_an_earlier_format_is_refused_with_what_to_do()
     {
-        byte[] bytes = CommandCodec.Encode(new PublishModel(Digits, 4, Hash, 5, "?", 1));
-        bytes = [.. bytes[..^5], 0, 0, 0, 0];
-        var error = Assert.Throws<InvalidDataException>(() => CommandCodec.Decode(bytes));
-        Assert.Equal("The encoded fact holds an empty reason, which has a kind of its own.", error.Message);
+        byte[] recorded = Convert.FromHexString("01080600000064696769747301000000000000000103000000776879");
+        var error = Assert.Throws<InvalidDataException>(() => CommandCodec.Decode(recorded));
+        Assert.Equal(EarlierFormat, error.Message);
+    }
+
+    [Fact]
+    public void A_higher_feature_level_asks_for_a_newer_build()
+    {
+        byte[] bytes = Bytes(new CloseRound(Digits, 4, 1));
+        bytes[1] = FeatureLevel.Supported + 1;
+        Assert.Equal(HigherLevel, Assert.Throws<InvalidDataException>(() => CommandCodec.Decode(bytes)).Message);
+        byte[] raise = Bytes(new RaiseLevel(FeatureLevel.First, 1));
+        raise[^1] = FeatureLevel.Supported + 1;
+        Assert.Equal(HigherLevel, Assert.Throws<InvalidDataException>(() => CommandCodec.Decode(raise)).Message);
+        Assert.Throws<ArgumentException>(() => Bytes(new RaiseLevel(FeatureLevel.Supported + 1, 1)));
+    }
+
+    /// <summary>What an older build wrote, which did not know the last fields.</summary>
+    [Fact]
+    public void A_field_that_is_missing_at_the_end_of_a_record_has_its_default()
+    {
+        var model = new BlobRef(Hash, 5);
+        var contributors = new PublishModel(Digits, 4, model, 1) { Contributors = [Id("anna")] };
+        byte[] whole = Bytes(contributors), without = Bytes(contributors with { Contributors = [] });
+        byte[] cut = [.. whole[..without.Length]];
+        BitConverter.TryWriteBytes(cut.AsSpan(3), without.Length - 7);
+        Assert.Equal(without, cut);
+        Assert.Equal(contributors with { Contributors = [] }, CommandCodec.Decode(cut));
+    }
+
+    /// <summary>What a newer build would write, if it did not look at the cluster's level.</summary>
+    [Fact]
+    public void A_field_that_this_build_does_not_know_is_refused()
+    {
+        foreach (byte[] bytes in OneOfEachKind.Select(Bytes))
+        {
+            byte[] more = [.. bytes, .. new byte[100], 1];
+            BitConverter.TryWriteBytes(more.AsSpan(3), more.Length - 7);
+            Assert.Throws<InvalidDataException>(() => CommandCodec.Decode(more));
+        }
+    }
+
+    [Fact]
+    public void Any_changed_byte_gives_a_refusal_or_the_one_command_with_these_bytes()
+    {
+        foreach (byte[] bytes in OneOfEachKind.Select(Bytes))
+            for (int at = 0; at < bytes.Length; at++)
+                for (int value = 0; value < 256; value++)
+                {
+                    byte[] changed = [.. bytes];
+                    changed[at] = (byte)value;
+                    Command command;
+                    try
+                    {
+                        command = CommandCodec.Decode(changed);
+                    }
+                    catch (InvalidDataException)
+                    {
+                        continue;
+                    }
+                    Assert.Equal(changed, Bytes(command));
+                }
     }
 
     [Fact]
     public void More_bytes_than_a_command_may_have_are_refused_before_they_are_read()
     {
         var error = Assert.Throws<InvalidDataException>(() => CommandCodec.Decode(new byte[Limits.CommandBytes + 1]));
-        Assert.Equal("The encoded fact holds 69633 bytes, 69632 allowed.", error.Message);
+        Assert.Equal("The encoded fact holds 73729 bytes, 73728 allowed.", error.Message);
     }
 
     [Fact]
     public void A_plan_and_a_reason_of_the_longest_kind_pass()
     {
         string plan = new('€', Limits.PlanChars), reason = new('€', Limits.ReasonChars);
-        Command[] commands = [new OpenRun(Digits, Rules(), plan, 1), new EndRun(Digits, false, reason, 1)];
-        Assert.All(commands, c => Assert.Equal(c, CommandCodec.Decode(CommandCodec.Encode(c))));
+        Command[] commands =
+            [new OpenRun(Digits, Rules(), plan, 1), new EndRun(Digits, false, reason, 1), LargestModel];
+        Assert.All(commands, c => Assert.Equal(c, CommandCodec.Decode(Bytes(c))));
     }
+
+    private static PublishModel LargestModel => new(Digits, 1, new BlobRef(Hash, 1), 1)
+    {
+        Contributors = [.. Enumerable.Range(0, Limits.Contributors).Select(i => Id($"{i:D63}"))],
+        Metrics = Metrics.Of(
+            [.. Enumerable.Range(0, Metrics.CountMax).Select(i => ($"{i:D63}", (double)i))]),
+        Unscored = new('€', Limits.ReasonChars), Actor = new('€', Limits.ActorChars),
+    };
 
     private static readonly Dictionary<string, Command> Unreadable = new()
     {
         ["a long plan"] = new OpenRun(Digits, Rules(), new string('x', Limits.PlanChars + 1), 1),
         ["a long reason to end"] = new EndRun(Digits, true, new string('x', Limits.ReasonChars + 1), 1),
-        ["a model with a long reason"] = new PublishModel(
-            Digits, 1, Hash, 1, new string('x', Limits.ReasonChars + 1), 1),
-        ["a long reason for no score"] = new RecordScore(Digits, 1, null, new string('x', Limits.ReasonChars + 1), 1),
+        ["a model with a long reason"] = new PublishModel(Digits, 1, new BlobRef(Hash, 1), 1)
+        {
+            Unscored = new string('x', Limits.ReasonChars + 1),
+        },
+        ["a model with an empty memory"] = new PublishModel(Digits, 1, new BlobRef(Hash, 1), 1)
+        {
+            Memory = new BlobRef(Hash, 0),
+        },
+        ["a model with contributors out of order"] = new PublishModel(Digits, 1, new BlobRef(Hash, 1), 1)
+        {
+            Contributors = [Id("bert"), Id("anna")],
+        },
+        ["a long reason for no score"] = new RecordScore(
+            Digits, 1, Metrics.None, new string('x', Limits.ReasonChars + 1), 1),
+        ["a long actor"] = new CloseRound(Digits, 1, 1) { Actor = new string('x', Limits.ActorChars + 1) },
+        ["no cluster id"] = new NameCluster(default, 1),
         ["no run"] = new CloseRound(default, 1, 1),
         ["nobody leaves"] = new Leave(Digits, default, 1, 1),
         ["nobody joins"] = new Join(Digits, default, 1, 0, 1, 1),
-        ["nobody's update"] = new AcceptUpdate(Digits, 1, default, Hash, 1, 1, 0, 1),
+        ["nobody's update"] = new AcceptUpdate(Digits, 1, default, Hash, 1, 1, Metrics.None, 1),
     };
 
     public static TheoryData<string> UnreadableNames => new(Unreadable.Keys);
@@ -132,12 +242,12 @@ public sealed class CommandCodecTests
     [Theory]
     [MemberData(nameof(UnreadableNames))]
     public void What_could_not_be_decoded_is_not_encoded(string what) =>
-        Assert.Throws<ArgumentException>(() => CommandCodec.Encode(Unreadable[what]));
+        Assert.Throws<ArgumentException>(() => Bytes(Unreadable[what]));
 
     [Fact]
     public void A_text_that_was_cut_inside_a_character_is_still_readable()
     {
         var command = new EndRun(Digits, true, "🙂"[..1], 1);
-        Assert.Equal(command with { Reason = "\ufffd" }, CommandCodec.Decode(CommandCodec.Encode(command)));
+        Assert.Equal(command with { Reason = "\ufffd" }, CommandCodec.Decode(Bytes(command)));
     }
 }

@@ -50,14 +50,18 @@ public sealed class InvariantsTests
             r => r with { Phase = Phase.Aggregating, Updates = r.Updates.Clear() } },
         { "a model's length is out of range.", r => WithModel(r, 2, m => m with { Length = 0 }) },
         { "the initial model has contributors.", r => WithModel(r, 0, m => m with { Contributors = 1 }) },
-        { "a model averages too few updates.", r => WithModel(r, 2, m => m with { Contributors = 0 }) },
+        { "a model is made of no updates.", r => WithModel(r, 2, m => m with { Contributors = 0 }) },
+        {
+            "a model counts updates that it does not list.",
+            r => WithModel(r, 2, m => m with { Contributors = 1, Counted = [Id("carl")] })
+        },
         { "a model lists some of its updates.", r => WithModel(r, 2, m => m with { Contributors = 1 }) },
         {
             "an update of the trail is out of range.",
             r => WithModel(r, 2, m => m with { Updates = [m.Updates[0] with { Examples = -1 }, m.Updates[1]] })
         },
         { "a model is both scored and not.",
-            r => WithModel(r, 2, m => m with { Score = new Score(1, 1, 1), Unscored = "?" }) },
+            r => WithModel(r, 2, m => m with { Score = Scored(1, 1, 1), Unscored = "?" }) },
         { "updates are out of order.", r => WithModel(r, 2, m => m with { Updates = [m.Updates[1], m.Updates[0]] }) },
     };
 
@@ -76,6 +80,7 @@ public sealed class InvariantsTests
         var run = Sound().Runs[0];
         var other = run with { Id = RunId.Parse("other") };
         Assert.Equal("the index is negative.", Invariants.FirstBroken(ClusterState.Empty with { Index = -1 }));
+        Assert.Equal("the feature level is unknown.", Invariants.FirstBroken(ClusterState.Empty with { Level = 2 }));
         Assert.Equal("two runs share a name.", Broken([run with { Phase = Phase.Stopped }, run]));
         Assert.Equal("a run that is not the last is active.", Broken([run, other]));
         Assert.Equal("there are too many runs.", Broken([.. Enumerable.Repeat(run, Limits.Runs + 1)]));

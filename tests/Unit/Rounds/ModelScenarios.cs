@@ -87,7 +87,7 @@ public sealed class ModelScenarios
         scene.PlayRound(1, "anna");
         scene.CannotScore(1, "no data").IsAccepted();
         Assert.Equal(Phase.Finished, scene.Run.Phase);
-        Assert.Equal((null, "no data"), (scene.Run.Model!.Score, scene.Run.Model.Unscored));
+        Assert.Equal((Metrics.None, "no data"), (scene.Run.Model!.Score, scene.Run.Model.Unscored));
     }
 
     [Fact]
@@ -105,8 +105,44 @@ public sealed class ModelScenarios
         scene.Update("anna", 2).IsAccepted();
         scene.Publish(2, unscored: new string("no data")).IsAccepted();
         Assert.Equal(Phase.Finished, scene.Run.Phase);
-        Assert.Equal((null, "no data"), (scene.Run.Model!.Score, scene.Run.Model.Unscored));
+        Assert.Equal((Metrics.None, "no data"), (scene.Run.Model!.Score, scene.Run.Model.Unscored));
         Assert.Same(scene.Run.Trail[1].Unscored, scene.Run.Trail[2].Unscored);
+    }
+
+    [Fact]
+    public void A_model_made_of_some_updates_names_and_sums_those()
+    {
+        var scene = Training("anna", "bert");
+        scene.Update("anna", examples: 10);
+        scene.Update("bert", examples: 30);
+        var publish = new Command.PublishModel(Digits, 1, new BlobRef(Blob("model 1"), 10), 1)
+        {
+            Memory = new BlobRef(Blob("memory"), 4), Metrics = Metrics.Of(("norm", 2)),
+        };
+        scene.Do(publish with { Contributors = [Id("carl")] }).IsRejected("Trainer carl has no update in round 1.");
+        publish = publish with { Contributors = [Id("bert")] };
+        scene.Do(publish).IsAccepted();
+        var model = scene.Run.Model!;
+        Assert.Equal((1, 30L, publish.Memory, publish.Metrics),
+            (model.Contributors, model.Examples, model.Memory, model.Metrics));
+        Assert.Equal([Id("bert")], model.Counted.ToArray());
+        Assert.Equal(2, model.Updates.Length);
+        Assert.Contains(publish.Memory.Value, scene.Run.KeptModelBlobs);
+        scene.Do(publish).IsDuplicate("Round 1's model is published already.");
+        scene.Do(publish with { Memory = null }).IsRejected("Round 1 has another server memory.");
+    }
+
+    [Fact]
+    public void A_model_that_names_every_contributor_is_one_that_names_none()
+    {
+        var scene = Training("anna", "bert");
+        scene.Update("anna");
+        scene.Update("bert");
+        scene.Do(new Command.PublishModel(Digits, 1, new BlobRef(Blob("model 1"), 10), 1)
+        {
+            Contributors = [Id("anna"), Id("bert")],
+        }).IsAccepted();
+        Assert.Equal((2, 0), (scene.Run.Model!.Contributors, scene.Run.Model.Counted.Length));
     }
 
     [Fact]
@@ -116,7 +152,7 @@ public sealed class ModelScenarios
         scene.PlayRound(1, "anna");
         Assert.False(scene.Run.Model!.Judged);
         scene.Score(1, 0.8).IsAccepted();
-        Assert.Equal(new Score(0.1, 0.8, 2000), scene.Run.Model!.Score);
+        Assert.Equal(Scored(0.1, 0.8, 2000), scene.Run.Model!.Score);
         scene.Score(1, 0.7).IsDuplicate("Round 1 is scored already.");
         scene.CannotScore(1, "late").IsDuplicate("Round 1 is scored already.");
         scene.CannotScore(0, "").IsAccepted();

@@ -1,12 +1,12 @@
+using System.Collections.Immutable;
 using Quorate.Rounds;
 using static Quorate.Rounds.Command;
 
 namespace Quorate.Unit.Rounds;
 
 /// <summary>
-/// Commands that drive a cluster through whole runs, mixed with late, repeated, contradicting and absurd ones. Few
-/// names
-/// and few contents, so that they meet often.
+/// Commands that drive a cluster through whole runs, mixed with late, repeated, contradicting and absurd ones. Names
+/// and contents are few, so that they often meet.
 /// </summary>
 internal sealed class RandomCommands(ulong seed)
 {
@@ -26,6 +26,7 @@ internal sealed class RandomCommands(ulong seed)
         _now += _random.Below(100);
         if (_past.Count > 0 && _random.OneIn(10)) return _past[^(1 + _random.Below(Math.Min(_past.Count, 300)))];
         var command = state.Active is { } run && !_random.OneIn(30) ? Fitting(run) : Any(state);
+        if (_random.OneIn(10)) command = command with { Actor = _random.Pick("anna", "größe") };
         _past.Add(command);
         return command;
     }
@@ -63,15 +64,32 @@ internal sealed class RandomCommands(ulong seed)
 
     private AcceptUpdate Deliver(RunId run, int round, TrainerId trainer, int variant) => new(
         run, round, trainer, Scene.Blob($"{trainer} {round} {variant}"), 1 + _random.Below(9), 1 + _random.Below(99),
-        _random.Pick(0.1, double.NaN, double.PositiveInfinity, -0.0), _now);
+        SomeMetrics(), _now);
 
-    private PublishModel Publish(Run run, int round) =>
-        new(run.Id, round, Scene.Blob($"model {round} {(_random.OneIn(12) ? 1 : 0)}"), 1 + _random.Below(9),
-            _random.OneIn(4) ? "no data" : "", _now);
+    private PublishModel Publish(Run run, int round) => new(
+        run.Id, round,
+        new BlobRef(Scene.Blob($"model {round} {(_random.OneIn(12) ? 1 : 0)}"), 1 + _random.Below(9)), _now)
+    {
+        Unscored = _random.OneIn(4) ? "no data" : "",
+        Contributors = _random.OneIn(3) ? SomeOf(run.Updates.Keys) : [],
+        Memory = _random.OneIn(5) ? new BlobRef(Scene.Blob($"memory {round}"), 7) : null,
+        Metrics = SomeMetrics(),
+    };
+
+    private ImmutableArray<TrainerId> SomeOf(IEnumerable<TrainerId> trainers) =>
+        [.. trainers.Where(_ => _random.OneIn(2)).Append(_random.Pick<TrainerId>(Trainers)).Distinct().Order()];
+
+    private Metrics SomeMetrics() => _random.Below(4) switch
+    {
+        0 => Metrics.None,
+        1 => Metrics.Of((Metrics.Loss, _random.Pick(0.1, double.NaN, -0.0, double.MaxValue))),
+        _ => Metrics.Of(("norm", _random.Below(9)), ("a.b-c_1", 0)),
+    };
 
     private RecordScore Score(Run run, int round) => _random.OneIn(4)
-        ? new RecordScore(run.Id, round, null, _random.Pick("", "no data"), _now)
-        : new RecordScore(run.Id, round, new Score(_random.Below(9), _random.Below(5) / 4.0, 2000), "", _now);
+        ? new RecordScore(run.Id, round, Metrics.None, _random.Pick("", "no data"), _now)
+        : new RecordScore(
+            run.Id, round, Scene.Scored(_random.Below(9), _random.Below(5) / 4.0, 2000), _random.Pick("", "?"), _now);
 
     private OpenRun Open() => new(
         _random.Pick<RunId>(Names),
@@ -80,16 +98,24 @@ internal sealed class RandomCommands(ulong seed)
             Rounds = _random.OneIn(20) ? 0 : 1 + _random.Below(6), MinTrainers = 1 + _random.Below(4),
             MinResults = 1 + _random.Below(2), Deadline = TimeSpan.FromSeconds(60), Grace = TimeSpan.FromSeconds(9),
             KeepUpdateRounds = _random.Below(3), KeepModels = 1 + _random.Below(3),
+            ScoreMetric = _random.Pick(Metrics.Accuracy, Metrics.Loss, "f1"),
         },
         _random.Pick("", "{}", "größe 🙂"), _now);
 
     /// <summary>Every kind of command about any run, known or not, mostly without sense.</summary>
     private Command Any(ClusterState state)
     {
+        if (_random.OneIn(4)) return OfCluster();
         if (state.Active is null || _random.OneIn(3)) return Open();
         var run = state.Runs[_random.Below(state.Runs.Count)];
         return Mangled(_random.OneIn(5) ? run with { Id = _random.Pick<RunId>(Names) } : run);
     }
+
+    private Command OfCluster() => _random.OneIn(2)
+        ? new RaiseLevel(FeatureLevel.First, _now)
+        : new NameCluster(Id(_random.Below(2)), _now);
+
+    private static ClusterId Id(int first) => ClusterId.FromBytes([(byte)(first + 1), .. new byte[15]]);
 
     private Command Mangled(Run run)
     {
@@ -106,7 +132,7 @@ internal sealed class RandomCommands(ulong seed)
             3 => Deliver(run.Id, round, id, 0) with { Examples = number },
             4 => Deliver(run.Id, round, id, 0) with { Length = number },
             5 => new CloseRound(run.Id, round, number),
-            6 => new PublishModel(run.Id, round, Scene.Blob("?"), number, "", _now),
+            6 => new PublishModel(run.Id, round, new BlobRef(Scene.Blob("?"), number), _now),
             _ => Score(run, round) with { Reason = "?" },
         };
     }

@@ -36,6 +36,7 @@ public sealed class RoundMachineProperties
         "CloseRound:Accepted CloseRound:Duplicate CloseRound:Rejected " +
         "PublishModel:Accepted PublishModel:Duplicate PublishModel:Rejected " +
         "RecordScore:Accepted RecordScore:Duplicate RecordScore:Rejected EndRun:Accepted EndRun:Duplicate " +
+        "RaiseLevel:Duplicate NameCluster:Accepted NameCluster:Duplicate NameCluster:Rejected " +
         "Preparing Waiting Training Aggregating Scoring Finished Stopped Failed forgotten reopened";
 
     /// <summary>
@@ -61,7 +62,7 @@ public sealed class RoundMachineProperties
         private void Step()
         {
             _command = _commands.Next(_first);
-            byte[] bytes = CommandCodec.Encode(_command);
+            byte[] bytes = Scene.Bytes(_command);
             Check(CommandCodec.Decode(bytes) == _command, "the command is not what was encoded");
             long index = _first.Index + 1 + _random.Below(3);
 
@@ -83,28 +84,31 @@ public sealed class RoundMachineProperties
         private void CheckVerdict(ClusterState before, Outcome outcome)
         {
             bool accepted = outcome.Verdict == Verdict.Accepted;
-            Check(accepted != ReferenceEquals(before.Runs, _first.Runs),
-                $"{outcome.Verdict} and the runs say otherwise");
+            Check(accepted == Changed(before, _first), $"{outcome.Verdict} and the state says otherwise");
             Check(accepted == (outcome.Reason.Length == 0), "accepted with a reason, or refused without one");
         }
 
         private void CheckAgain(Outcome outcome, byte[] bytes)
         {
             var (again, second) = RoundMachine.Apply(_first, _first.Index + 1, _command!, bytes);
-            Check(ReferenceEquals(again.Runs, _first.Runs), "the same command changed the state twice");
+            Check(!Changed(_first, again), "the same command changed the state twice");
             Check(second.Verdict == (outcome.Holds ? Verdict.Duplicate : outcome.Verdict), $"asked again: {second}");
         }
+
+        private static bool Changed(ClusterState before, ClusterState after) =>
+            before with { Index = 0, Chain = default } != after with { Index = 0, Chain = default };
 
         private void CheckChange(ClusterState before)
         {
             Check(Invariants.FirstBroken(_first) is null, Invariants.FirstBroken(_first) ?? "");
-            var was = before.Find(_command!.Run);
-            var run = _first.Find(_command.Run)!;
+            if (_command is not OfRun command) return;
+            var was = before.Find(command.Run);
+            var run = _first.Find(command.Run)!;
             reached.Add(run.Phase.ToString());
             Check(_first.Runs.Where(r => r.Id != run.Id).SequenceEqual(before.Runs.Where(r => r.Id != run.Id)
                 .TakeLast(_first.Runs.Count - 1)), "another run changed");
 
-            if (_command is OpenRun) CountOpening(before);
+            if (_command is OpenRun open) CountOpening(before, open.Run);
             else Check(was!.Id == run.Id && !Ended(was, run), "a run that had ended goes on");
             if (_command is AcceptUpdate accept) Count(accept);
             if (was is not null) CheckProgress(was, run);
@@ -116,11 +120,11 @@ public sealed class RoundMachineProperties
 
         private static bool Ended(Run was, Run run) => was.Ended && run.Phase != was.Phase;
 
-        private void CountOpening(ClusterState before)
+        private void CountOpening(ClusterState before, RunId run)
         {
             if (before.Runs.Count == Limits.Runs) reached.Add("forgotten");
-            _openings[_command!.Run] = _openings.GetValueOrDefault(_command.Run) + 1;
-            if (_openings[_command.Run] > 1) reached.Add("reopened");
+            _openings[run] = _openings.GetValueOrDefault(run) + 1;
+            if (_openings[run] > 1) reached.Add("reopened");
         }
 
         private void Count(AcceptUpdate accept)
@@ -153,11 +157,12 @@ public sealed class RoundMachineProperties
         /// <summary>What a model averages is what was accepted for its round, no more and no less.</summary>
         private void CheckTrail(Run run)
         {
-            if (_command is not PublishModel) return;
+            if (_command is not PublishModel publish) return;
             var model = run.Trail[^1];
             int opening = _openings[run.Id];
             int counted = _counted.Keys.Count(k => k.Item1 == run.Id && k.Opening == opening && k.Round == model.Round);
-            Check(model.Contributors == counted, $"{counted} updates were accepted, {model.Contributors} are averaged");
+            int expected = publish.Contributors.IsEmpty ? counted : publish.Contributors.Length;
+            Check(model.Contributors == expected, $"{expected} updates should count, {model.Contributors} do");
             foreach (var update in model.Updates)
                 Check(_counted[(run.Id, opening, model.Round, update.Trainer)] == update.Blob,
                     "another update is averaged");

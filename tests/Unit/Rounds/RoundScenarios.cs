@@ -191,6 +191,8 @@ public sealed class RoundScenarios
         var scene = Training("anna", "bert");
         scene.Now = 77;
         scene.Update("anna", content: "bytes", length: 5, examples: 42);
-        Assert.Equal(new Update(Id("anna"), Blob("bytes"), 5, 42, 0.5, 77), scene.Run.Updates[Id("anna")]);
+        Assert.Equal(
+            new Update(Id("anna"), Blob("bytes"), 5, 42, Metrics.Of((Metrics.Loss, 0.5)), 77),
+            scene.Run.Updates[Id("anna")]);
     }
 }

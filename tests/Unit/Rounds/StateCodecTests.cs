@@ -7,18 +7,30 @@ namespace Quorate.Unit.Rounds;
 public sealed class StateCodecTests
 {
     /// <summary>The digest of <see cref="Rich"/>'s bytes: snapshots on disk have this format.</summary>
-    private const string Golden = "03d455596053d7430d8d44dcc3c8ecd86fdc7b82d697f91d0e89e8f64284d72d";
+    private const string Golden = "6c193b25e2664d510ed8d08ad664d19c53af73f4b2acfd2f64bb739cbbe2c0e9";
+
+    /// <summary>The bytes of <see cref="Small"/>.</summary>
+    private static readonly string SmallGolden =
+        "03012800000005000000000000007337885448ed2357d78471924c3c5b0b1edcd01cfb5be47e3e994a345b99130a01000000" +
+        "4400000006000000646967697473020000007b7d2100000003000000020000000100000000bca0650100000000a3e1110000" +
+        "00000200000002e8030000000000000201000000e803020000001b00000004000000616e6e61010000000000000064000000" +
+        "0000000001e8031b00000004000000626572740100000000000000640000000000000001e803010000005400000004000000" +
+        "616e6e6116232b0f16135ed00ae01014ed91e9046e051c54b69c7fa2d7eb2262a6a842710a00000000000000640000000000" +
+        "0000e80300000000000001000000040000006c6f7373000000000000e03f000000000100000042000000000000003c2c0281" +
+        "c4093b065ae1446e6b56762eb5108a2fa5e92873b86116b751a61abe0a000000000000000000000000000000000000000000" +
+        "000000000000e80300000000";
 
     /// <summary>Of two hundred rounds.</summary>
-    private const string PackedGolden = "1f76871e02b42ec79a1b19b8ae8c630a0aeac60a81ad6bfd97f0558d9d124b80";
+    private const string PackedGolden = "3225ac952683b83fc8f1a2f72eb09a7d0edaa9c4696fde23fbffe3f5fb8c4176";
 
     [Fact]
-    public void The_format_is_the_one_on_disk() =>
-        Assert.Equal(Golden, BlobHash.Of(StateCodec.Encode(Rich())).ToString());
+    public void The_format_is_the_one_on_disk() => HasDigest(Golden, Rich());
 
     [Fact]
-    public void The_format_of_packed_models_is_the_one_on_disk() =>
-        Assert.Equal(PackedGolden, BlobHash.Of(StateCodec.Encode(LongTrail(200))).ToString());
+    public void The_format_of_a_small_state_is_the_one_on_disk() => Assert.Equal(SmallGolden, Hex(Small()));
+
+    [Fact]
+    public void The_format_of_packed_models_is_the_one_on_disk() => HasDigest(PackedGolden, LongTrail(200));
 
     [Fact]
     public void The_empty_state_is_read_back() =>
@@ -30,7 +42,7 @@ public sealed class StateCodecTests
         var state = Rich();
         var read = StateCodec.Decode(StateCodec.Encode(state));
         Assert.Equal(Hex(state), Hex(read));
-        Assert.Equal((state.Index, state.Chain), (read.Index, read.Chain));
+        Assert.Equal((state.Index, state.Chain, state.Id), (read.Index, read.Chain, read.Id));
         foreach (var (run, same) in state.Runs.Zip(read.Runs))
         {
             Assert.Equal(run.Trainers, same.Trainers);
@@ -38,7 +50,8 @@ public sealed class StateCodecTests
             foreach (var (model, sameModel) in run.Trail.Zip(same.Trail))
             {
                 Assert.Equal(model.Updates.ToArray(), sameModel.Updates.ToArray());
-                Assert.Equal(model, sameModel with { Updates = model.Updates });
+                Assert.Equal(model.Counted.ToArray(), sameModel.Counted.ToArray());
+                Assert.Equal(model, sameModel with { Updates = model.Updates, Counted = model.Counted });
             }
             Assert.Equal(run, same with { Trainers = run.Trainers, Updates = run.Updates, Trail = run.Trail });
         }
@@ -69,13 +82,25 @@ public sealed class StateCodecTests
         Assert.Throws<InvalidDataException>(() => StateCodec.Decode([.. bytes, 0]));
     }
 
+    /// <summary>The empty state of the first format, as that build wrote it.</summary>
     [Fact]
-    public void Another_version_is_refused()
+    public void A_state_of_an_earlier_format_is_refused_with_what_to_do()
+    {
+        byte[] recorded = [1, .. new byte[8], .. new byte[32], 0, 0, 0, 0];
+        var error = Assert.Throws<InvalidDataException>(() => StateCodec.Decode(recorded));
+        Assert.Equal(CommandCodecTests.EarlierFormat, error.Message);
+    }
+
+    [Fact]
+    public void A_state_of_a_higher_level_asks_for_a_newer_build()
     {
         byte[] bytes = StateCodec.Encode(Rich());
-        bytes[0] = 3;
+        bytes[1] = FeatureLevel.Supported + 1;
         var error = Assert.Throws<InvalidDataException>(() => StateCodec.Decode(bytes));
-        Assert.Equal("The encoded fact holds version 3; this program knows 1 and 2.", error.Message);
+        Assert.Equal(CommandCodecTests.HigherLevel, error.Message);
+        bytes[0] = 4;
+        error = Assert.Throws<InvalidDataException>(() => StateCodec.Decode(bytes));
+        Assert.Equal("The encoded fact holds format 4; this build reads 3.", error.Message);
     }
 
     [Fact]
@@ -83,7 +108,6 @@ public sealed class StateCodecTests
     {
         var state = LongTrail(300);
         byte[] bytes = StateCodec.Encode(state);
-        Assert.Equal(2, bytes[0]);
         var read = StateCodec.Decode(bytes);
         Assert.Equal(bytes, StateCodec.Encode(read));
         Assert.Equal(state.Runs[0].Trail.Newest(1000), read.Runs[0].Trail.Newest(1000), Same);
@@ -99,8 +123,9 @@ public sealed class StateCodecTests
     public void A_packed_model_is_one_that_awaits_nothing()
     {
         var awaiting = Enumerable.Range(0, PackedModels.Count).Select(round => new PublishedModel(
-            round, Blob($"{round}"), 10, 1, 1, [], 0, 0, null, round == 7 ? "" : "no data"));
-        var error = Assert.Throws<InvalidDataException>(() => Trail.Of([PackedModels.Pack(awaiting)], []));
+            round, Blob($"{round}"), 10, 1, 1, [], 0, 0) { Unscored = round == 7 ? "" : "no data" });
+        var error = Assert.Throws<InvalidDataException>(
+            () => Trail.Of([PackedModels.Pack(awaiting)], [], RunRules.DefaultScoreMetric));
         Assert.Equal("The encoded fact holds a packed model that awaits its score.", error.Message);
     }
 
@@ -116,9 +141,17 @@ public sealed class StateCodecTests
     [Fact]
     public void A_count_is_checked_against_the_bytes_that_are_left_before_anything_is_allocated()
     {
-        byte[] bytes = [1, .. new byte[8 + 32], 16, 0, 0, 0];
+        byte[] bytes = [3, 1, 0, 0, 0, 0, 16, 0, 0, 0];
         var error = Assert.Throws<InvalidDataException>(() => StateCodec.Decode(bytes));
         Assert.Equal("The encoded fact holds a count of 16.", error.Message);
+    }
+
+    /// <summary>An open round with one update.</summary>
+    private static ClusterState Small()
+    {
+        var scene = Training("anna", "bert");
+        scene.Update("anna").IsAccepted();
+        return scene.State;
     }
 
     /// <summary>
@@ -127,13 +160,20 @@ public sealed class StateCodecTests
     private static ClusterState Rich()
     {
         var scene = new Scene();
+        scene.Do(new Command.NameCluster(ClusterId.FromBytes([.. new byte[15], 1]), 1)).IsAccepted();
         scene.Open("first").IsAccepted();
         scene.End("first", failed: true, reason: "größe").IsAccepted();
         scene.Open(rules: Rules(rounds: 5, keepUpdateRounds: 2), plan: "{\"ü\":1}").IsAccepted();
         scene.Publish(0).IsAccepted();
         scene.Join("anna").IsAccepted();
         scene.Join("bert").IsAccepted();
-        for (int round = 1; round <= 3; round++) scene.PlayRound(round, "anna", "bert");
+        for (int round = 1; round <= 2; round++) scene.PlayRound(round, "anna", "bert");
+        scene.Update("anna", 3).IsAccepted();
+        scene.Update("bert", 3).IsAccepted();
+        scene.Do(new Command.PublishModel(Digits, 3, new BlobRef(Blob("model 3"), 10), 1000)
+        {
+            Contributors = [Id("bert")], Memory = new BlobRef(Blob("memory"), 4), Metrics = Metrics.Of(("norm", 2)),
+        }).IsAccepted();
         scene.Score(1).IsAccepted();
         scene.CannotScore(2, "no data").IsAccepted();
         scene.Update("bert", 4).IsAccepted();
@@ -153,6 +193,12 @@ public sealed class StateCodecTests
             else scene.CannotScore(round, "no data").IsAccepted();
         }
         return scene.State;
+    }
+
+    private static void HasDigest(string expected, ClusterState state)
+    {
+        var digest = BlobHash.Of(StateCodec.Encode(state));
+        Assert.True(expected == digest.ToString(), $"The state's digest is {digest}.");
     }
 
     private static string Hex(ClusterState state) => Convert.ToHexStringLower(StateCodec.Encode(state));

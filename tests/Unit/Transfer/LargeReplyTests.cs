@@ -46,7 +46,8 @@ public sealed class LargeReplyTests
             long at = 1_800_000_000_000;
             var update = new UpdateStatus
             {
-                Trainer = name, Blob = hash, Length = 1 << 30, Examples = 1 << 29, Loss = 0.5, At = at,
+                Trainer = name, Blob = hash, Length = 1 << 30, Examples = 1 << 29, At = at,
+                Metrics = { ["loss"] = 0.5 },
             };
             var model = new ModelStatus
             {

@@ -13,7 +13,7 @@ public sealed class PartCodecTests
         Blob = ByteString.CopyFrom(new byte[32]),
         Length = 123_456_789,
         Update = new UpdateFacts { Run = "mnist", Round = 7, Trainer = "t-1", Incarnation = 99, Examples = 12_000,
-            Loss = double.NaN },
+            Metrics = { ["loss"] = double.NaN } },
     };
 
     public static TheoryData<bool, long, int> Shapes() => new()

@@ -113,7 +113,7 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
     /// <inheritdoc/>
     public async Task<Outcome> ProposeAsync(Command command, CancellationToken token)
     {
-        byte[] bytes = CommandCodec.Encode(command);
+        byte[] bytes = CommandCodec.Encode(command, State.Level);
         ThrowUnlessLeader();
         var proposal = new Proposal(Guid.NewGuid());
         var entry = new BinaryLogEntry
