@@ -53,7 +53,7 @@ internal static class FailoverCommand
         while (seconds.Count < kills)
         {
             token.ThrowIfCancellationRequested();
-            await cluster.NextSafeAsync(TimeProvider.System.GetTimestamp(), exceptBy: -1, token);
+            await cluster.NextSafeAsync(TimeProvider.System.GetTimestamp(), token: token);
             await ChaosCluster.PauseAsync(TimeSpan.FromMilliseconds(500 + draws.Below(1000)));
             int leader = await cluster.LeaderAsync();
             long killed = TimeProvider.System.GetTimestamp();
@@ -61,13 +61,7 @@ internal static class FailoverCommand
             var next = await cluster.NextSafeAsync(killed, exceptBy: leader, token);
             seconds.Add(TimeProvider.System.GetElapsedTime(killed, next.At).TotalSeconds);
             cluster.Start(leader);
-            await cluster.UntilAsync(
-                async bound => (await cluster.Connections.StatusAsync(new() { Trail = 1 }, bound)) is var replies
-                    && replies.All(reply => reply is { Quorum: true })
-                    && replies.Max(r => r!.Index) - replies.Min(r => r!.Index) < 100
-                    ? replies
-                    : null,
-                "the killed node to catch up", patience: null, token);
+            await cluster.WhenCaughtUpAsync(token);
         }
         IReadOnlyList<string> violations = [.. cluster.Observer.Violations];
         if (violations.Count == 0) cluster.Passed();

@@ -21,10 +21,10 @@ public sealed class FailoverTimes(ITestOutputHelper output)
             int leader = await LeaderInFlowAsync(cluster);
             long killed = Flow.Now;
             await cluster.KillAsync(leader);
-            var next = await cluster.AcceptedAsync(killed, exceptBy: leader);
+            var next = await cluster.NextSafeAsync(killed, exceptBy: leader);
             seconds.Add(TimeProvider.System.GetElapsedTime(killed, next.At).TotalSeconds);
             cluster.Start(leader);
-            await cluster.TogetherAsync();
+            await cluster.WhenCaughtUpAsync();
         }
         output.WriteLine($"leader killed -> next accepted update: {Flow.Figures(seconds)}");
         await cluster.AssertUnharmedAsync();
@@ -41,10 +41,10 @@ public sealed class FailoverTimes(ITestOutputHelper output)
             int leader = await LeaderInFlowAsync(cluster);
             long stopped = Flow.Now;
             await cluster[leader].StopAsync();
-            var next = await cluster.AcceptedAsync(stopped, exceptBy: leader);
+            var next = await cluster.NextSafeAsync(stopped, exceptBy: leader);
             seconds.Add(TimeProvider.System.GetElapsedTime(stopped, next.At).TotalSeconds);
             await cluster[leader].ContinueAsync();
-            await cluster.TogetherAsync();
+            await cluster.WhenCaughtUpAsync();
         }
         output.WriteLine($"leader stopped -> next accepted update: {Flow.Figures(seconds)}");
         await cluster.AssertUnharmedAsync();
@@ -66,7 +66,7 @@ public sealed class FailoverTimes(ITestOutputHelper output)
             await ChaosCluster.PauseAsync(TimeSpan.FromSeconds(3));
             gaps.Add(cluster.LongestGap(stopped, Flow.Now));
             await cluster[follower].ContinueAsync();
-            await cluster.TogetherAsync();
+            await cluster.WhenCaughtUpAsync();
             if (quiet) Assert.Equal((leader, term), (await cluster.LeaderAsync(), await cluster.TermAsync()));
         }
         output.WriteLine($"longest time without an accepted update with a stopped follower: {Flow.Figures(gaps)}");
@@ -77,7 +77,7 @@ public sealed class FailoverTimes(ITestOutputHelper output)
     /// <summary>The leader, at a moment drawn from the seed while updates come in.</summary>
     private async Task<int> LeaderInFlowAsync(ChaosCluster cluster)
     {
-        await cluster.AcceptedAsync(Flow.Now);
+        await cluster.NextSafeAsync(Flow.Now);
         await ChaosCluster.PauseAsync(TimeSpan.FromMilliseconds(500 + _draws.Below(1000)));
         return await cluster.LeaderAsync();
     }

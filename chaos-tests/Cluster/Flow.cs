@@ -21,15 +21,6 @@ internal static class Flow
 
     public static double SecondsSince(long timestamp) => TimeProvider.System.GetElapsedTime(timestamp).TotalSeconds;
 
-    /// <summary>
-    /// The first update accepted after a moment by any node except <paramref name="exceptBy"/>.
-    /// </summary>
-    public static Task<SafeAnswer> AcceptedAsync(this ChaosCluster cluster, long after, int exceptBy = -1) =>
-        cluster.UntilAsync(
-            _ => Task.FromResult(Answers(cluster).Where(answer => answer.At > after && answer.Node != exceptBy)
-                .MinBy(answer => answer.At)),
-            "the next accepted update");
-
     /// <summary>The longest time without an accepted update between two moments, in seconds.</summary>
     public static double LongestGap(this ChaosCluster cluster, long from, long to)
     {
@@ -38,15 +29,6 @@ internal static class Flow
         return moments.Zip(moments.Skip(1), (before, after) =>
             TimeProvider.System.GetElapsedTime(before, after).TotalSeconds).Max();
     }
-
-    /// <summary>Waits until all nodes have a quorum and are within a hundred entries of each other.</summary>
-    public static async Task TogetherAsync(this ChaosCluster cluster) => await cluster.UntilAsync(
-        async token => await cluster.Connections.StatusAsync(new() { Trail = 1 }, token) is var replies
-            && replies.All(reply => reply is { Quorum: true })
-            && replies.Max(reply => reply!.Index) - replies.Min(reply => reply!.Index) < 100
-            ? replies
-            : null,
-        "all nodes up and caught up");
 
     /// <summary>The newest term that any node knows.</summary>
     public static async Task<long> TermAsync(this ChaosCluster cluster) =>

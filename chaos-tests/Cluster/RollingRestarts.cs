@@ -14,14 +14,14 @@ public sealed class RollingRestarts(ITestOutputHelper output)
         var gaps = new List<double>();
         while (gaps.Count < wanted)
         {
-            await cluster.AcceptedAsync(Flow.Now);
+            await cluster.NextSafeAsync(Flow.Now);
             int node = gaps.Count % ChaosCluster.Nodes;
             if (await cluster.LeaderAsync() == node) leaders++;
             long from = Flow.Now;
             Assert.Equal(0, await cluster[node].TerminateAsync());
             cluster.Start(node);
-            await cluster.TogetherAsync();
-            await cluster.AcceptedAsync(Flow.Now);
+            await cluster.WhenCaughtUpAsync();
+            await cluster.NextSafeAsync(Flow.Now);
             gaps.Add(cluster.LongestGap(from, Flow.Now));
         }
         output.WriteLine($"{wanted} restarts, {leaders} of them the leader's; longest time without an accepted update "

@@ -24,12 +24,12 @@ public sealed class SoakTests(ITestOutputHelper output)
         {
             await FaultAsync(cluster);
             await ChaosCluster.PauseAsync(TimeSpan.FromSeconds(2 + _draws.Below(4)));
-            await cluster.AcceptedAsync(Flow.Now);
+            await cluster.NextSafeAsync(Flow.Now);
             double at = Flow.SecondsSince(started);
             if (at > _warmUp.TotalSeconds)
                 samples.AddRange(Enumerable.Range(0, ChaosCluster.Nodes).Select(node => Look(cluster, node, at)));
         }
-        await cluster.TogetherAsync();
+        await cluster.WhenCaughtUpAsync();
         foreach (var node in samples.GroupBy(sample => sample.Node))
             output.WriteLine($"node {node.Key}: {node.Last().Megabytes:F0} MB, "
                 + $"{Slope(node, s => s.Megabytes):F2} MB in 10 min; log {node.Last().Log / 1e6:F1} MB, "

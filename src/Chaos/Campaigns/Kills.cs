@@ -50,7 +50,7 @@ internal sealed class Kills(ChaosCluster cluster, Victims victims, Tally tally, 
         bound.CancelAfter(_progressMax);
         try
         {
-            await cluster.NextSafeAsync(TimeProvider.System.GetTimestamp(), exceptBy: -1, bound.Token);
+            await cluster.NextSafeAsync(TimeProvider.System.GetTimestamp(), token: bound.Token);
         }
         catch (OperationCanceledException) when (!token.IsCancellationRequested)
         {

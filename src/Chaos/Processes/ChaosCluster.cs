@@ -29,11 +29,13 @@ public sealed class ChaosCluster : IAsyncDisposable
     private readonly ProgramProcess?[] _nodes = new ProgramProcess?[Nodes];
     private readonly GrpcChannel[] _channels;
     private readonly List<SyntheticTrainer> _trainers = [];
+    private readonly string[] _programs;
     private bool _passed;
 
-    private ChaosCluster(ChaosRun run, ulong? networkSeed, string[] flags)
+    private ChaosCluster(ChaosRun run, ulong? networkSeed, string programs, string[] flags)
     {
         (Run, _flags) = (run, flags);
+        _programs = [.. Enumerable.Repeat(programs, Nodes)];
         Root = Directory.CreateTempSubdirectory("quorate-chaos-").FullName;
         _hostsPath = Path.Combine(Root, "hosts.json");
         Hosts = LoopbackHosts.Take(Nodes);
@@ -66,11 +68,17 @@ public sealed class ChaosCluster : IAsyncDisposable
         StartAsync(run, pace, networkSeed: null, flags);
 
     /// <param name="networkSeed">If not null, all connections pass through <see cref="Network"/>.</param>
-    public static async Task<ChaosCluster> StartAsync(
-        ChaosRun run, TimeSpan pace, ulong? networkSeed, params string[] flags)
+    public static Task<ChaosCluster> StartAsync(
+        ChaosRun run, TimeSpan pace, ulong? networkSeed, params string[] flags) =>
+        StartBuildAsync(ProgramProcess.Programs, run, pace, networkSeed, flags);
+
+    /// <summary>Starts coordinators of another build.</summary>
+    /// <param name="programs">The folder with the built programs, see <see cref="ProgramProcess.Programs"/>.</param>
+    public static async Task<ChaosCluster> StartBuildAsync(
+        string programs, ChaosRun run, TimeSpan pace, ulong? networkSeed = null, params string[] flags)
     {
         ThreadPool.SetMinThreads(64, 64); // Synthetic training blocks its thread, as real training does.
-        var cluster = new ChaosCluster(run, networkSeed, flags);
+        var cluster = new ChaosCluster(run, networkSeed, programs, flags);
         bool started = false;
         try
         {
@@ -128,7 +136,19 @@ public sealed class ChaosCluster : IAsyncDisposable
         _nodes[node] = new ProgramProcess("Coordinator", node, DirectoryOf(node) + ".log",
             ["--hosts", _hostsPath, "--run", "none", "--data", DirectoryOf(node), "--trainer", "none",
              .. Network is { } network ? ["--dial", network.DialOf(node)] : (string[])[], .. _flags, .. flags],
-            crashPoint);
+            crashPoint, _programs[node]);
+    }
+
+    /// <summary>
+    /// Stops a node with SIGTERM and starts it from another build on the same data, as in an upgrade. Returns its exit
+    /// code.
+    /// </summary>
+    public async Task<int> ReplaceAsync(int node, string programs)
+    {
+        int code = await this[node].TerminateAsync();
+        _programs[node] = programs;
+        Start(node);
+        return code;
     }
 
     public Task KillAsync(params int[] nodes) => Task.WhenAll(nodes.Select(node => this[node].KillAsync()));
@@ -162,6 +182,15 @@ public sealed class ChaosCluster : IAsyncDisposable
                 : null;
         },
         "the end of the run on every node", patience);
+
+    /// <summary>Waits until all nodes have a quorum and are within a hundred entries of each other.</summary>
+    public Task WhenCaughtUpAsync(CancellationToken token = default) => UntilAsync(
+        async bound => await Connections.StatusAsync(new StatusRequest { Trail = 1 }, bound) is var replies
+            && replies.All(reply => reply is { Quorum: true })
+            && replies.Max(reply => reply!.Index) - replies.Min(reply => reply!.Index) < 100
+            ? replies
+            : null,
+        "all nodes to catch up", patience: null, token);
 
     /// <summary>"INDEX HASH" for every command that a node has applied and still remembers.</summary>
     public async Task<IReadOnlyList<string>> ChainAsync(int node)
@@ -223,7 +252,8 @@ public sealed class ChaosCluster : IAsyncDisposable
 
     /// <summary>The next answer that an update is safe, from any node except one.</summary>
     /// <param name="after">In <see cref="TimeProvider.GetTimestamp"/> units.</param>
-    public Task<SafeAnswer> NextSafeAsync(long after, int exceptBy, CancellationToken token = default) => UntilAsync(
+    public Task<SafeAnswer> NextSafeAsync(
+        long after, int exceptBy = -1, CancellationToken token = default) => UntilAsync(
         _ => Task.FromResult(_trainers.SelectMany(trainer => trainer.Record.Safe)
             .Where(answer => answer.At > after && answer.Node != exceptBy).MinBy(answer => answer.At)),
         "the next accepted update", patience: null, token);

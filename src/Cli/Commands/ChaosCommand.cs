@@ -46,6 +46,41 @@ internal static class ChaosCommand
         return command;
     }
 
+    /// <summary>The work of scripts/mixed-versions.sh, which builds the old version first. Not shown in the
+    /// help.</summary>
+    public static Command BuildMixedVersions()
+    {
+        var old = new Option<string>("--old-programs")
+        {
+            Description = "The folder with the programs of the old build", Required = true, HelpName = "DIR",
+        };
+        var cycles = new Option<int>("--cycles")
+        {
+            Description = "Upgrades and downgrades of the whole cluster", DefaultValueFactory = _ => 20,
+        };
+        var json = new Option<bool>("--json") { Description = "Print one JSON object as the last line of stdout" };
+        var command = new Command("mixed-versions", "Upgrade and downgrade a cluster under load.")
+        {
+            old, cycles, json,
+        };
+        command.Hidden = true;
+        command.SetAction((parsed, token) => QuorateCommand.Guarded(
+            async t =>
+            {
+                var progress = parsed.GetValue(json) ? Console.Error : Console.Out;
+                var report = await new MixedVersions(
+                    Path.GetFullPath(parsed.GetValue(old)!), parsed.GetValue(cycles), progress.WriteLine).RunAsync(t);
+                progress.WriteLine(
+                    $"{report.Cycles} cycles, {report.Rounds} rounds: {report.FailedRounds} failed, "
+                    + $"{report.UpdatesRetrained} updates retrained, histories "
+                    + $"{(report.HistoriesEqual ? "equal" : "DIFFERENT")}");
+                if (parsed.GetValue(json)) Console.Out.WriteLine(report.ToJson());
+                return report.Passed ? ExitCode.Ok : ExitCode.Differs;
+            },
+            token));
+        return command;
+    }
+
     private static async Task<ExitCode> RunAsync(CampaignOptions options, bool json, CancellationToken token)
     {
         Programs.RequireBuilt();

@@ -21,6 +21,7 @@ internal static class QuorateCommand
     {
         DemoCommand.Build(),
         ChaosCommand.Build(),
+        ChaosCommand.BuildMixedVersions(),
         StatusCommand.Build(),
         RunCommands.Build(),
         ModelCommands.Build(),

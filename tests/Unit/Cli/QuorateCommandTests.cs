@@ -1,3 +1,4 @@
+using Quorate.Chaos.Campaigns;
 using Quorate.Chaos.Processes;
 using Quorate.Cli;
 using Quorate.Cli.Commands;
@@ -21,4 +22,19 @@ public sealed class QuorateCommandTests
     [MemberData(nameof(Faults))]
     public async Task Each_kind_of_expected_error_has_its_exit_code(Exception fault, int code) =>
         Assert.Equal(code, await QuorateCommand.Guarded(_ => throw fault, CancellationToken.None));
+
+    [Fact]
+    public void The_object_of_mixed_versions_has_exactly_the_promised_names() => Assert.Equal(
+        "{'cycles':20,'rounds':900,'failedRounds':0,'updatesRetrained':0,'historiesEqual':true}".Replace('\'', '"'),
+        new MixedReport(20, 900, 0, 0, true).ToJson());
+
+    [Theory]
+    [InlineData(900, 0, 0, true, true)]
+    [InlineData(900, 1, 0, true, false)]
+    [InlineData(900, 0, 1, true, false)]
+    [InlineData(900, 0, 0, false, false)]
+    [InlineData(19, 0, 0, true, false)]
+    public void Mixed_versions_pass_only_if_nothing_went_wrong_and_enough_happened(
+        int rounds, int failed, int retrained, bool equal, bool passed) =>
+        Assert.Equal(passed, new MixedReport(20, rounds, failed, retrained, equal).Passed);
 }
