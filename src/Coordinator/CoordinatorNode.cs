@@ -33,6 +33,7 @@ internal sealed class CoordinatorNode(
 
     private readonly TimeProvider _time = TimeProvider.System;
     private readonly HostNames _names = names ?? HostNames.System;
+    private volatile ReplicatedLog? _log;
 
     /// <summary>Runs until <paramref name="stopping"/>, or until the node stops itself; the exit code.</summary>
     public async Task<int> RunAsync(CancellationToken stopping)
@@ -40,7 +41,8 @@ internal sealed class CoordinatorNode(
         var enrolment = Enrolment.Open(
             data.Path, options.Hosts.Nodes.Select(node => node.Id).Where(id => id != options.Node));
         using var loggers = LoggerFactory.Create(logging);
-        var agreement = new Agreement(options.Node, MemberList.Of(options.Hosts));
+        var agreement = new Agreement(
+            options.Node, MemberList.Of(options.Hosts), () => _log?.State.Id ?? default);
         using var peers = new PeerConnections(options, agreement, _names);
         try
         {
@@ -105,6 +107,7 @@ internal sealed class CoordinatorNode(
         if (DiskWatch.Lack(data.Path) is { } lack) throw new DiskFullException(lack);
         await using var log = await OpenLogAsync(
             enrolment, agreement, loggers, e => broken.TrySetResult(e), token);
+        _log = log;
         // Until here it told others with which members this node joined; from here on Raft does.
         if (hello is not null) await hello.StopAsync(token);
 

@@ -31,10 +31,11 @@ internal static class StatusCommand
         while (true)
         {
             var replies = await client.StatusAsync(new StatusRequest { Trail = 10 }, token);
+            var differences = await client.DifferencesAsync(replies, token);
             var nodes = hosts.Nodes.Zip(replies).ToList();
             if (watch && !json && !Console.IsOutputRedirected) Console.Clear();
-            if (json) Console.WriteLine(StatusText.Json(nodes));
-            else foreach (string line in StatusText.Lines(nodes, path)) Console.WriteLine(line);
+            if (json) Console.WriteLine(StatusText.Json(nodes, differences));
+            else foreach (string line in StatusText.Lines(nodes, path, differences)) Console.WriteLine(line);
             if (!watch) return ClusterText.Leading(replies) is { Quorum: true } ? ExitCode.Ok : ExitCode.TimedOut;
             await Task.Delay(_watchPause, TimeProvider.System, token);
         }

@@ -13,11 +13,14 @@ internal static class StatusText
     private static readonly JsonFormatter _format = new(JsonFormatter.Settings.Default.WithFormatDefaultValues(true));
 
     /// <summary>
-    /// <c>{ leader, nodes: [ { id, grpc, status } ] }</c>. The leader is null if no node leads. The status is the
-    /// node's StatusReply in protobuf's JSON (hashes in base64, 64-bit numbers as strings), or null if the node does
-    /// not answer.
+    /// <c>{ leader, nodes: [ { id, grpc, status } ], differences: [ sentence ] }</c>. The leader is null if no node
+    /// leads. The status is the node's StatusReply in protobuf's JSON (hashes in base64, 64-bit numbers as strings), or
+    /// null if the node does not answer.
     /// </summary>
-    public static string Json(IReadOnlyList<(Node Node, StatusReply? Reply)> nodes) => new JsonObject
+    /// <param name="differences">Between nodes that should be one cluster; empty: none.</param>
+    public static string Json(
+        IReadOnlyList<(Node Node, StatusReply? Reply)> nodes, IReadOnlyList<string>? differences = null) =>
+        new JsonObject
     {
         ["leader"] = ClusterText.Leading(nodes.Select(n => n.Reply))?.Node,
         ["nodes"] = new JsonArray([.. nodes.Select(n => new JsonObject
@@ -26,11 +29,15 @@ internal static class StatusText
             ["grpc"] = n.Node.Grpc.ToString(),
             ["status"] = n.Reply is null ? null : JsonNode.Parse(_format.Format(n.Reply)),
         })]),
+        ["differences"] = new JsonArray([.. (differences ?? []).Select(sentence => JsonValue.Create(sentence))]),
     }.ToJsonString(new JsonSerializerOptions { WriteIndented = false });
 
     /// <param name="hosts">The path of the hosts file, for the sentence if no node answers.</param>
-    public static IEnumerable<string> Lines(IReadOnlyList<(Node Node, StatusReply? Reply)> nodes, string hosts)
+    /// <param name="differences">Between nodes that should be one cluster; empty: none.</param>
+    public static IEnumerable<string> Lines(
+        IReadOnlyList<(Node Node, StatusReply? Reply)> nodes, string hosts, IReadOnlyList<string>? differences = null)
     {
+        foreach (string sentence in differences ?? []) yield return sentence;
         foreach (var (node, reply) in nodes)
         {
             string known = reply is null ? "" : $"  term {reply.Term}  index {reply.Index}";

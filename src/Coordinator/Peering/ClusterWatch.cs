@@ -8,9 +8,9 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Coordinator.Peering;
 
 /// <summary>
-/// Compares this node with its peers every few seconds: member list and chain hashes at equal indexes. A difference is
-/// logged, shown in the status of this node and counted. A round trip that is too long for the election timeout is
-/// logged and shown.
+/// Compares this node with its peers every few seconds: member list, cluster id, and chain hashes at equal indexes. A
+/// difference is logged, shown in the status of this node and counted. A round trip that is too long for the election
+/// timeout is logged and shown.
 /// </summary>
 internal sealed partial class ClusterWatch(
     IReplicatedLog log, HelloResponder own, PeerConnections peers, OperatorNotices notices, CoordinatorOptions options,

@@ -29,7 +29,8 @@ internal sealed partial class HelloResponder(
             FeatureLevel = featureLevel,
         };
         reply.Members.AddRange(agreement.Members.Lines);
-        if (hello.Node >= 0 && agreement.IsBroken(hello.Node, hello.Members, out string? why))
+        reply.Cluster = agreement.Cluster;
+        if (hello.Node >= 0 && agreement.IsBroken(hello.Node, hello.Members, hello.Cluster, out string? why))
         {
             reply.Refusal = why;
             Report(why);

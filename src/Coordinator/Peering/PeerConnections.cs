@@ -49,6 +49,7 @@ internal sealed class PeerConnections : IDisposable
     {
         request.Members.Clear();
         request.Members.AddRange(_agreement.Members.Lines);
+        request.Cluster = _agreement.Cluster;
         var replies = await Task.WhenAll(All.Select(peer => HelloAsync(peer, request, token)));
         var accepted = new List<HelloReply>();
         var refusals = new List<string>();
@@ -57,7 +58,7 @@ internal sealed class PeerConnections : IDisposable
             if (reply is null) continue;
             if (reply.Node != peer.Id)
                 refusals.Add($"Node {reply.Node} answers at the address of node {peer.Id}. Check the hosts files.");
-            else if (_agreement.IsBroken(reply.Node, reply.Members, out string? why)) refusals.Add(why);
+            else if (_agreement.IsBroken(reply.Node, reply.Members, reply.Cluster, out string? why)) refusals.Add(why);
             else accepted.Add(reply);
         }
         return new PeerAnswers(accepted, refusals);

@@ -47,23 +47,43 @@ public sealed class ClusterConnections : IDisposable
     /// </summary>
     public Task<NodeConnection?> FindLeaderAsync(CancellationToken token) => _search.FindAsync(StatusTimeout, token);
 
+    /// <summary>
+    /// One sentence for each pair of nodes that do not belong to one cluster, or whose histories differ; empty if all
+    /// that answer agree.
+    /// </summary>
+    /// <param name="statuses">Their answers to a status request, which say up to where their histories reach.</param>
+    public async Task<IReadOnlyList<string>> DifferencesAsync(
+        IReadOnlyList<StatusReply?> statuses, CancellationToken token)
+    {
+        long from = Math.Max(1, statuses.Select(status => status?.Index ?? long.MaxValue).Min());
+        if (from == long.MaxValue) return [];
+        var hello = new HelloRequest { Node = -1, ChainFrom = from };
+        var replies = await Task.WhenAll(Nodes.Select(node => AnswerAsync(
+            bound => node.Peers.Hello(hello, bound).ResponseAsync, token))).ConfigureAwait(false);
+        return Histories.Differences([.. replies.OfType<HelloReply>()]);
+    }
+
     public void Dispose()
     {
         foreach (var node in Nodes) node.Dispose();
     }
 
-    private async Task<StatusReply?> StatusAsync(NodeConnection node, StatusRequest request, CancellationToken token)
+    private Task<StatusReply?> StatusAsync(NodeConnection node, StatusRequest request, CancellationToken token) =>
+        AnswerAsync(bound => node.Federation.StatusAsync(request, cancellationToken: bound).ResponseAsync, token);
+
+    private async Task<T?> AnswerAsync<T>(Func<CancellationToken, Task<T>> call, CancellationToken token)
+        where T : class
     {
+        using var limit = new CancellationTokenSource(StatusTimeout, _time);
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(token, limit.Token);
         try
         {
-            var deadline = _time.GetUtcNow().UtcDateTime + StatusTimeout;
-            return await node.Federation.StatusAsync(request, deadline: deadline,
-                cancellationToken: token).ConfigureAwait(false);
+            return await call(bound.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (
             e is RpcException or IOException || (e is OperationCanceledException && !token.IsCancellationRequested))
         {
-            return null; // Refused, or past its deadline, which our channels report as a cancellation.
+            return null; // Refused, or it took too long.
         }
     }
 }
@@ -90,6 +110,7 @@ public sealed class NodeConnection : IDisposable
     public string Address { get; }
     public Federation.FederationClient Federation => new(_control.Value);
     public Admin.AdminClient Admin => new(_control.Value);
+    public PeersClient Peers => new(_control.Value);
     public TransferClient Transfer => new(new StreamInvoker(_weights, _control.Value));
 
     public void Dispose()

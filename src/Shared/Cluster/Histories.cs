@@ -4,8 +4,8 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Shared.Cluster;
 
 /// <summary>
-/// Compares what coordinators answered to Hello. In one cluster all have the same members and the same chain hash at
-/// each log index.
+/// Compares what coordinators answered to Hello. In one cluster all have the same members, the same cluster id, and the
+/// same chain hash at each log index.
 /// </summary>
 public static class Histories
 {
@@ -27,7 +27,9 @@ public static class Histories
             ? $"DIFFERENT HISTORIES: {both} disagree at log index {at}. Stop both groups and keep the data of one."
             : !one.Members.SequenceEqual(other.Members)
                 ? $"DIFFERENT CLUSTERS: {both} have different hosts files. Give all nodes the same file."
-                : "";
+                : !one.Cluster.IsEmpty && !other.Cluster.IsEmpty && one.Cluster != other.Cluster
+                    ? $"DIFFERENT CLUSTERS: {both} have different cluster ids. Check their data directories."
+                    : "";
         return sentence.Length > 0;
     }
 

@@ -169,6 +169,12 @@ public class StatusTests
             StringComparison.Ordinal);
     }
 
+    /// <summary>Two groups with different hosts files looked like one healthy cluster.</summary>
+    [Fact]
+    public void Nodes_with_different_histories_are_named_before_anything_else() => Assert.Equal(
+        "DIFFERENT HISTORIES: nodes 0 and 3",
+        StatusText.Lines(Nodes(null, null, null), "hosts.json", ["DIFFERENT HISTORIES: nodes 0 and 3"]).First());
+
     [Fact]
     public void The_JSON_names_the_leader_and_lists_every_node()
     {

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Consensus.DotNext;
+using Quorate.Rounds;
 using Quorate.Shared.Hosts;
 
 namespace Quorate.Unit.Consensus;
@@ -105,6 +106,31 @@ public sealed class IntroductionTests
         Assert.StartsWith("Nodes 2 and 0 have different hosts files", Assert.Single(await other.ObjectionsAsync(token)),
             StringComparison.Ordinal);
     }
+
+    /// <summary>Node 2 brings the data directory of another cluster.</summary>
+    [Fact]
+    public async Task A_node_with_the_data_of_another_cluster_is_refused()
+    {
+        var token = Patience;
+        await using var cluster = new NamedCluster();
+        for (int node = 0; node < 3; node++) cluster.Move(node, $"127.0.6.{node + 1}");
+        await cluster.StartAsync(2, token, options => options with { Members = [options.Members[2]] });
+        await cluster.ProposeAsync(new Command.NameCluster(Id(2), 1), token);
+        await cluster.StopAsync(2);
+        await cluster.StartAsync(0, token);
+        await cluster.StartAsync(1, token);
+        await cluster.ProposeAsync(new Command.NameCluster(Id(1), 1), token);
+        foreach (int node in new[] { 0, 1 }) await cluster[node].ChangedAsync(0, token);
+
+        await cluster.StartAsync(2, token);
+        while (!cluster.Lines(2).Any(line => line.Contains("different clusters", StringComparison.Ordinal)))
+            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, token);
+
+        Assert.Null(cluster[2].Leadership.LeaderNode);
+        Assert.Equal(Id(2), cluster[2].State.Id);
+    }
+
+    private static ClusterId Id(byte value) => ClusterId.FromBytes([.. Enumerable.Repeat(value, ClusterId.Size)]);
 
     private static Introduction Good => new(1, 2, 11, 7, Members, Refusal.None);
 

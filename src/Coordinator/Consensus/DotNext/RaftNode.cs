@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using DotNext.IO.Log;
@@ -56,7 +57,7 @@ internal sealed class RaftNode : IAsyncDisposable
         if (!durable) state.StartApplying();
         var log = OpenLog(wal, state, durable, alone: options.Members.Count == 1);
         var listen = options.Listen ?? await options.Names.ListenAtAsync(Own(options).Raft, token);
-        var introductions = new Introductions(options, () => UInt128.Zero, logger);
+        var introductions = new Introductions(options, () => ClusterOf(state), logger);
         var configuration = Configure(
             options, listen, new RaftListener(listen, introductions, time),
             new RaftDialler(options, introductions, logger), new QuietLoggers(loggers, time));
@@ -170,6 +171,10 @@ internal sealed class RaftNode : IAsyncDisposable
         members.Build();
         return configuration;
     }
+
+    /// <summary>The cluster id in the newest applied state; 0 while there is none.</summary>
+    private static UInt128 ClusterOf(ReplicatedState state) => UInt128.Parse(
+        state.Latest.Value.Id.ToString(), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
 
     private static string WalDirectory(ConsensusOptions options) => Path.Combine(options.Directory, "wal");
 
