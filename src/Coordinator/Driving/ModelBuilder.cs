@@ -12,13 +12,14 @@ internal static class ModelBuilder
 
     /// <param name="blobs">This node's store.</param>
     /// <param name="replication">Pulls what this node lacks.</param>
+    /// <param name="plan">The run's strategy and key rules.</param>
     /// <param name="previous">The model that the updates were trained from.</param>
     /// <param name="updates">In trainer-id order: the order of summation.</param>
     /// <param name="token">Stops between two blocks; nothing is left behind.</param>
     /// <exception cref="BlobUnavailableException">A blob is not here, or was found damaged and set aside.</exception>
     public static async Task<ModelDraft> BuildAsync(
-        BlobStore blobs, Replication replication, PublishedModel previous, IReadOnlyList<Update> updates,
-        CancellationToken token)
+        BlobStore blobs, Replication replication, AggregationPlan plan, PublishedModel previous,
+        IReadOnlyList<Update> updates, CancellationToken token)
     {
         await replication.RequireHereAsync(previous.Blob, previous.Length, token);
         foreach (var update in updates) await replication.RequireHereAsync(update.Blob, update.Length, token);
@@ -26,7 +27,7 @@ internal static class ModelBuilder
         bool built = false;
         try
         {
-            var (hash, length) = await AggregateAsync(blobs, previous, updates, draft, token);
+            var (hash, length) = await AggregateAsync(blobs, plan, previous, updates, draft, token);
             built = true;
             return new ModelDraft(draft, hash, length);
         }
@@ -45,13 +46,13 @@ internal static class ModelBuilder
 
     /// <summary>Hashes the model while it is written.</summary>
     private static async Task<(BlobHash Hash, long Length)> AggregateAsync(
-        BlobStore blobs, PublishedModel previous, IReadOnlyList<Update> updates, string draft,
+        BlobStore blobs, AggregationPlan plan, PublishedModel previous, IReadOnlyList<Update> updates, string draft,
         CancellationToken token)
     {
         var inputs = new RoundInputs(
             blobs.PathOf(previous.Blob), Memory: null,
             [.. updates.Select(update => new WeightedFile(blobs.PathOf(update.Blob), update.Examples))],
-            AggregationPlan.Mean);
+            plan);
         await using var file = HashedFileStream.Create(draft);
         await _aggregator.AggregateAsync(inputs, file, memory: null, token);
         return (file.Hash, file.Length);

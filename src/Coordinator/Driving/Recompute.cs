@@ -1,5 +1,6 @@
 using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Settings;
 using Quorate.Coordinator.Telemetry;
 using Quorate.Rounds;
 
@@ -43,7 +44,9 @@ internal sealed partial class Recompute(
 
     private async Task CompareAsync(Run run, PublishedModel model, CancellationToken token)
     {
-        using var own = await ModelBuilder.BuildAsync(blobs, replication, model, model.Updates, token);
+        // The strategies read no values of the previous model that are not in this one too.
+        using var own = await ModelBuilder.BuildAsync(
+            blobs, replication, run.ReadAggregation(), previous: model, model.Updates, token);
         if (own.Hash == model.Blob) LogVerified(model.Round, own.Hash.Short);
         else emergency.Diverged($"Round {model.Round} of run {run.Id} averages to {own.Hash.Short}… here; "
             + $"{model.Blob.Short}… was published.");

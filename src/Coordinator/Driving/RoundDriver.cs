@@ -127,7 +127,7 @@ internal sealed partial class RoundDriver(
     private async Task AggregateAsync(Run run, CancellationToken token)
     {
         using var model = await ModelBuilder.BuildAsync(
-            blobs, replication, run.Model!, [.. run.Updates.Values], token);
+            blobs, replication, run.ReadAggregation(), run.Model!, [.. run.Updates.Values], token);
         CrashPoint.Pass("average-built");
         await PublishAsync(run, run.Round, model, token);
     }

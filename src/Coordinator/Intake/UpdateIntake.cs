@@ -2,6 +2,7 @@ using Grpc.Core;
 using Quorate.Aggregation;
 using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Settings;
 using Quorate.Coordinator.Telemetry;
 using Quorate.Pt;
 using Quorate.Rounds;
@@ -143,19 +144,24 @@ internal sealed partial class UpdateIntake(
 
     /// <summary>Whether the file can be aggregated, or can be the first model.</summary>
     /// <exception cref="IOException">It cannot be read.</exception>
-    private CheckResult Check(UploadOffer offer, PublishedModel? from, CancellationToken token) => from is null
-        ? AdmissionRules.CheckFirstModel(blobs.PathOf(offer.Blob), AggregationPlan.Mean, token)
-        : RulesOf(from).CheckUpdate(blobs.PathOf(offer.Blob), token);
-
-    private AdmissionRules RulesOf(PublishedModel model)
+    private CheckResult Check(UploadOffer offer, PublishedModel? from, CancellationToken token)
     {
-        if (_latest is { } latest && latest.Model == model.Blob) return latest.Rules;
-        var rules = new AdmissionRules(blobs.PathOf(model.Blob), AggregationPlan.Mean.Keys);
-        _latest = new RoundRules(model.Blob, rules);
+        string path = blobs.PathOf(offer.Blob);
+        var run = log.State.Find(offer.Run)!;
+        return from is null
+            ? AdmissionRules.CheckFirstModel(path, run.ReadAggregation(), token)
+            : RulesOf(run, from).CheckUpdate(path, token);
+    }
+
+    private AdmissionRules RulesOf(Run run, PublishedModel model)
+    {
+        if (_latest is { } latest && (latest.Run, latest.Model) == (run.Id, model.Blob)) return latest.Rules;
+        var rules = new AdmissionRules(blobs.PathOf(model.Blob), run.ReadAggregation().Keys);
+        _latest = new RoundRules(run.Id, model.Blob, rules);
         return rules;
     }
 
-    private sealed record RoundRules(BlobHash Model, AdmissionRules Rules);
+    private sealed record RoundRules(RunId Run, BlobHash Model, AdmissionRules Rules);
 
     [LoggerMessage(EventIds.UpdateAccepted, LogLevel.Information,
         "Accepted: trainer {Trainer}, round {Round}, {Bytes} bytes, {Examples} examples.")]

@@ -129,7 +129,7 @@ internal sealed record CoordinatorOptions
         List<string> errors = [.. line.Errors.Select(error => error.Message)];
         var hosts = Load(() => HostsFile.Load(source.Get(line, _hosts)), errors);
         string run = source.Get(line, _run);
-        var runFile = run == None ? null : Load(() => RunFile.Load(run), errors);
+        var runFile = run == None ? null : Load(() => LoadRun(run), errors);
         bool named = source.TryGet(line, _id, out int id);
         if (named && hosts is not null && hosts.Nodes.All(node => node.Id != id))
         {
@@ -164,6 +164,14 @@ internal sealed record CoordinatorOptions
         if (named == None) return [];
         if (!File.Exists(named)) errors.Add($"--trainer: there is no file {named}.");
         return [named];
+    }
+
+    /// <exception cref="RunFileException">The file is wrong, or names a strategy that is not known here.</exception>
+    private static RunFile LoadRun(string path)
+    {
+        var file = RunFile.Load(path);
+        file.ReadAggregation();
+        return file;
     }
 
     /// <returns>Null where the file cannot be used; the errors then say why.</returns>

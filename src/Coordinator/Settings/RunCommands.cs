@@ -1,11 +1,34 @@
+using Quorate.Aggregation;
 using Quorate.Rounds;
 using Quorate.Shared.Runs;
 
 namespace Quorate.Coordinator.Settings;
 
+/// <summary>What the coordinators read from a run file.</summary>
 internal static class RunCommands
 {
-    /// <summary>The fact that opens the run a file describes.</summary>
-    public static Command.OpenRun ToCommand(this RunFile file, TimeProvider time) =>
-        new(file.Name, file.Rules, file.Json, time.GetUtcNow().ToUnixTimeMilliseconds());
+    /// <summary>The fact that opens the run that a file describes.</summary>
+    /// <exception cref="RunFileException">The section <c>aggregation</c> is wrong.</exception>
+    public static Command.OpenRun ToCommand(this RunFile file, TimeProvider time)
+    {
+        file.ReadAggregation();
+        return new(file.Name, file.Rules, file.Json, time.GetUtcNow().ToUnixTimeMilliseconds());
+    }
+
+    /// <summary>How the run's models are computed.</summary>
+    /// <exception cref="RunFileException">The section <c>aggregation</c> is wrong.</exception>
+    public static AggregationPlan ReadAggregation(this RunFile file)
+    {
+        if (file.Aggregation is not { } section) return AggregationPlan.Mean;
+        var check = AggregationPlan.Create(
+            section.Strategy, section.Parameters, section.Keys.Select(key => (key.Pattern, key.Rule)),
+            file.Rules.MinResults, out var plan);
+        if (!check.IsRefused(out string? reason) && plan!.HasMemory)
+            reason = $"aggregation.strategy \"{section.Strategy}\" needs a memory from round to round, which "
+                + "runs do not keep; use mean, median or krum.";
+        return reason is null ? plan! : throw new RunFileException($"Run {file.Name}", [reason]);
+    }
+
+    /// <summary>How the run's models are computed. Checked when the run opened.</summary>
+    public static AggregationPlan ReadAggregation(this Run run) => RunFile.Parse(run.Plan).ReadAggregation();
 }

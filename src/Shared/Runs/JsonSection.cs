@@ -64,8 +64,8 @@ internal sealed class JsonSection(JsonElement element, string path, List<string>
             : Wrong(key, rule, value, absent));
     }
 
-    public string Text(string key, Func<string, bool> allowed, string rule) =>
-        Find(key) is not { } value ? Missing(key, rule, "")
+    public string Text(string key, Func<string, bool> allowed, string rule, string? absent = null) =>
+        Find(key) is not { } value ? absent ?? Missing(key, rule, "")
         : value.ValueKind == JsonValueKind.String && allowed(value.GetString()!) ? value.GetString()!
         : Wrong(key, rule, value, "");
 
@@ -90,6 +90,36 @@ internal sealed class JsonSection(JsonElement element, string path, List<string>
         Find(key) is not { } value ? required ? Missing<JsonSection?>(key, "an object", null) : null
         : value.ValueKind == JsonValueKind.Object ? new JsonSection(value, PathOf(key), errors)
         : Wrong<JsonSection?>(key, "an object", value, null);
+
+    /// <summary>An object of numbers under any names; empty if absent.</summary>
+    public Dictionary<string, double> Numbers(string key, int most)
+    {
+        var numbers = new Dictionary<string, double>(StringComparer.Ordinal);
+        if (Find(key) is not { } value) return numbers;
+        string rule = $"an object of up to {most} numbers";
+        if (value.ValueKind != JsonValueKind.Object || value.EnumerateObject().Count() > most)
+            return Wrong(key, rule, value, numbers);
+        foreach (JsonProperty property in value.EnumerateObject())
+        {
+            if (property.Value.ValueKind == JsonValueKind.Number && property.Value.TryGetDouble(out double number)
+                && double.IsFinite(number))
+                numbers.Add(property.Name, number);
+            else Wrong($"{key}.{property.Name}", "a number", property.Value, 0);
+        }
+
+        return numbers;
+    }
+
+    /// <summary>The objects of an array; empty if absent.</summary>
+    public IReadOnlyList<JsonSection> Sections(string key, int most)
+    {
+        if (Find(key) is not { } value) return [];
+        string rule = $"an array of up to {most} objects";
+        if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() > most
+            || value.EnumerateArray().Any(item => item.ValueKind != JsonValueKind.Object))
+            return Wrong<IReadOnlyList<JsonSection>>(key, rule, value, []);
+        return [.. value.EnumerateArray().Select((item, i) => new JsonSection(item, $"{PathOf(key)}[{i}]", errors))];
+    }
 
     /// <summary>Sentences that already name their keys.</summary>
     public void Refuse(IEnumerable<string> sentences) => errors.AddRange(sentences);

@@ -36,6 +36,9 @@ public sealed record RunFile
     /// <summary>Null: models are not scored.</summary>
     public required ScoringPlan? Scoring { get; init; }
 
+    /// <summary>Null: the weighted mean, with the default key rules.</summary>
+    public AggregationSection? Aggregation { get; init; }
+
     /// <summary>The whole file on one line: no comments, every key in one order, what was absent written out. Equal
     /// runs, equal text.</summary>
     public string Json => RunFileWriter.Write(this);

@@ -63,6 +63,9 @@ internal static class RunFileReader
             Seed = file.Whole("seed"),
             Training = file.Section("training", required: false) is { } training ? ReadTraining(training) : null,
             Scoring = file.Section("scoring", required: false) is { } scoring ? ReadScoring(scoring) : null,
+            Aggregation = file.Section("aggregation", required: false) is { } aggregation
+                ? AggregationSection.Read(aggregation)
+                : null,
         };
         file.Refuse(run.Rules.Errors());
         if (run.Training is { } plan && plan.Data.Shards < minTrainers)

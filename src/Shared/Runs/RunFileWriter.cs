@@ -31,6 +31,7 @@ internal static class RunFileWriter
                 json.WriteEndObject();
             }
 
+            run.Aggregation?.Write(json);
             json.WriteEndObject();
         }
 

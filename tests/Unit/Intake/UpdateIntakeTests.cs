@@ -12,10 +12,16 @@ namespace Quorate.Unit.Intake;
 public sealed class UpdateIntakeTests
 {
     /// <summary>A straggler: its file may be another update's before it was looked at.</summary>
+    private const string Plan = """{ "name": "digits", "rounds": 3, "minTrainers": 2, "seed": 1 }""";
+
     [Fact]
     public async Task An_update_whose_round_ends_while_it_is_checked_is_stale_though_its_file_is_gone()
     {
-        var scene = Scene.Training("anna", "bert");
+        var scene = new Scene();
+        scene.Open(rules: Scene.Rules(minTrainers: 2), plan: Plan).IsAccepted();
+        scene.Publish(0).IsAccepted();
+        scene.Join("anna").IsAccepted();
+        scene.Join("bert").IsAccepted();
         bool ends = false;
         using var directory = new TestDirectory();
         using var store = directory.Store(disk: new OddDisk(stamp =>

@@ -1,0 +1,50 @@
+using Quorate.Rounds;
+using Quorate.Shared.Protocol;
+
+namespace Quorate.Unit.Cluster;
+
+/// <summary>Runs with a strategy and key rules of their own, on a whole coordinator.</summary>
+public sealed class StrategyRunTests
+{
+    [Theory]
+    [InlineData("median", 1f)]
+    [InlineData("mean", 34f)]
+    public async Task A_run_uses_the_strategy_of_its_file(string strategy, float expected)
+    {
+        await using var cluster = await TestCluster.StartAsync(nodes: 1, Run($$"""{ "strategy": "{{strategy}}" }"""));
+        await cluster.StatusAsync(run => run.Phase == RunPhase.Preparing, "the run");
+        Assert.Equal(VerdictCode.Accepted, (await TestTrainer.SeedAsync(cluster[0], TestTrainer.Weights(0))).Verdict);
+        TestTrainer[] trainers =
+            [new(cluster[0], "anna", 1), new(cluster[0], "bert", 2), new(cluster[0], "carl", 3)];
+        foreach (var trainer in trainers) await trainer.JoinAsync();
+        await cluster.StatusAsync(run => run.Phase == RunPhase.Training, "round 1");
+        float[] values = [100, 1, 1];
+        for (int i = 0; i < trainers.Length; i++)
+            Assert.Equal(VerdictCode.Accepted, (await trainers[i].UpdateAsync(TestTrainer.Weights(values[i]))).Verdict);
+        var status = await cluster.StatusAsync(run => run.Trail.Count == 2, "the model of round 1");
+        Assert.Equal(BlobHash.Of(TestTrainer.Weights(expected)), BlobHash.FromBytes(status.Run.Trail[1].Blob.Span));
+    }
+
+    [Fact]
+    public async Task A_run_with_a_wrong_strategy_is_not_opened()
+    {
+        await using var cluster = await TestCluster.StartAsync(nodes: 1);
+        foreach (var (section, sentence) in new[]
+        {
+            ("{ \"strategy\": \"mode\" }", "aggregation.strategy \"mode\" is not known; the strategies are mean,"),
+            ("{ \"strategy\": \"krum\" }", "minResults must be 5 or more, and is 3."),
+            ("{ \"parameters\": { \"momentum\": 0.9 } }", "aggregation.parameters.momentum is not a parameter of mean"),
+            ("{ \"keys\": [ { \"pattern\": \"*\", \"rule\": \"sum\" } ] }", "aggregation.keys has the rule \"sum\""),
+        })
+        {
+            var reply = await cluster[0].Admin.OpenRunAsync(new OpenRunRequest { RunFile = Run(section) });
+            Assert.Equal(VerdictCode.Rejected, reply.Verdict);
+            Assert.Contains(sentence, reply.Reason, StringComparison.Ordinal);
+        }
+        Assert.Null((await cluster[0].Federation.StatusAsync(new StatusRequest())).Run);
+    }
+
+    private static string Run(string aggregation) => $$"""
+        { "name": "test", "rounds": 2, "minTrainers": 3, "minResults": 3, "seed": 1, "aggregation": {{aggregation}} }
+        """;
+}
