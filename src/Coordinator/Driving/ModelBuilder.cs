@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Quorate.Aggregation;
 using Quorate.Coordinator.Blobs;
 using Quorate.Rounds;
@@ -5,7 +6,21 @@ using Quorate.Shared.Transfer;
 
 namespace Quorate.Coordinator.Driving;
 
-/// <summary>Computes the next model from a closed round's updates, as a draft in this node's store.</summary>
+/// <summary>A round's model, not named yet. Dispose deletes what has not become a blob.</summary>
+/// <param name="Model">The model.</param>
+/// <param name="Memory">What the strategy keeps for the next round, if anything.</param>
+/// <param name="Contributors">The trainers whose updates count; empty if all count.</param>
+internal sealed record BuiltModel(
+    ModelDraft Model, ModelDraft? Memory, ImmutableArray<TrainerId> Contributors) : IDisposable
+{
+    public void Dispose()
+    {
+        Model.Dispose();
+        Memory?.Dispose();
+    }
+}
+
+/// <summary>Computes the next model from a closed round's updates, as drafts in this node's store.</summary>
 internal static class ModelBuilder
 {
     private static readonly Aggregator _aggregator = new();
@@ -13,48 +28,58 @@ internal static class ModelBuilder
     /// <param name="blobs">This node's store.</param>
     /// <param name="replication">Pulls what this node lacks.</param>
     /// <param name="plan">The run's strategy and key rules.</param>
-    /// <param name="previous">The model that the updates were trained from.</param>
+    /// <param name="previous">The model that the updates were trained from, and its memory.</param>
     /// <param name="updates">In trainer-id order: the order of summation.</param>
     /// <param name="token">Stops between two blocks; nothing is left behind.</param>
     /// <exception cref="BlobUnavailableException">A blob is not here, or was found damaged and set aside.</exception>
-    public static async Task<ModelDraft> BuildAsync(
+    public static async Task<BuiltModel> BuildAsync(
         BlobStore blobs, Replication replication, AggregationPlan plan, PublishedModel previous,
         IReadOnlyList<Update> updates, CancellationToken token)
     {
-        await replication.RequireHereAsync(previous.Blob, previous.Length, token);
-        foreach (var update in updates) await replication.RequireHereAsync(update.Blob, update.Length, token);
-        string draft = blobs.NewDraft();
+        var memory = plan.HasMemory ? previous.Memory : null;
+        BlobRef[] inputs =
+        [
+            new(previous.Blob, previous.Length), .. memory is { } blob ? [blob] : Array.Empty<BlobRef>(),
+            .. updates.Select(update => new BlobRef(update.Blob, update.Length)),
+        ];
+        foreach (var input in inputs) await replication.RequireHereAsync(input.Hash, input.Length, token);
+        string draft = blobs.NewDraft(), memoryDraft = plan.HasMemory ? blobs.NewDraft() : "";
         bool built = false;
         try
         {
-            var (hash, length) = await AggregateAsync(blobs, plan, previous, updates, draft, token);
+            var files = new RoundInputs(
+                blobs.PathOf(previous.Blob), memory is { } kept ? blobs.PathOf(kept.Hash) : null,
+                [.. updates.Select(update => new WeightedFile(blobs.PathOf(update.Blob), update.Examples))], plan);
+            var model = await AggregateAsync(files, updates, draft, memoryDraft, token);
             built = true;
-            return new ModelDraft(draft, hash, length);
+            return model;
         }
         catch (AggregationException e)
         {
             // A file was damaged after it was verified. Damaged files are set aside here and pulled again.
-            await blobs.RehashAsync(previous.Blob, token);
-            foreach (var update in updates) await blobs.RehashAsync(update.Blob, token);
+            foreach (var input in inputs) await blobs.RehashAsync(input.Hash, token);
             throw new BlobUnavailableException(e.Message);
         }
         finally
         {
-            if (!built) File.Delete(draft);
+            if (!built)
+            {
+                File.Delete(draft);
+                if (memoryDraft.Length > 0) File.Delete(memoryDraft);
+            }
         }
     }
 
-    /// <summary>Hashes the model while it is written.</summary>
-    private static async Task<(BlobHash Hash, long Length)> AggregateAsync(
-        BlobStore blobs, AggregationPlan plan, PublishedModel previous, IReadOnlyList<Update> updates, string draft,
-        CancellationToken token)
+    /// <summary>Hashes the files while they are written.</summary>
+    private static async Task<BuiltModel> AggregateAsync(
+        RoundInputs inputs, IReadOnlyList<Update> updates, string draft, string memoryDraft, CancellationToken token)
     {
-        var inputs = new RoundInputs(
-            blobs.PathOf(previous.Blob), Memory: null,
-            [.. updates.Select(update => new WeightedFile(blobs.PathOf(update.Blob), update.Examples))],
-            plan);
-        await using var file = HashedFileStream.Create(draft);
-        await _aggregator.AggregateAsync(inputs, file, memory: null, token);
-        return (file.Hash, file.Length);
+        await using var model = HashedFileStream.Create(draft);
+        await using var memory = memoryDraft.Length > 0 ? HashedFileStream.Create(memoryDraft) : null;
+        var result = await _aggregator.AggregateAsync(inputs, model, memory, token);
+        return new BuiltModel(
+            new ModelDraft(draft, model.Hash, model.Length),
+            memory is null ? null : new ModelDraft(memoryDraft, memory.Hash, memory.Length),
+            result.Counted.Count == updates.Count ? [] : [.. result.Counted.Select(update => updates[update].Trainer)]);
     }
 }

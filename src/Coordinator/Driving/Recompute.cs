@@ -44,11 +44,15 @@ internal sealed partial class Recompute(
 
     private async Task CompareAsync(Run run, PublishedModel model, CancellationToken token)
     {
-        // The strategies read no values of the previous model that are not in this one too.
-        using var own = await ModelBuilder.BuildAsync(
-            blobs, replication, run.ReadAggregation(), previous: model, model.Updates, token);
-        if (own.Hash == model.Blob) LogVerified(model.Round, own.Hash.Short);
-        else emergency.Diverged($"Round {model.Round} of run {run.Id} averages to {own.Hash.Short}… here; "
+        var plan = run.ReadAggregation();
+        // Without a memory, all that is read of the previous model is what the model itself has too: schema and frozen
+        // tensors. With one, the previous round's files are needed, and they may not be kept.
+        var previous = plan.HasMemory ? run.KeptModels.FirstOrDefault(kept => kept.Round == model.Round - 1) : model;
+        if (previous is null) return;
+        using var own = await ModelBuilder.BuildAsync(blobs, replication, plan, previous, model.Updates, token);
+        if (own.Model.Hash == model.Blob && own.Memory?.Hash == model.Memory?.Hash)
+            LogVerified(model.Round, own.Model.Hash.Short);
+        else emergency.Diverged($"Round {model.Round} of run {run.Id} averages to {own.Model.Hash.Short}… here; "
             + $"{model.Blob.Short}… was published.");
     }
 

@@ -109,7 +109,7 @@ internal sealed partial class RoundDriver(
             await trainer.MakeInitialModelAsync(run.Plan, draft, token);
             CrashPoint.Pass("initial-model-made");
             using var model = await blobs.DraftAsync(draft, token);
-            await PublishAsync(run, 0, model, token);
+            await PublishAsync(run, 0, new BuiltModel(model, Memory: null, []), token);
         }
         catch (TrainerProgramException e) when (e.IsBadInput)
         {
@@ -126,23 +126,27 @@ internal sealed partial class RoundDriver(
 
     private async Task AggregateAsync(Run run, CancellationToken token)
     {
-        using var model = await ModelBuilder.BuildAsync(
+        using var built = await ModelBuilder.BuildAsync(
             blobs, replication, run.ReadAggregation(), run.Model!, [.. run.Updates.Values], token);
         CrashPoint.Pass("average-built");
-        await PublishAsync(run, run.Round, model, token);
+        await PublishAsync(run, run.Round, built, token);
     }
 
     /// <summary>
-    /// Bytes first, fact second: a model is on a majority's disks before its name is proposed.
+    /// Bytes first, fact second: a model and its memory are on a majority's disks before one fact names both.
     /// </summary>
-    private async Task PublishAsync(Run run, int round, ModelDraft model, CancellationToken token)
+    private async Task PublishAsync(Run run, int round, BuiltModel built, CancellationToken token)
     {
+        var (model, memory, contributors) = built;
+        if (memory is not null) await replication.RequireOnMajorityAsync(memory, token);
         await replication.RequireOnMajorityAsync(model, token);
         CrashPoint.Pass("model-replicated");
         var hash = model.Hash;
         var publish = new Command.PublishModel(run.Id, round, new BlobRef(hash, model.Length), Now)
         {
             Unscored = round > 0 && PlanOf(run).Scoring is null ? PublishedModel.NoScoresAsked : "",
+            Memory = memory is null ? null : new BlobRef(memory.Hash, memory.Length),
+            Contributors = contributors,
         };
         var outcome = await log.ProposeAsync(publish, token);
         CrashPoint.Pass("model-published");

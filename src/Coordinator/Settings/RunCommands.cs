@@ -23,10 +23,7 @@ internal static class RunCommands
         var check = AggregationPlan.Create(
             section.Strategy, section.Parameters, section.Keys.Select(key => (key.Pattern, key.Rule)),
             file.Rules.MinResults, out var plan);
-        if (!check.IsRefused(out string? reason) && plan!.HasMemory)
-            reason = $"aggregation.strategy \"{section.Strategy}\" needs a memory from round to round, which "
-                + "runs do not keep; use mean, median or krum.";
-        return reason is null ? plan! : throw new RunFileException($"Run {file.Name}", [reason]);
+        return check.IsRefused(out string? reason) ? throw new RunFileException($"Run {file.Name}", [reason]) : plan!;
     }
 
     /// <summary>How the run's models are computed. Checked when the run opened.</summary>

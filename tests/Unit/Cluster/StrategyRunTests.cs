@@ -26,6 +26,34 @@ public sealed class StrategyRunTests
     }
 
     [Fact]
+    public async Task A_restart_between_two_rounds_keeps_the_servers_momentum()
+    {
+        const string File = """
+            { "name": "test", "rounds": 3, "minTrainers": 1, "seed": 1,
+              "aggregation": { "strategy": "fedavgm", "parameters": { "momentum": 0.9 } } }
+            """;
+        await using var cluster = await TestCluster.StartAsync(nodes: 1, File);
+        await cluster.StatusAsync(run => run.Phase == RunPhase.Preparing, "the run");
+        Assert.Equal(VerdictCode.Accepted, (await TestTrainer.SeedAsync(cluster[0], TestTrainer.Weights(0))).Verdict);
+        var anna = new TestTrainer(cluster[0], "anna", incarnation: 1);
+        await anna.JoinAsync();
+        await cluster.StatusAsync(run => run.Phase == RunPhase.Training, "round 1");
+        // Each update is one step of 1 from the model: velocities of 1, then 0.9 + 1.
+        Assert.Equal(VerdictCode.Accepted, (await anna.UpdateAsync(TestTrainer.Weights(1))).Verdict);
+        var first = await cluster.StatusAsync(run => run.Trail.Count == 2, "the model of round 1");
+        Assert.Equal(BlobHash.Of(TestTrainer.Weights(1)), BlobHash.FromBytes(first.Run.Trail[1].Blob.Span));
+
+        await cluster.StopAsync(0);
+        cluster.Start(0);
+        await cluster.LeaderAsync();
+
+        await cluster.StatusAsync(run => run.Phase == RunPhase.Training, "round 2");
+        Assert.Equal(VerdictCode.Accepted, (await anna.UpdateAsync(TestTrainer.Weights(2), round: 2)).Verdict);
+        var second = await cluster.StatusAsync(run => run.Trail.Count == 3, "the model of round 2");
+        Assert.Equal(BlobHash.Of(TestTrainer.Weights(2.9f)), BlobHash.FromBytes(second.Run.Trail[2].Blob.Span));
+    }
+
+    [Fact]
     public async Task A_run_with_a_wrong_strategy_is_not_opened()
     {
         await using var cluster = await TestCluster.StartAsync(nodes: 1);
