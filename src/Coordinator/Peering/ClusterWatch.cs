@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Diagnostics.Metrics;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Settings;
@@ -42,22 +43,28 @@ internal sealed partial class ClusterWatch(
             .. answers.Accepted.SelectMany(reply => Histories.Differences([mine, reply]))];
         Show("cluster", found.Length == 0 ? null : string.Join(" ", found), LogLevel.Error);
         if (found.Length > 0) _disagreements.Add(1);
-        Show("round trip", SlowPeer(), LogLevel.Warning);
+        var roundTrips = peers.All.Select(peer => (peer.Id, peers.RoundTrip(peer.Id)));
+        Show("round trip", IsTooSlow(roundTrips, options.Election, out string? slow) ? slow : null, LogLevel.Warning);
     }
 
-    /// <summary>A request must be answered within 0.8 election timeouts, with a flush to disk in between.</summary>
-    private string? SlowPeer()
+    /// <summary>
+    /// A request to a peer must be answered within 0.8 election timeouts, with a flush to disk in between. If a round
+    /// trip alone takes half of that time, elections and replication fail under little load.
+    /// </summary>
+    internal static bool IsTooSlow(
+        IEnumerable<(int Node, TimeSpan RoundTrip)> peers, TimeSpan election, [NotNullWhen(true)] out string? sentence)
     {
-        var slow = peers.All.Where(peer => peers.RoundTrip(peer.Id) > options.Election / 2).ToList();
-        if (slow.Count == 0) return null;
-        var longest = slow.Max(peer => peers.RoundTrip(peer.Id));
-        string nodes = string.Join(", ", slow.Select(peer => peer.Id));
-        return $"Round trips to node {nodes} take up to "
-            + $"{longest.TotalMilliseconds:0} ms; --election-ms is {options.Election.TotalMilliseconds:0}. "
-            + $"Elections may fail until it is at least {Math.Ceiling(longest.TotalMilliseconds * 3 / 100) * 100:0} "
-            + "on every node.";
+        var slow = peers.Where(peer => peer.RoundTrip > election / 2).ToList();
+        sentence = null;
+        if (slow.Count == 0) return false;
+        double longest = slow.Max(peer => peer.RoundTrip).TotalMilliseconds;
+        sentence = $"Round trips to node {string.Join(", ", slow.Select(peer => peer.Node))} take {longest:0} ms; "
+            + $"--election-ms is {election.TotalMilliseconds:0}. Elections fail or repeat until it is at least "
+            + $"{Math.Ceiling(longest * 3 / 100) * 100:0} on every node.";
+        return true;
     }
 
+    /// <param name="sentence">Null withdraws the notice.</param>
     private void Show(string topic, string? sentence, LogLevel level)
     {
         if (sentence is null) notices.Withdraw(topic);
