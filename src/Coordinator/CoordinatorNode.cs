@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Consensus.DotNext;
 using Quorate.Coordinator.Disk;
@@ -85,6 +86,7 @@ internal sealed class CoordinatorNode(
         try
         {
             app.MapGrpcService<HelloOnly>();
+            Health.Map(app, log: null);
             await StartAsync(app, token);
             await vote.EarnAsync(token);
             enrolment.Agree(agreement.Members);
@@ -104,6 +106,7 @@ internal sealed class CoordinatorNode(
     {
         var builder = await CreateBuilderAsync(token);
         var broken = new TaskCompletionSource<Exception>(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (DiskWatch.Lack(data.Path) is not null) BlobFiles.DeleteUnfinished(data.Path);
         if (DiskWatch.Lack(data.Path) is { } lack) throw new DiskFullException(lack);
         await using var log = await OpenLogAsync(
             enrolment, agreement, loggers, e => broken.TrySetResult(e), token);
@@ -126,6 +129,7 @@ internal sealed class CoordinatorNode(
         app.MapGrpcService<AdminService>();
         app.MapGrpcService<TransferService>();
         app.MapGrpcService<PeersService>();
+        Health.Map(app, log);
         await StartAsync(app, token);
         _ = StopOnceBrokenAsync(broken.Task, emergency);
         // A leader leaves first: while it drained its calls, it would lead and serve nobody. Uploads in progress
@@ -199,14 +203,16 @@ internal sealed class CoordinatorNode(
         builder.Services.AddSingleton(options).AddSingleton(_time);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = DrainTimeout);
         builder.Services.AddGrpc(KestrelLimits.Apply);
-        builder.Services.AddSingleton<IConnectionListenerFactory>(provider => new WeightStreams(
-            provider.GetService<StreamServer>, _time, provider.GetRequiredService<ILoggerFactory>()));
+        var limits = ListenerLimits.OfProcess();
+        builder.Services.AddSingleton<IConnectionListenerFactory>(provider => new Listener(
+            limits, provider.GetService<StreamServer>, _time, provider.GetRequiredService<ILoggerFactory>()));
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             KestrelLimits.Apply(kestrel);
             kestrel.AddServerHeader = false;
             kestrel.Limits.Http2.MaxStreamsPerConnection = StreamsMax;
             kestrel.Listen(listenAt, listen => listen.Protocols = HttpProtocols.Http2);
+            kestrel.Listen(new HttpOneEndPoint(), listen => listen.Protocols = HttpProtocols.Http1);
         });
         return builder;
     }

@@ -57,6 +57,17 @@ internal sealed class BlobFiles
         }
     }
 
+    /// <summary>
+    /// Deletes the unfinished blobs of a node that is not running. Nothing is lost: nobody was told that they are here,
+    /// and their senders send them again.
+    /// </summary>
+    public static void DeleteUnfinished(string root)
+    {
+        string parts = Path.Combine(root, "parts");
+        if (!Directory.Exists(parts)) return;
+        foreach (string part in Directory.EnumerateFiles(parts)) File.Delete(part);
+    }
+
     /// <summary>The directory of unfinished blobs.</summary>
     public string Parts { get; }
 
@@ -100,6 +111,22 @@ internal sealed class BlobFiles
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             return null;
+        }
+    }
+
+    /// <summary>Drops a blob's bytes from the kernel's cache. False: there is no file that can be read.</summary>
+    public bool DropFromCache(BlobHash hash)
+    {
+        if (!Exists(hash)) return false;
+        try
+        {
+            using var file = File.OpenHandle(PathOf(hash));
+            _disk.Forget(file);
+            return true;
+        }
+        catch (IOException)
+        {
+            return false; // Deleted a moment ago, or unreadable: the next reader reports that.
         }
     }
 

@@ -36,7 +36,7 @@ public readonly record struct Receipt(ReceiptKind Kind, long Have, string Reason
 /// Receives blobs part by part, for trainers and peers alike. Bytes are written and relayed to other nodes as they
 /// arrive.
 /// </summary>
-public sealed class BlobReceiver(BlobStore store, Replication replication)
+public sealed class BlobReceiver(BlobStore store, Replication replication, TimeProvider time)
 {
     /// <summary>
     /// Bytes of the blob that need not be sent. Ask only when the blob would be accepted: this protects it from the
@@ -53,23 +53,25 @@ public sealed class BlobReceiver(BlobStore store, Replication replication)
     /// <param name="first">The first part, which the caller has read and disposes.</param>
     /// <param name="parts">The others.</param>
     /// <param name="guard">Judges the sender alone: it pauses while this node or a peer works.</param>
+    /// <param name="isWanted">Asked at each part; false ends the transfer. Null: it is wanted to its end.</param>
     /// <exception cref="StoreFullException">There is no room.</exception>
     public async Task<Receipt> ReceiveAsync(
-        IncomingBlob blob, int copies, Part first, IAsyncStreamReader<Part> parts, StallGuard guard)
+        IncomingBlob blob, int copies, Part first, IAsyncStreamReader<Part> parts, StallGuard guard,
+        Func<bool>? isWanted = null)
     {
         store.RecordPurpose(blob.Hash, blob.Round);
         BlobWriter? writer = null;
         try
         {
             if (!await store.HasAsync(blob.Hash, guard.Token))
-                writer = await store.BeginAsync(blob.Hash, blob.Length, guard.Token);
+                writer = await store.BeginAsync(blob.Hash, blob.Length, guard.Token, uploaded: true);
             // While this call waited for another writer, that one may have finished the blob.
             if (await store.HasAsync(blob.Hash, guard.Token))
             {
                 guard.Pause();
                 return Stored(blob, await replication.EnsureAsync(blob, copies, guard.Token), copies);
             }
-            if (writer is not null) return await ReceiveAsync(writer, blob, copies, first, parts, guard);
+            if (writer is not null) return await ReceiveAsync(writer, blob, copies, first, Wanted(), guard);
             return new Receipt(ReceiptKind.Incomplete, store.PartLength(blob.Hash),
                 "Another sender is sending the same blob; try again in a moment.");
         }
@@ -81,6 +83,8 @@ public sealed class BlobReceiver(BlobStore store, Replication replication)
         {
             writer?.Dispose();
         }
+
+        PacedParts Wanted() => new(parts, isWanted ?? (() => true), time);
     }
 
     private async Task<Receipt> ReceiveAsync(
@@ -159,5 +163,43 @@ public sealed class BlobReceiver(BlobStore store, Replication replication)
             // Only here it is certain that the disk did not fail. The call's token may be cancelled only later.
             throw new InvalidDataException($"The connection broke: {e.Message}", e);
         }
+    }
+}
+
+/// <summary>
+/// The parts of a sender that keeps a least rate. Without it, one byte every few seconds would hold a place forever.
+/// Only the time that this node waits for the sender counts.
+/// </summary>
+internal sealed class PacedParts(IAsyncStreamReader<Part> parts, Func<bool> isWanted, TimeProvider time)
+    : IAsyncStreamReader<Part>
+{
+    /// <summary>Half of a modem of the year 2000, and a hundredth of any line that trains in rounds.</summary>
+    public const long LeastBytesPerSecond = 64 << 10;
+
+    /// <summary>A sender may fall behind the least rate by this much: its model may take long to save.</summary>
+    public static readonly TimeSpan Allowance = TimeSpan.FromSeconds(30);
+
+    private TimeSpan _waited;
+    private long _bytes;
+
+    public Part Current => parts.Current;
+
+    /// <exception cref="InvalidDataException">The sender is too slow, or the blob is not wanted any more.</exception>
+    public async Task<bool> MoveNext(CancellationToken cancellationToken)
+    {
+        long since = time.GetTimestamp();
+        if (!await parts.MoveNext(cancellationToken)) return false;
+        _waited += time.GetElapsedTime(since);
+        _bytes += Current.Length;
+        if (_waited > Allowance + TimeSpan.FromSeconds((double)_bytes / LeastBytesPerSecond))
+            throw Ended($"The sender is slower than {LeastBytesPerSecond} bytes a second");
+        if (!isWanted()) throw Ended("The round is over");
+        return true;
+    }
+
+    private InvalidDataException Ended(string why)
+    {
+        Current.Dispose();
+        return new InvalidDataException(why + ".");
     }
 }

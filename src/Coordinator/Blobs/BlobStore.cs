@@ -104,22 +104,8 @@ public sealed class BlobStore : IDisposable
     }
 
     /// <summary>Drops a blob's bytes from the kernel's cache, if the blob is here. The blob stays.</summary>
-    public Task ForgetAsync(BlobHash hash, CancellationToken token) => _disk.RunAsync(
-        () =>
-        {
-            if (!Exists(hash)) return false;
-            try
-            {
-                using var file = File.OpenHandle(PathOf(hash));
-                _disk.Forget(file);
-                return true;
-            }
-            catch (IOException)
-            {
-                return false; // Deleted a moment ago, or unreadable: the next reader reports that.
-            }
-        },
-        token);
+    public Task ForgetAsync(BlobHash hash, CancellationToken token) =>
+        _disk.RunAsync(() => _files.DropFromCache(hash), token);
 
     /// <summary>A path for a file that is written here and adopted later. It does not outlive a restart.</summary>
     public string NewDraft() => _files.NewDraft();
@@ -149,8 +135,16 @@ public sealed class BlobStore : IDisposable
     /// it after a wait. Call <see cref="HasAsync"/> before, and again after a wait: the other writer may have finished
     /// the blob.
     /// </summary>
+    /// <param name="hash">The blob's name.</param>
+    /// <param name="length">Its bytes.</param>
+    /// <param name="token">Stops waiting.</param>
+    /// <param name="uploaded">
+    /// True: somebody offers the blob, and it is refused while free disk space is low
+    /// (<see cref="BlobStoreOptions.UploadMark"/>). False: the state names it.
+    /// </param>
     /// <exception cref="StoreFullException">There is no room.</exception>
-    public async Task<BlobWriter?> BeginAsync(BlobHash hash, long length, CancellationToken token)
+    public async Task<BlobWriter?> BeginAsync(
+        BlobHash hash, long length, CancellationToken token, bool uploaded = false)
     {
         long until = _time.GetTimestamp() + (long)(_options.WriterWait.TotalSeconds * _time.TimestampFrequency);
         UnfinishedBlobs.Claim claim;
@@ -169,7 +163,7 @@ public sealed class BlobStore : IDisposable
         }
         try
         {
-            MakeRoom(hash, length);
+            MakeRoom(hash, length, uploaded);
             // What is there of the blob is hashed again, which may take long.
             return PartLength(hash) > 0 ? await _disk.RunAsync(Begin, token) : Begin();
         }
@@ -332,8 +326,10 @@ public sealed class BlobStore : IDisposable
         }
     }
 
-    private void MakeRoom(BlobHash hash, long length)
+    private void MakeRoom(BlobHash hash, long length, bool uploaded)
     {
+        long kept = _options.FreeBytesKept;
+        if (uploaded) kept = Math.Max(kept, BlobStoreOptions.UploadMark(_disk.TotalBytes(_files.Parts)));
         if (!HasRoom())
         {
             DeleteSpares();
@@ -345,6 +341,7 @@ public sealed class BlobStore : IDisposable
             _ages.Forget(idle);
         });
 
-        bool HasRoom() => _disk.FreeBytes(_files.Parts) - length >= _options.FreeBytesKept;
+        // The bytes that writers have been promised are as good as taken; this blob's are among them.
+        bool HasRoom() => _disk.FreeBytes(_files.Parts) - _unfinished.PromisedBytes >= kept;
     }
 }

@@ -11,6 +11,16 @@ public sealed record BlobStoreOptions
     /// </summary>
     public const long FreeBytesFloor = 64L << 20;
 
+    /// <summary>Free disk space below which uploads are refused: 5 % of the disk, within these bounds.</summary>
+    private const long UploadMarkMin = 512L << 20, UploadMarkMax = 10L << 30;
+
+    /// <summary>
+    /// Free disk space, in bytes, below which this node refuses uploads. It is well above <see cref="FreeBytesFloor"/>,
+    /// so that uploads alone can never stop a node. At most a quarter of the disk: a small one must be of some use.
+    /// </summary>
+    public static long UploadMark(long diskBytes) => Math.Max(FreeBytesFloor,
+        Math.Min(Math.Clamp(diskBytes / 20, UploadMarkMin, UploadMarkMax), diskBytes / 4));
+
     /// <summary>The node's data directory; blobs/, parts/ and quarantine/ are made in it.</summary>
     public required string Root { get; init; }
 

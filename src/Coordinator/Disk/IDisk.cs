@@ -46,6 +46,9 @@ public interface IDisk
     /// <summary>Bytes that may still be written below this path.</summary>
     long FreeBytes(string path);
 
+    /// <summary>Bytes of the whole disk of this path, free or not.</summary>
+    long TotalBytes(string path);
+
     /// <summary>A stamp that changes when the file open at <paramref name="path"/> is written or replaced.</summary>
     FileStamp StampOf(SafeFileHandle file, string path);
 
@@ -93,6 +96,8 @@ public sealed class RealDisk : IDisk
     public void Forget(SafeFileHandle file) => PageCache.Forget(file);
 
     public long FreeBytes(string path) => new DriveInfo(path).AvailableFreeSpace;
+
+    public long TotalBytes(string path) => new DriveInfo(path).TotalSize;
 
     public FileStamp StampOf(SafeFileHandle file, string path) => FileStamp.Of(file);
 

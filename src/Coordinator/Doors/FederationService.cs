@@ -77,23 +77,24 @@ internal sealed partial class FederationService(
         ServerCallContext context)
     {
         gate.Require();
+        using var permit = LeaderGate.Permit(limits.Attendance);
         var leadership = log.Leadership;
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(
             context.CancellationToken, leadership.Token, lifetime.ApplicationStopping);
         var wake = signal.Listen();
         (TrainerId Trainer, ulong Incarnation)? who = null;
+        var listening = Task.CompletedTask;
         try
         {
             using var first = new StallGuard(options.Lease, time, ends.Token);
             if (!await requestStream.MoveNext(first.Token)) return;
-            var trainer = TrainerId.TryParse(requestStream.Current.Trainer, out var id)
-                ? id
-                : throw new RpcException(
-                    new Status(StatusCode.InvalidArgument, "The heartbeat names no valid trainer id."));
+            if (!TrainerId.TryParse(requestStream.Current.Trainer, out var trainer))
+                throw LeaderGate.Refusal(StatusCode.InvalidArgument, "The heartbeat names no valid trainer id.");
+            RequireKnown(requestStream.Current.Activity);
             who = (trainer, requestStream.Current.Incarnation);
             attendance.Heard(trainer, requestStream.Current, requestStream);
 
-            var listening = ListenAsync(requestStream, trainer, who.Value.Incarnation, wake.Writer, ends);
+            listening = ListenAsync(requestStream, trainer, who.Value.Incarnation, wake.Writer, ends);
             // Every heartbeat is answered, even if nothing changed: the trainer learns that its leader is alive.
             do await responseStream.WriteAsync(view.Announce(log.State, trainer, who.Value.Incarnation), ends.Token);
             while (await wake.Reader.WaitToReadAsync(ends.Token) && wake.Reader.TryRead(out _));
@@ -101,6 +102,7 @@ internal sealed partial class FederationService(
         }
         catch (OperationCanceledException) when (!context.CancellationToken.IsCancellationRequested)
         {
+            await listening;
             gate.Require(); // The stream ends because the leadership did: name the leader.
             throw LeaderGate.Refusal(StatusCode.Unavailable,
                 "This coordinator is stopping, or the trainer was silent: attend again.");
@@ -117,6 +119,7 @@ internal sealed partial class FederationService(
     /// <summary>
     /// Reads heartbeats until the trainer hangs up or is silent past its lease; then ends the stream.
     /// </summary>
+    /// <exception cref="RpcException">INVALID_ARGUMENT: a heartbeat that no trainer of this version sends.</exception>
     private async Task ListenAsync(
         IAsyncStreamReader<Heartbeat> heartbeats, TrainerId trainer, ulong incarnation,
         ChannelWriter<bool> wake, CancellationTokenSource ends)
@@ -124,17 +127,21 @@ internal sealed partial class FederationService(
         try
         {
             using var lease = new StallGuard(options.Lease, time, ends.Token);
+            var pace = new HeartbeatPace(time);
             while (await heartbeats.MoveNext(lease.Token))
             {
                 lease.Moved();
+                await pace.WaitAsync(ends.Token);
                 // Invariant: one stream speaks for one trainer process. A heartbeat that names another is ignored.
                 if (heartbeats.Current.Trainer != trainer.ToString() || heartbeats.Current.Incarnation != incarnation)
                     continue;
+                RequireKnown(heartbeats.Current.Activity);
                 attendance.Heard(trainer, heartbeats.Current, heartbeats);
                 wake.TryWrite(true);
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or IOException or RpcException)
+        catch (Exception e) when (e is OperationCanceledException or IOException
+            or RpcException { StatusCode: not StatusCode.InvalidArgument })
         {
             // The trainer's connection broke, or it was silent: either way the stream ends.
         }
@@ -143,6 +150,12 @@ internal sealed partial class FederationService(
             wake.TryComplete();
             await ends.CancelAsync();
         }
+    }
+
+    private static void RequireKnown(Activity activity)
+    {
+        if (!Enum.IsDefined(activity)) throw LeaderGate.Refusal(StatusCode.InvalidArgument,
+            $"The heartbeat's activity is {(int)activity}; this coordinator knows 0 to {(int)Activity.Uploading}.");
     }
 
     private Task<ClusterState> ReadAsync(CancellationToken token) => gate.LeadAsync(async () =>
@@ -154,4 +167,28 @@ internal sealed partial class FederationService(
     [LoggerMessage(EventIds.TrainerJoined, LogLevel.Information,
         "Trainer {Trainer} joins the client set with {Examples} examples.")]
     private partial void LogJoined(TrainerId trainer, long examples);
+}
+
+/// <summary>
+/// Bounds how fast one stream's heartbeats are read: twenty a second, and some more after a pause. Beyond that, the
+/// flow control of HTTP/2 slows the sender down.
+/// </summary>
+internal sealed class HeartbeatPace(TimeProvider time)
+{
+    /// <summary>Our trainers send two a second, and one more when their activity changes.</summary>
+    public static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
+
+    public const int Burst = 40;
+
+    private readonly long _start = time.GetTimestamp();
+    private TimeSpan _due = -Interval * Burst;
+
+    /// <summary>Waits until the next heartbeat may be read.</summary>
+    public Task WaitAsync(CancellationToken token)
+    {
+        var now = time.GetElapsedTime(_start);
+        var earliest = now - Interval * Burst;
+        _due = (_due > earliest ? _due : earliest) + Interval;
+        return _due > now ? Task.Delay(_due - now, time, token) : Task.CompletedTask;
+    }
 }

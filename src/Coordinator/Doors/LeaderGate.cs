@@ -1,3 +1,4 @@
+using System.Threading.RateLimiting;
 using Grpc.Core;
 using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
@@ -51,6 +52,19 @@ internal sealed class LeaderGate(IReplicatedLog log, CoordinatorOptions options)
             throw Refusal(StatusCode.Unavailable, e.Message);
         }
         catch (Exception e) when (e is BusyException or StoreFullException)
+        {
+            throw Refusal(StatusCode.ResourceExhausted, e.Message);
+        }
+    }
+
+    /// <exception cref="RpcException">RESOURCE_EXHAUSTED: the limit is reached.</exception>
+    public static RateLimitLease Permit(Func<RateLimitLease> take)
+    {
+        try
+        {
+            return take();
+        }
+        catch (BusyException e)
         {
             throw Refusal(StatusCode.ResourceExhausted, e.Message);
         }

@@ -4,172 +4,300 @@ using System.Net.Sockets;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Quorate.Coordinator.Telemetry;
 using Quorate.Shared.Transfer.Streams;
 
 namespace Quorate.Coordinator.Doors;
 
 /// <summary>
-/// One port for gRPC and for weights. A connection that begins as a weight stream does is served here, straight from
-/// its socket: through the web server's pipes every byte would be copied once more and every part would wake two more
-/// threads. Any other goes to the web server, untouched.
+/// The endpoint of HTTP/1.1. Kestrel cannot tell HTTP/1.1 from HTTP/2 on a connection without TLS, so each version has
+/// an endpoint of its own; <see cref="Listener"/> serves both on one port.
 /// </summary>
-/// <param name="server">Asked once, at the first weight stream; null: this node does not serve weights yet.</param>
-internal sealed class WeightStreams(Func<StreamServer?> server, TimeProvider time, ILoggerFactory loggers)
+internal sealed class HttpOneEndPoint : EndPoint
+{
+    public override string ToString() => "http/1.1";
+}
+
+/// <summary>
+/// One port for gRPC, HTTP/1.1 and weights: accepts connections, bounds their number, looks at their first bytes, and
+/// hands each to its server. A weight stream is served here, straight from its socket: through the web server's pipes,
+/// every byte would be copied once more and every part would wake two more threads.
+/// </summary>
+/// <param name="server">Called at each weight stream; null: this node does not serve weights yet.</param>
+internal sealed partial class Listener(
+    ListenerLimits limits, Func<StreamServer?> server, TimeProvider time, ILoggerFactory loggers)
     : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
-    /// <summary>Connections that wait to be accepted, as many as the web server's own listener lets wait.</summary>
-    private const int Backlog = 512;
+    private readonly Hand _http1 = new(limits.HandshakesMax);
 
-    public bool CanBind(EndPoint endpoint) => endpoint is IPEndPoint;
+    public bool CanBind(EndPoint endpoint) => endpoint is IPEndPoint or HttpOneEndPoint;
 
     /// <exception cref="AddressInUseException">Another program has the port.</exception>
     public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
+        if (endpoint is HttpOneEndPoint)
+        {
+            _http1.EndPoint = endpoint;
+            return new(_http1);
+        }
         try
         {
             var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
-            socket.Listen(Backlog);
-            return new(new SharedPort(socket, server, time, loggers));
+            socket.Listen(ListenerLimits.Backlog);
+            return new(new Port(socket, limits, _http1, server, time, loggers));
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
             throw new AddressInUseException(e.Message, e);
         }
     }
-}
 
-/// <summary>The port of <see cref="WeightStreams"/>.</summary>
-internal sealed class SharedPort : IConnectionListener
-{
-    /// <summary>Connections that the web server has not taken yet: it takes them at once.</summary>
-    private const int WaitingMax = 512;
-
-    /// <summary>Any client speaks first, and at once.</summary>
-    private static readonly TimeSpan FirstByteMax = TimeSpan.FromSeconds(10);
-
-    /// <summary>A client's first packet carries more than the eight bytes that tell; if not, look again after this.
-    /// </summary>
-    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(5);
-
-    /// <summary>
-    /// Where every step of a weight stream runs, and what it awaits goes on: as many at a time as there are cores. The
-    /// others wait here, not in the pool's own queue: there two hundred uploads at once stood for a tenth of a second
-    /// before each step of a Raft heartbeat, which has half a dozen, and the cluster lost a leader that was well.
-    /// </summary>
-    private readonly TaskScheduler _lane =
-        new ConcurrentExclusiveSchedulerPair(TaskScheduler.Default, Math.Max(2, Environment.ProcessorCount))
-            .ConcurrentScheduler;
-
-    private readonly Socket _socket;
-    private readonly Func<StreamServer?> _server;
-    private readonly TimeProvider _time;
-    private readonly SocketConnectionContextFactory _web;
-    private readonly Channel<ConnectionContext> _forWeb = Channel.CreateBounded<ConnectionContext>(WaitingMax);
-    private readonly ConcurrentDictionary<Task, Socket> _open = new();
-    private readonly CancellationTokenSource _closing = new(), _closed = new();
-    private readonly Task _accepting;
-    private volatile bool _unbound;
-
-    public SharedPort(Socket socket, Func<StreamServer?> server, TimeProvider time, ILoggerFactory loggers)
+    /// <summary>Connections on their way to the web server, which takes them at once.</summary>
+    private sealed class Hand(int max) : IConnectionListener
     {
-        (_socket, _server, _time) = (socket, server, time);
-        EndPoint = socket.LocalEndPoint!;
-        _web = new SocketConnectionContextFactory(
-            KestrelLimits.Sockets, loggers.CreateLogger("Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets"));
-        _accepting = AcceptAsync();
-    }
+        private readonly Channel<ConnectionContext> _waiting = Channel.CreateBounded<ConnectionContext>(max);
 
-    public EndPoint EndPoint { get; }
+        /// <summary>Null: the web server does not serve this kind of connection.</summary>
+        public EndPoint? EndPoint { get; set; }
 
-    public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default) =>
-        await _forWeb.Reader.WaitToReadAsync(cancellationToken) && _forWeb.Reader.TryRead(out var connection)
-            ? connection
-            : null;
+        EndPoint IConnectionListener.EndPoint => EndPoint!;
 
-    /// <summary>Takes no more connections, and on those of weights no more calls.</summary>
-    public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
-    {
-        _unbound = true;
-        _socket.Dispose();
-        await _accepting;
-        await _closing.CancelAsync();
-    }
+        public ValueTask GiveAsync(ConnectionContext connection, CancellationToken token) =>
+            _waiting.Writer.WriteAsync(connection, token);
 
-    /// <summary>Ends what is still under way: the web server has given it its time.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        await UnbindAsync();
-        await _closed.CancelAsync();
-        foreach (var open in _open.Values) open.Dispose();
-        await Task.WhenAll(_open.Keys);
-        _web.Dispose();
-    }
+        public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default) =>
+            await _waiting.Reader.WaitToReadAsync(cancellationToken) && _waiting.Reader.TryRead(out var connection)
+                ? connection
+                : null;
 
-    private async Task AcceptAsync()
-    {
-        while (!_unbound)
+        public ValueTask UnbindAsync(CancellationToken cancellationToken = default)
         {
+            _waiting.Writer.TryComplete();
+            return default;
+        }
+
+        public ValueTask DisposeAsync() => UnbindAsync();
+    }
+
+    /// <summary>A connection that is open.</summary>
+    private sealed record Live(Socket Socket, Caller Caller);
+
+    /// <summary>The bound port. The web server takes HTTP/2 connections from it.</summary>
+    private sealed partial class Port : IConnectionListener
+    {
+        /// <summary>How long accepting pauses after a failure, for example when too many files are open.</summary>
+        private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+
+        /// <summary>
+        /// Runs every step of a weight stream, as many at a time as there are cores. The others wait here, and not in
+        /// the pool's own queue: there, two hundred uploads delayed each of the half dozen steps of a Raft heartbeat by
+        /// a tenth of a second, and healthy leaders were deposed.
+        /// </summary>
+        private readonly TaskScheduler _lane =
+            new ConcurrentExclusiveSchedulerPair(TaskScheduler.Default, Math.Max(2, Environment.ProcessorCount))
+                .ConcurrentScheduler;
+
+        private readonly Socket _socket;
+        private readonly ListenerLimits _limits;
+        private readonly Hand _http1, _http2;
+        private readonly Func<StreamServer?> _server;
+        private readonly TimeProvider _time;
+        private readonly ILogger _log;
+        private readonly SocketConnectionContextFactory _web;
+
+        /// <summary>All open connections, those of the web server included.</summary>
+        private readonly ConcurrentDictionary<Live, Task> _live = new(ReferenceEqualityComparer.Instance);
+
+        /// <summary>Connections that have not sent their first bytes, the oldest first.</summary>
+        private readonly LinkedList<Socket> _silent = new();
+
+        private readonly CancellationTokenSource _closing = new(), _closed = new();
+        private readonly Task _accepting;
+        private volatile bool _unbound;
+        private long _refusedAt;
+
+        public Port(Socket socket, ListenerLimits limits, Hand http1, Func<StreamServer?> server, TimeProvider time,
+            ILoggerFactory loggers)
+        {
+            (_socket, _limits, _http1, _server, _time) = (socket, limits, http1, server, time);
+            (EndPoint, _log) = (socket.LocalEndPoint!, loggers.CreateLogger<Listener>());
+            _http2 = new Hand(limits.HandshakesMax) { EndPoint = EndPoint };
+            _web = new SocketConnectionContextFactory(
+                KestrelLimits.Sockets, loggers.CreateLogger("Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets"));
+            _accepting = AcceptAllAsync();
+        }
+
+        public EndPoint EndPoint { get; }
+
+        public ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default) =>
+            _http2.AcceptAsync(cancellationToken);
+
+        /// <summary>Accepts no more connections, and no more calls on weight streams.</summary>
+        public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
+        {
+            _unbound = true;
+            _socket.Dispose();
+            await _accepting;
+            await _closing.CancelAsync();
+        }
+
+        /// <summary>Closes what is still open: the web server has given its calls time to end.</summary>
+        public async ValueTask DisposeAsync()
+        {
+            await UnbindAsync();
+            await _closed.CancelAsync();
+            var open = _live.ToArray();
+            foreach (var (connection, _) in open) connection.Socket.Dispose();
+            await Task.WhenAll(open.Select(connection => connection.Value));
+            _web.Dispose();
+        }
+
+        private async Task AcceptAllAsync()
+        {
+            while (!_unbound)
+            {
+                try
+                {
+                    Admit(await _socket.AcceptAsync());
+                }
+                catch (Exception e) when (_unbound && e is SocketException or ObjectDisposedException)
+                {
+                    // This node stops.
+                }
+                catch (SocketException e)
+                {
+                    LogAcceptFailed(e.Message);
+                    await Task.Delay(Pause, _time);
+                }
+            }
+            await _http2.UnbindAsync();
+        }
+
+        private void Admit(Socket socket)
+        {
+            if (_live.Count >= _limits.ConnectionsMax)
+            {
+                socket.Dispose();
+                if (_refusedAt == 0 || _time.GetElapsedTime(_refusedAt) > TimeSpan.FromMinutes(1))
+                {
+                    _refusedAt = _time.GetTimestamp();
+                    LogRefused(_limits.ConnectionsMax);
+                }
+                return;
+            }
+            socket.NoDelay = true;
+            var live = new Live(socket, Caller.Anonymous);
+            var served = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _live[live] = served.Task;
+            _ = ServeAsync(live, served);
+        }
+
+        private async Task ServeAsync(Live live, TaskCompletionSource served)
+        {
+            bool handedOn = false;
             try
             {
-                var socket = await _socket.AcceptAsync();
-                socket.NoDelay = true;
-                var serving = ServeAsync(socket);
-                _open[serving] = socket;
-                _ = serving.ContinueWith(done => _open.TryRemove(done, out _), TaskScheduler.Default);
+                switch (await KindAsync(live.Socket))
+                {
+                    case Kind.Weights when _server() is { } server:
+                        await using (var stream = new NetworkStream(live.Socket, ownsSocket: false))
+                            await Task.Factory.StartNew(
+                                () => server.ServeAsync(stream, live.Caller, _closing.Token, _closed.Token),
+                                CancellationToken.None, TaskCreationOptions.DenyChildAttach, _lane).Unwrap();
+                        break;
+                    case Kind.Http2:
+                        await HandOnAsync(live, _http2);
+                        handedOn = true;
+                        break;
+                    case Kind.Http1 when _http1.EndPoint is not null:
+                        await HandOnAsync(live, _http1);
+                        handedOn = true;
+                        break;
+                }
             }
-            catch (Exception e) when (e is SocketException or ObjectDisposedException && _unbound)
+            catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException
+                or ChannelClosedException)
             {
-                // This node stops.
+                // The client was silent, or is gone, or this node stops.
             }
-            catch (SocketException)
+            finally
             {
-                await Task.Delay(LookAgain, _time); // Gone before it was taken, or too many files are open.
+                if (!handedOn) Closed(live);
+                served.SetResult();
             }
         }
-        _forWeb.Writer.TryComplete();
-    }
 
-    private async Task ServeAsync(Socket socket)
-    {
-        bool handedOn = false;
-        try
+        private async Task HandOnAsync(Live live, Hand to)
         {
-            if (!await IsWeightStreamAsync(socket))
-            {
-                await _forWeb.Writer.WriteAsync(_web.Create(socket), _closing.Token);
-                handedOn = true;
-            }
-            else if (_server() is { } server)
-            {
-                await using var stream = new NetworkStream(socket, ownsSocket: false);
-                await Task.Factory.StartNew(
-                    () => server.ServeAsync(stream, Caller.Anonymous, _closing.Token, _closed.Token),
-                    CancellationToken.None, TaskCreationOptions.DenyChildAttach, _lane).Unwrap();
-            }
+            var connection = _web.Create(live.Socket);
+            connection.Features.Set(live.Caller);
+            connection.ConnectionClosed.UnsafeRegister(_ => Closed(live), null);
+            await to.GiveAsync(connection, _closing.Token);
         }
-        catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException
-            or ChannelClosedException)
-        {
-            // It said nothing in time, is gone, or this node stops.
-        }
-        finally
-        {
-            if (!handedOn) socket.Dispose();
-        }
-    }
 
-    /// <summary>Looks at the first bytes and leaves them where they are.</summary>
-    private async Task<bool> IsWeightStreamAsync(Socket socket)
-    {
-        using var late = new CancellationTokenSource(FirstByteMax, _time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token, late.Token);
-        byte[] start = new byte[Frame.Preface.Length];
-        while (true)
+        private void Closed(Live live)
         {
-            int count = await socket.ReceiveAsync(start, SocketFlags.Peek, either.Token);
-            bool begins = Frame.Preface.StartsWith(start.AsSpan(0, count));
-            if (!begins || count is 0 || count == start.Length) return begins && count > 0;
-            await Task.Delay(LookAgain, _time, either.Token);
+            _live.TryRemove(live, out _);
+            live.Socket.Dispose();
         }
+
+        private enum Kind
+        {
+            None,
+            Weights,
+            Http1,
+            Http2,
+        }
+
+        /// <summary>
+        /// Waits once for the first bytes, and leaves them where they are. One look is enough: every client sends the
+        /// start of its protocol in one piece, and a protocol's server rejects a wrong start.
+        /// </summary>
+        private async Task<Kind> KindAsync(Socket socket)
+        {
+            var place = Silent(socket);
+            try
+            {
+                using var late = new CancellationTokenSource(_limits.FirstBytesMax, _time);
+                using var either = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token, late.Token);
+                byte[] start = new byte[Frame.Preface.Length];
+                int count = await socket.ReceiveAsync(start, SocketFlags.Peek, either.Token);
+                var came = start.AsSpan(0, count);
+                return count == 0 ? Kind.None
+                    : Frame.Preface.StartsWith(came) ? Kind.Weights
+                    : came.StartsWith("PRI"u8) || "PRI"u8.StartsWith(came) ? Kind.Http2
+                    : Kind.Http1;
+            }
+            finally
+            {
+                lock (_silent)
+                    if (place.List is not null) _silent.Remove(place);
+            }
+        }
+
+        /// <summary>Makes room for one more silent connection: the one that has been silent for longest goes.</summary>
+        private LinkedListNode<Socket> Silent(Socket socket)
+        {
+            Socket? longest = null;
+            LinkedListNode<Socket> place;
+            lock (_silent)
+            {
+                if (_silent.Count >= _limits.HandshakesMax && _silent.First is { } first)
+                {
+                    longest = first.Value;
+                    _silent.RemoveFirst();
+                }
+                place = _silent.AddLast(socket);
+            }
+            longest?.Dispose();
+            return place;
+        }
+
+        [LoggerMessage(EventIds.AcceptFailed, LogLevel.Error, "Accepting a connection failed; trying again. {Why}")]
+        private partial void LogAcceptFailed(string why);
+
+        [LoggerMessage(EventIds.ConnectionRefused, LogLevel.Warning,
+            "All {Max} connections are taken; closing new ones until one ends.")]
+        private partial void LogRefused(int max);
     }
 }

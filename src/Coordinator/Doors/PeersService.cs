@@ -19,6 +19,7 @@ internal sealed class PeersService(
     public override Task<VerdictReply> PutBlob(IAsyncStreamReader<Part> parts, ServerCallContext context) =>
         gate.AnswerAsync(async () =>
         {
+            using var permit = limits.Put();
             using var guard = new StallGuard(options.SenderTimeout, time, context.CancellationToken);
             try
             {

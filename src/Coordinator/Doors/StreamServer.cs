@@ -78,8 +78,8 @@ internal sealed class StreamServer(
         FrameParts? parts = null;
         try
         {
-            var context = new StreamContext(Permissions.NameOf(method), caller, closed);
             DownloadRequest? download = null;
+            UploadHeader? header = null;
             using (var guard = new StallGuard(MessageMax, time, closed))
             {
                 if (!Enum.IsDefined(method))
@@ -91,9 +91,11 @@ internal sealed class StreamServer(
                 }
                 if (method == StreamMethod.Download)
                     download = await frames.ReadMessageAsync(call, DownloadRequest.Parser, guard.Token);
-                else parts = new FrameParts(frames,
-                    await frames.ReadMessageAsync(call, UploadHeader.Parser, guard.Token));
+                else header = await frames.ReadMessageAsync(call, UploadHeader.Parser, guard.Token);
             }
+            if (header is not null) parts = new FrameParts(frames, header);
+            var context = new StreamContext(
+                Permissions.NameOf(method), caller, CallHeaders.Read((download?.Headers ?? header?.Headers)!), closed);
             authorizer.Require(caller, context.Method);
             await AnswerAsync(frames, method, download, parts, context);
         }
@@ -159,15 +161,15 @@ internal sealed class StreamServer(
         }
     }
 
-    /// <summary>What a service sees of a call that came over a weight stream: its name, its caller, its end.</summary>
+    /// <summary>What a service sees of a call over a weight stream: its name, caller, headers and end.</summary>
     private sealed class StreamContext : ServerCallContext
     {
         private readonly string _method;
         private readonly CancellationToken _closed;
 
-        public StreamContext(string method, Caller caller, CancellationToken closed)
+        public StreamContext(string method, Caller caller, Metadata headers, CancellationToken closed)
         {
-            (_method, _closed) = (method, closed);
+            (_method, RequestHeadersCore, _closed) = (method, headers, closed);
             caller.Attach(this);
         }
 
@@ -175,7 +177,7 @@ internal sealed class StreamServer(
         protected override string HostCore => "";
         protected override string PeerCore => "";
         protected override DateTime DeadlineCore => DateTime.MaxValue;
-        protected override Metadata RequestHeadersCore { get; } = [];
+        protected override Metadata RequestHeadersCore { get; }
         protected override CancellationToken CancellationTokenCore => _closed;
         protected override Metadata ResponseTrailersCore { get; } = [];
         protected override Status StatusCore { get; set; }

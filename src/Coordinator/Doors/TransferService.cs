@@ -17,6 +17,7 @@ internal sealed class TransferService(
     public override async Task Download(DownloadRequest request, IServerStreamWriter<Part> parts,
         ServerCallContext context)
     {
+        using var permit = LeaderGate.Permit(limits.Download);
         using var guard = new StallGuard(options.SenderTimeout, time, context.CancellationToken);
         await BlobSending.SendAsync(store, request, parts, guard);
     }

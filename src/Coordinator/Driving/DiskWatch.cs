@@ -1,15 +1,29 @@
 using Quorate.Coordinator.Blobs;
+using Quorate.Coordinator.Consensus;
+using Quorate.Coordinator.Peering;
 using Quorate.Coordinator.Settings;
+using Quorate.Coordinator.Telemetry;
 
 namespace Quorate.Coordinator.Driving;
 
 /// <summary>
-/// Stops this node before its disk is full, because a leader that cannot store anything would block every round. The
-/// other nodes continue; this one catches up once it is restarted with room on its disk.
+/// Watches the free space of this node's disk. Below the upload mark, this node takes no uploads: operators are told,
+/// and a leader makes way for a node with more room. Below the floor, the node stops before its disk is full. It
+/// catches up once it is restarted with room on its disk.
 /// </summary>
-internal sealed class DiskWatch(CoordinatorOptions options, EmergencyStop emergency, TimeProvider time)
+/// <param name="stepDown">Null: this node cannot give up its leadership.</param>
+internal sealed class DiskWatch(
+    CoordinatorOptions options, IReplicatedLog log, OperatorNotices notices, EmergencyStop emergency,
+    TimeProvider time, StepDown? stepDown = null)
     : BackgroundService
 {
+    private const string Topic = "disk";
+
+    /// <summary>If all disks are nearly full, leadership moves no more often than this.</summary>
+    private static readonly TimeSpan StepDownEvery = TimeSpan.FromMinutes(1);
+
+    private long _steppedDownAt;
+
     /// <summary>With less free space, no blob can be stored.</summary>
     public const long BytesKept = BlobStoreOptions.FreeBytesFloor;
 
@@ -31,7 +45,25 @@ internal sealed class DiskWatch(CoordinatorOptions options, EmergencyStop emerge
         do
         {
             if (Lack(options.DataDirectory) is { } lack) emergency.Broken(new IOException(lack));
+            else await WarnAsync(stoppingToken);
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    private async Task WarnAsync(CancellationToken token)
+    {
+        var disk = new DriveInfo(options.DataDirectory);
+        long mark = BlobStoreOptions.UploadMark(disk.TotalSize), free = disk.AvailableFreeSpace;
+        if (free >= mark)
+        {
+            notices.Withdraw(Topic);
+            return;
+        }
+        notices.Say(Topic, $"This node refuses uploads: its disk has {free >> 20} MiB left, and uploads need "
+            + $"{mark >> 20} MiB. Free some space.");
+        if (stepDown is null || !log.Leadership.IsLeader) return;
+        if (_steppedDownAt != 0 && time.GetElapsedTime(_steppedDownAt) < StepDownEvery) return;
+        _steppedDownAt = time.GetTimestamp();
+        await stepDown(token);
     }
 }

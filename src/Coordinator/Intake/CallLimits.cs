@@ -1,4 +1,5 @@
 using System.Threading.RateLimiting;
+using Quorate.Rounds;
 
 namespace Quorate.Coordinator.Intake;
 
@@ -23,7 +24,17 @@ internal sealed class CallLimits : IDisposable
     /// <summary>Linearizable reads. They cannot use up the places of commits.</summary>
     public const int ReadsMax = 256;
 
-    private readonly ConcurrencyLimiter _uploads = New(UploadsMax), _commits = New(CommitsMax), _reads = New(ReadsMax);
+    /// <summary>Blobs that other coordinators send: their own uploads and models.</summary>
+    public const int PutsMax = 2 * UploadsMax + 64;
+
+    /// <summary>A download holds one part at a time, at most 256 KiB: 64 MiB in all.</summary>
+    public const int DownloadsMax = 256;
+
+    /// <summary>Trainers that attend: as many as the state may hold (Rounds/Limits).</summary>
+    public const int AttendancesMax = Limits.Trainers;
+
+    private readonly ConcurrencyLimiter _uploads = New(UploadsMax), _commits = New(CommitsMax), _reads = New(ReadsMax),
+        _puts = New(PutsMax), _downloads = New(DownloadsMax), _attendances = New(AttendancesMax);
 
     /// <exception cref="BusyException">The limit is reached.</exception>
     public RateLimitLease Upload() => Take(_uploads, UploadsMax, "uploads");
@@ -34,11 +45,19 @@ internal sealed class CallLimits : IDisposable
     /// <exception cref="BusyException">The limit is reached.</exception>
     public RateLimitLease Read() => Take(_reads, ReadsMax, "linearizable reads");
 
+    /// <exception cref="BusyException">The limit is reached.</exception>
+    public RateLimitLease Put() => Take(_puts, PutsMax, "blobs from other coordinators");
+
+    /// <exception cref="BusyException">The limit is reached.</exception>
+    public RateLimitLease Download() => Take(_downloads, DownloadsMax, "downloads");
+
+    /// <exception cref="BusyException">The limit is reached.</exception>
+    public RateLimitLease Attendance() => Take(_attendances, AttendancesMax, "attending trainers");
+
     public void Dispose()
     {
-        _uploads.Dispose();
-        _commits.Dispose();
-        _reads.Dispose();
+        foreach (var limiter in (ConcurrencyLimiter[])[_uploads, _commits, _reads, _puts, _downloads, _attendances])
+            limiter.Dispose();
     }
 
     private static ConcurrencyLimiter New(int max) => new(new ConcurrencyLimiterOptions { PermitLimit = max });

@@ -64,7 +64,10 @@ internal sealed partial class UpdateIntake(
         if (TryJudge(offer, out var outcome)) return new UploadAnswer.Judged(outcome);
         using var member = _group.Join();
         int copies = offer is UpdateOffer ? replication.UpdateCopies : replication.Majority;
-        var receipt = await receiver.ReceiveAsync(offer.Incoming, copies, first, parts, guard);
+        var receipt = await receiver.ReceiveAsync(offer.Incoming, copies, first, parts, guard, () => IsOpen(offer));
+        // An upload that did not end in time is answered STALE, not cut.
+        if (receipt.Kind == ReceiptKind.Cut && !IsOpen(offer) && TryJudge(offer, out outcome))
+            return new UploadAnswer.Judged(outcome);
         if (receipt.Kind != ReceiptKind.Stored) return new UploadAnswer.NotStored(receipt);
         CrashPoint.Pass("blob-replicated");
         guard.Pause();
@@ -132,6 +135,10 @@ internal sealed partial class UpdateIntake(
             $"The update has {update.Length} bytes; the model it trains from has {run.Model.Length}.");
         return true;
     }
+
+    /// <summary>Whether the fact may still be accepted: the round has no model yet.</summary>
+    private bool IsOpen(UploadOffer offer) => offer is not UpdateOffer update
+        || log.State.Find(update.Run) is not { } run || run.Trail.Count <= update.Round;
 
     private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();
 

@@ -2,7 +2,8 @@ namespace Quorate.Coordinator.Telemetry;
 
 /// <summary>
 /// The ids of every log event. Operators filter on them: an id is never reused for another event.
-/// Each thousand is an area: 1000 consensus and peering, 2000 blobs, 3000 intake, 4000 driving, 5000 evaluation.
+/// Each thousand is an area: 1000 consensus and peering, 2000 blobs, 3000 intake, 4000 driving, 5000 evaluation,
+/// 6000 doors.
 /// </summary>
 internal static class EventIds
 {
@@ -49,6 +50,9 @@ internal static class EventIds
     public const int AwaitingInitialModel = 4003;
     public const int LevelRaised = 4004;
     public const int EmergencyStop = 4009;
+
+    public const int ConnectionRefused = 6001;
+    public const int AcceptFailed = 6002;
 
     public const int ScoreRetried = 5001;
     public const int ModelUnscored = 5002;

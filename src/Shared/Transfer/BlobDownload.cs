@@ -8,34 +8,34 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Shared.Transfer;
 
 /// <summary>
-/// Brings a blob from any of several replicas into a file. The bytes grow in PATH.part, which survives a cut, a restart
-/// and a change of replica; a damaged part is asked for again by itself; the file gets its name only when the whole has
-/// the right SHA-256. It is not fsynced: whoever needs that (a coordinator) has a store of its own. The
-/// <paramref name="replicas"/> (at least one) are asked in turn, starting with the first.
+/// Downloads a blob from any of several replicas into a file. The bytes grow in PATH.part, which survives a cut, a
+/// restart and a change of replica. A damaged part is requested again by itself. The file gets its name only when the
+/// whole has the right SHA-256. It is not flushed: coordinators, which need that, have a store of their own. The
+/// <paramref name="replicas"/> (at least one) are tried in turn, starting with the first.
 /// <para>
-/// A recycled file is written over: see <see cref="DownloadFiles.Over"/>. If this process is killed then, what had come
-/// cannot be told from what was there, and the blob is fetched from its start; so none above
-/// <see cref="OverBytesMax"/> is brought that way.
+/// A recycled file is overwritten: see <see cref="DownloadFiles.Over"/>. If this process is killed meanwhile, new and
+/// old bytes cannot be told apart, and the blob is fetched from its start. So no blob above
+/// <see cref="OverBytesMax"/> is downloaded that way.
 /// </para>
 /// </summary>
 public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRules rules, TimeProvider time)
 {
-    /// <summary>Damaged parts asked for again within one attempt, before the replica counts as bad.</summary>
+    /// <summary>Damaged parts requested again within one attempt, before the replica counts as bad.</summary>
     private const int RefetchesMax = 16;
 
     /// <summary>
-    /// Whole blobs that came with a wrong hash before giving up: one may have begun with an old, bad PATH.part.
+    /// Complete downloads with a wrong hash before giving up: the first may have begun with an old, bad PATH.part.
     /// </summary>
     private const int WrongWholesMax = 2;
 
-    /// <summary>Half a second of a line of a gigabit a second: no loss if it has to come again.</summary>
+    /// <summary>Half a second of a gigabit line: no loss if it has to be sent again.</summary>
     internal const long OverBytesMax = 64 << 20;
 
     /// <summary>
     /// Fetches the blob of <paramref name="length"/> bytes to <paramref name="path"/>. <paramref name="progress"/> is
     /// called with the bytes in place so far, from any thread.
     /// </summary>
-    /// <exception cref="TransferException">Given up; PATH.part keeps what arrived.</exception>
+    /// <exception cref="TransferException">Given up; PATH.part keeps the bytes that arrived.</exception>
     public async Task FetchAsync(BlobHash hash, long length, string path, Action<long>? progress,
         CancellationToken token)
     {
@@ -45,7 +45,7 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
         {
             for (int wrong = 0; wrong < WrongWholesMax; wrong++)
             {
-                // Each turn rises the offset by a part at least (see TryAsync), so this ends.
+                // Each turn raises the offset by at least a part (see TryAsync), so this ends.
                 while (fetch.Offset < length)
                     await pipeline.ExecuteAsync((state, t) => new ValueTask(TryAsync(state, t)), fetch, token);
                 if (fetch.IsRight())
@@ -53,13 +53,13 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
                     fetch.Keep(path);
                     return;
                 }
-                fetch.StartAnew();
+                fetch.Restart();
             }
         }
         catch (Exception e) when (RetryRules.IsPassing(e) || e is RpcException)
         {
             throw new TransferException(
-                $"Blob {hash.Short} could not be downloaded, {fetch.Offset} of {length} bytes are here: "
+                $"Blob {hash.Short} could not be downloaded; {fetch.Offset} of {length} bytes arrived: "
                 + BlobUpload.Say(e), e);
         }
         throw new TransferException(
@@ -81,7 +81,7 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
             }
             catch (RpcException e) when (e.StatusCode == StatusCode.NotFound && asked < replicas.Count)
             {
-                // It lacks the blob, so far: no reason to wait before another is asked.
+                // It does not have the blob yet: no reason to wait before trying another one.
             }
         }
     }
@@ -114,7 +114,7 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
         }
         catch (Exception e) when (RetryRules.IsPassing(e) && fetch.Offset > before)
         {
-            // Cut after progress: the next attempt goes on from here, at the next replica.
+            // Cut after progress: the next attempt continues from here, at the next replica.
         }
     }
 
@@ -122,7 +122,7 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
     {
         using var call = replica.Download(fetch.Ask(length), guard.Token);
         if (!await call.ResponseStream.MoveNext(guard.Token)) throw new InvalidDataException(
-            "A damaged part did not come again.");
+            "A damaged part was not sent again.");
         using var part = call.ResponseStream.Current;
         guard.Moved();
         if (!part.Intact || part.Offset != fetch.Offset || part.Length != length)
@@ -146,7 +146,7 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
             var files = new DownloadFiles(path);
             (_part, string over) = (files.Part, files.Over);
             bool isOver = length <= OverBytesMax && !File.Exists(_part) && File.Exists(over);
-            if (!isOver) File.Delete(over); // Of no use, and as large as a model.
+            if (!isOver) File.Delete(over); // Not needed, and as large as a model.
             _name = isOver ? over : _part;
             _file = File.OpenHandle(_name, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
             if (isOver) return;
@@ -176,16 +176,16 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
         public bool IsRight() => BlobHash.FromBytes(_sha.GetHashAndReset()) == _hash;
 
         /// <summary>Forgets all bytes. The hash was reset when it was read.</summary>
-        public void StartAnew()
+        public void Restart()
         {
             RandomAccess.SetLength(_file, 0);
             Offset = 0;
         }
 
-        /// <summary>The whole is here, and right.</summary>
+        /// <summary>The blob is complete and right.</summary>
         public void Keep(string path) => Close(path);
 
-        /// <summary>Without <see cref="Keep"/> before, what came goes on growing under its name for that.</summary>
+        /// <summary>Without <see cref="Keep"/> before, the next download continues from what arrived.</summary>
         public void Dispose()
         {
             if (!_file.IsClosed) Close(_part);
@@ -194,7 +194,7 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
 
         private void Close(string name)
         {
-            // Behind it lies what was written over, at the most.
+            // Behind the offset there may be bytes of the overwritten file.
             if (RandomAccess.GetLength(_file) > Offset) RandomAccess.SetLength(_file, Offset);
             _file.Dispose();
             if (_name != name) File.Move(_name, name, overwrite: true);

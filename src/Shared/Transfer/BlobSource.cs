@@ -5,8 +5,7 @@ namespace Quorate.Shared.Transfer;
 
 /// <summary>
 /// The bytes of a blob in a file, complete or still being written. Readers of a growing blob follow the writer through
-/// the page cache: the file is the queue, so a slow reader holds up nobody, costs no memory, and may start at any
-/// offset.
+/// the page cache. The file is the queue, so a slow reader delays nobody, costs no memory, and may start anywhere.
 /// Invariant: bytes below <see cref="Available"/> are in the file and do not change.
 /// </summary>
 public sealed class BlobSource : IDisposable
@@ -29,7 +28,7 @@ public sealed class BlobSource : IDisposable
 
     public long Available => Interlocked.Read(ref _available);
 
-    /// <summary>A blob that is all there. Takes over the handle.</summary>
+    /// <summary>A complete blob. Takes over the handle.</summary>
     public static BlobSource Complete(BlobHash hash, SafeFileHandle file)
     {
         long length = RandomAccess.GetLength(file);
@@ -37,7 +36,7 @@ public sealed class BlobSource : IDisposable
     }
 
     /// <summary>
-    /// A blob of which the first <paramref name="available"/> bytes are there. Takes over the handle.
+    /// A blob whose first <paramref name="available"/> bytes are in the file. Takes over the handle.
     /// </summary>
     public static BlobSource Growing(BlobHash hash, long length, SafeFileHandle file, long available) =>
         new(hash, length, file, available);
@@ -49,7 +48,7 @@ public sealed class BlobSource : IDisposable
         Wake();
     }
 
-    /// <summary>No more will come: readers that wait for more get <see cref="EndOfStreamException"/>.</summary>
+    /// <summary>The writer ends: readers that wait for more get <see cref="EndOfStreamException"/>.</summary>
     public void End()
     {
         lock (_gate) _ended = true;
@@ -75,7 +74,7 @@ public sealed class BlobSource : IDisposable
         }
     }
 
-    /// <summary>Fills <paramref name="buffer"/> as far as bytes are there.</summary>
+    /// <summary>Fills <paramref name="buffer"/> as far as bytes are available.</summary>
     /// <exception cref="EndOfStreamException">The file is shorter than it was.</exception>
     public int Read(long offset, Span<byte> buffer)
     {

@@ -5,16 +5,16 @@ using BlobHash = Quorate.Rounds.BlobHash;
 namespace Quorate.Shared.Transfer;
 
 /// <summary>
-/// Brings a file to the leader and returns its verdict. What the cluster already has is not sent again; a cut upload
-/// goes on where the receiver says, at whoever leads by then: <paramref name="leader"/> is called before each attempt
-/// with the last failure (null at first), whose trailers may name another leader, and gives whom to ask.
+/// Uploads a file to the leader and returns its verdict. Bytes that the cluster already has are not sent again. A cut
+/// upload continues where the receiver says, at the leader of that moment: <paramref name="leader"/> is called before
+/// each attempt with the last failure (null at first), whose trailers may name another leader.
 /// </summary>
 public sealed class BlobUpload(
     Func<RpcException?, CancellationToken, ValueTask<TransferClient>> leader, RetryRules rules, TimeProvider time)
 {
     /// <summary>
     /// Sends the file at <paramref name="path"/>, whose hash and length the header states. <paramref name="progress"/>
-    /// is called with the bytes sent so far, from any thread; it goes back when bytes are sent again.
+    /// is called with the bytes sent so far, from any thread; the number decreases when bytes are sent again.
     /// </summary>
     /// <returns>Accepted, Duplicate, Stale or Rejected. Never Incomplete.</returns>
     /// <exception cref="TransferException">Given up: no attempt of the last few made progress, or the refusal is
@@ -42,7 +42,7 @@ public sealed class BlobUpload(
         catch (Exception e) when (RetryRules.IsPassing(e) || e is RpcException)
         {
             throw new TransferException(
-                $"Blob {hash.Short} could not be uploaded, {upload.Reached} of {header.Length} bytes arrived: "
+                $"Blob {hash.Short} could not be uploaded; {upload.Reached} of {header.Length} bytes arrived: "
                 + Say(e), e);
         }
     }
@@ -50,7 +50,7 @@ public sealed class BlobUpload(
     internal static string Say(Exception fault) => fault is RpcException rpc ? rpc.Status.Detail : fault.Message;
 
     /// <summary>
-    /// One attempt. Incomplete means progress; an attempt without any throws, so that the pipeline counts it.
+    /// One attempt. Incomplete means progress; an attempt without progress throws, so that the pipeline counts it.
     /// </summary>
     private async Task<VerdictReply> TryAsync(State upload, CancellationToken token)
     {
@@ -59,6 +59,8 @@ public sealed class BlobUpload(
             var client = await leader(upload.Refusal, token);
             var reply = await OnceAsync(client, upload, token);
             upload.Refusal = null;
+            if (!Enum.IsDefined(reply.Verdict) || reply.Verdict == VerdictCode.Unspecified) throw new TransferException(
+                $"The leader answered with verdict {(int)reply.Verdict}, which this program does not know: update it.");
             if (reply.Verdict != VerdictCode.Incomplete) return reply;
             upload.Told = reply.Have;
             if (!upload.Advance(reply.Have)) throw new InvalidDataException(reply.Reason);
@@ -67,7 +69,7 @@ public sealed class BlobUpload(
         catch (Exception e) when (RetryRules.IsPassing(e))
         {
             upload.Refusal = e as RpcException;
-            // The offer that opened this attempt showed what the one before it had brought.
+            // The offer that opened this attempt showed the previous one's progress.
             if (upload.Advance(upload.Offered)) return new VerdictReply { Verdict = VerdictCode.Incomplete,
                 Have = upload.Offered };
             throw;
@@ -105,12 +107,12 @@ public sealed class BlobUpload(
         public Action<long>? Progress => progress;
         public RpcException? Refusal { get; set; }
 
-        /// <summary>The offset at which the last offer said to go on.</summary>
+        /// <summary>The offset at which the last offer said to continue.</summary>
         public long Offered { get; set; }
 
         /// <summary>
-        /// Where the last receiver said to go on. A small file is sent without an offer; what a cut attempt
-        /// left of it at the receiver must be followed, not met with the start again.
+        /// Where the last receiver said to continue. A small file is sent without an offer, so this is how the next
+        /// attempt knows which bytes a cut one has left at the receiver.
         /// </summary>
         public long Told { get; set; }
 

@@ -5,30 +5,30 @@ using Quorate.Shared.Hosts;
 namespace Quorate.Shared.Transfer;
 
 /// <summary>
-/// How every program of ours opens a gRPC channel. One place, so that no limit is left to a library's default.
+/// How our programs open gRPC channels. One place, so that no limit is left to a library's default.
 /// </summary>
 public static class Channels
 {
-    /// <summary>Connecting takes milliseconds where it works at all; the next replica waits.</summary>
+    /// <summary>Connecting takes milliseconds if it works at all, and the next replica can be tried.</summary>
     public static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2);
 
     /// <summary>
-    /// A silent connection with a call on it is asked for a sign of life this often, and given up after as long again.
+    /// A silent connection with a call on it is pinged this often, and given up after as long again.
     /// </summary>
     public static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(5);
 
-    /// <summary>Bytes that one who speaks gRPC alone may send ahead of a coordinator: two parts.</summary>
+    /// <summary>Bytes that a client may send over gRPC ahead of a coordinator: two parts.</summary>
     public const int StreamWindowBytes = 256 * 1024;
 
     /// <summary>
-    /// Bytes that a coordinator may send ahead of us. Weights come over streams of their own; what comes here is a
-    /// status at most, and with less room than that it meets a race in the web server (docs/FAULTS.md). As much as .NET
-    /// allows; the largest status of all takes twice that.
+    /// Bytes that a coordinator may send ahead of us. Weights have streams of their own; the largest message here is a
+    /// status, and a smaller window would meet a race in the web server (docs/FAULTS.md). As much as .NET allows; the
+    /// largest possible status takes twice that.
     /// </summary>
     private const int ReplyWindowBytes = 16 << 20;
 
     /// <summary>
-    /// Longest reply. A status lists what the state may hold at the most (Rounds/Limits): 20,000 trainers, 120,000
+    /// Longest reply. A status lists at most what the state may hold (Rounds/Limits): 20,000 trainers, 120,000
     /// updates and 100,000 models, some 27 MB with the longest names and an ordinary reason on each.
     /// </summary>
     public const int ReplyBytesMax = 64 << 20;
@@ -43,8 +43,8 @@ public static class Channels
             UseProxy = false,
             UseCookies = false,
             ConnectTimeout = ConnectTimeout,
-            // With a callback of ours the handler alone opens connections. Without one gRPC opens them ahead of it, and
-            // a channel whose connection breaks just as it is made can wait for the next one for ever (docs/FAULTS.md).
+            // With our own callback, only the handler opens connections. Without one, gRPC opens them ahead of it, and
+            // a channel whose connection breaks just as it is made can wait forever for the next (docs/FAULTS.md).
             ConnectCallback = async (context, token) => new NetworkStream(
                 await (names ?? HostNames.System).ConnectAsync(
                     context.DnsEndPoint.Host, context.DnsEndPoint.Port, token), ownsSocket: true),

@@ -5,8 +5,8 @@ using Quorate.Rounds;
 namespace Quorate.Shared.Transfer;
 
 /// <summary>
-/// A file whose bytes are hashed on their way to the disk, front to back. The framework's CryptoStream does the same,
-/// and copies them twice in between, through 256 KiB that then stay with every thread that ever wrote.
+/// A file whose bytes are hashed as they are written, front to back. The framework's CryptoStream does the same, but
+/// copies them twice, through 256 KiB that stay with every thread that ever wrote.
 /// </summary>
 public sealed class HashedFileStream : Stream
 {
@@ -27,7 +27,7 @@ public sealed class HashedFileStream : Stream
         set => throw new NotSupportedException();
     }
 
-    /// <summary>The name of what was written so far.</summary>
+    /// <summary>The hash of the bytes written so far.</summary>
     public BlobHash Hash
     {
         get
@@ -38,20 +38,19 @@ public sealed class HashedFileStream : Stream
         }
     }
 
-    /// <exception cref="IOException">There is a file already, or it cannot be made.</exception>
+    /// <exception cref="IOException">The file exists already, or cannot be created.</exception>
     public static HashedFileStream Create(string path) => Open(path, FileMode.CreateNew, FileShare.None);
 
     /// <summary>
-    /// Writes over a file that nobody needs any more, where there is one: to put bytes into pages and an inode that the
-    /// kernel has at hand takes it half of the time. <see cref="Complete"/> cuts off what is left of the old content.
-    /// Whoever still has the file open, to read what nobody needs any more, does not keep it from being written.
+    /// Overwrites an old file if there is one: filling pages and an inode that the kernel has in its cache takes half
+    /// of the time. <see cref="Complete"/> cuts off the rest of the old content. Existing readers do not block reuse.
     /// </summary>
     public static HashedFileStream Over(string path) => Open(path, FileMode.OpenOrCreate, FileShare.Read);
 
     private static HashedFileStream Open(string path, FileMode mode, FileShare share) =>
         new(File.OpenHandle(path, mode, FileAccess.Write, share));
 
-    /// <summary>The file ends here.</summary>
+    /// <summary>Cuts the file off behind the bytes written.</summary>
     public void Complete()
     {
         if (RandomAccess.GetLength(_file) > _length) RandomAccess.SetLength(_file, _length);
@@ -67,7 +66,7 @@ public sealed class HashedFileStream : Stream
 
     public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
 
-    /// <summary>Nothing waits here; to make a blob durable is the store's.</summary>
+    /// <summary>Does nothing: there is no buffer, and the store makes blobs durable.</summary>
     public override void Flush()
     {
     }

@@ -5,24 +5,27 @@ using Quorate.Shared.Transfer.Streams;
 namespace Quorate.Shared.Transfer;
 
 /// <summary>
-/// A piece of a blob on its way, with its bytes in a pooled buffer. Dispose gives the buffer back; the data must not be
-/// touched after. The same message as <see cref="BlobPart"/>, without its allocations.
+/// A piece of a blob in transfer, with its bytes in a pooled buffer. Dispose returns the buffer; the data must not be
+/// used after that. The same message as <see cref="BlobPart"/>, without its allocations.
 /// </summary>
 public sealed class Part : IDisposable
 {
-    /// <summary>The most data a part carries (transfer.proto).</summary>
-    public const int BytesMax = 1 << 20;
+    /// <summary>
+    /// The most data a part carries (transfer.proto). A receiver takes a buffer before the bytes arrive, so this times
+    /// the number of transfers is what half-sent parts can hold.
+    /// </summary>
+    public const int BytesMax = BytesOfLarge;
 
     /// <summary>
-    /// The data our own programs put in a part. Every stream holds one: with twice as much, fifty updates of 4.8 MB
+    /// The data that our programs put in a part. Every stream holds one: with twice as much, fifty updates of 4.8 MB
     /// took 20 MB more in the leader, and no less time. A power of two of pages, so that the kernel caches each part of
-    /// a file as one piece: with 124 KiB, at odd places, it took a third more time to write one.
+    /// a file as one piece: with 124 KiB, writing one took a third more time.
     /// </summary>
     public const int BytesUsual = 128 * 1024;
 
     /// <summary>
-    /// The same for a large blob. Each part costs a call to the kernel and a wake-up on either side: with half of it,
-    /// five updates of 46.8 MB took 11 % more processor time.
+    /// The same for a large blob. Each part costs a kernel call and a wake-up on both sides: with half as much, five
+    /// updates of 46.8 MB took 11 % more processor time.
     /// </summary>
     public const int BytesOfLarge = 256 * 1024;
 
@@ -32,17 +35,17 @@ public sealed class Part : IDisposable
 
     private Part(byte[] buffer) => _buffer = buffer;
 
-    /// <summary>What is being sent: on the first part of an upload or a put, and on no other.</summary>
+    /// <summary>What is being sent. Only the first part of an upload or a put has one.</summary>
     public UploadHeader? Header { get; set; }
 
     /// <summary>
-    /// Nothing but the end of the stream follows, at once: a weight stream sends both together. Not on the wire, and
-    /// gRPC is not told. Its server has a race there (docs/FAULTS.md): a response that ends while the client's window
-    /// is full can leave the connection's next response unsent for ever.
+    /// Only the end of the stream follows, at once: a weight stream sends both together. Not on the wire, and gRPC is
+    /// not told: its server has a race there (docs/FAULTS.md), by which a response that ends while the client's window is
+    /// full can leave the connection's next response unsent forever.
     /// </summary>
     public bool Last { get; set; }
 
-    /// <summary>Where the first byte of <see cref="Data"/> lies in the blob.</summary>
+    /// <summary>The offset of the first byte of <see cref="Data"/> in the blob.</summary>
     public long Offset { get; private set; }
 
     /// <summary>The CRC-32 that came with the data, or that <see cref="Fill"/> computed.</summary>
@@ -61,8 +64,8 @@ public sealed class Part : IDisposable
     private byte[] Buffer => _buffer ?? throw new ObjectDisposedException(nameof(Part));
 
     /// <summary>
-    /// An empty part with room for <paramref name="capacity"/> bytes, 0 to <see cref="BytesMax"/>, and for the head of
-    /// a frame behind them: the next one's may come along.
+    /// An empty part with room for <paramref name="capacity"/> bytes, 0 to <see cref="BytesMax"/>, and behind them for
+    /// the head of the next frame, which may arrive with them.
     /// </summary>
     public static Part Rent(int capacity)
     {
@@ -70,7 +73,7 @@ public sealed class Part : IDisposable
         return new Part(PartBuffers.Rent(Frame.HeadBytes + capacity + Frame.HeadBytes));
     }
 
-    /// <summary>How much data to put in each part of a blob of so many bytes.</summary>
+    /// <summary>How much data to put in each part of a blob of <paramref name="blob"/> bytes.</summary>
     public static int BytesOf(long blob) => blob < LargeBlobBytes ? BytesUsual : BytesOfLarge;
 
     /// <summary>
@@ -82,7 +85,7 @@ public sealed class Part : IDisposable
         Describe(offset, length, WideCrc32.Of(Room.Span[..length]));
     }
 
-    /// <summary>The part as a frame of a weight stream: the head stands in the buffer, right before the data.</summary>
+    /// <summary>The part as a frame of a weight stream. The head is in the buffer, right before the data.</summary>
     internal ReadOnlyMemory<byte> ToFrame()
     {
         new Frame(FrameKind.Part, Length, Offset, Checksum).Write(Buffer);

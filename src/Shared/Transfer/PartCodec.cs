@@ -7,18 +7,18 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Shared.Transfer;
 
 /// <summary>
-/// The bytes of a <see cref="Part"/>: those of the protobuf message quorate.v1.Part, read into a pooled buffer and
-/// written with one copy. Stricter than protobuf where that costs nothing: no repeated field, no wrong wire type, no
-/// negative offset, and every size is bounded before anything is allocated from it. Unknown fields are skipped, up to
-/// <see cref="UnknownFieldsMax"/>.
+/// The bytes of a <see cref="Part"/> over gRPC: those of the protobuf message quorate.v1.BlobPart, read into a pooled
+/// buffer and written with one copy (docs/decisions says what that spares). Stricter than protobuf where that costs
+/// nothing: no repeated field, no wrong wire type, no negative offset, and every size is checked before memory is
+/// allocated for it. Unknown fields are skipped, up to <see cref="UnknownFieldsMax"/>.
 /// </summary>
 public static class PartCodec
 {
-    /// <summary>Bytes of the header: two slugs, a hash, numbers and 16 metrics stay below 2,000.</summary>
+    /// <summary>Bytes of the header: two ids, a hash, numbers and 16 metrics stay below 2,000.</summary>
     public const int HeaderBytesMax = 4096;
 
     /// <summary>
-    /// The most bytes of a message on the wire: data, header, and room for fields of a later version.
+    /// The most bytes of a message: data, header, and room for fields of a later version.
     /// </summary>
     public const int MessageBytesMax = Part.BytesMax + 16 * 1024;
 

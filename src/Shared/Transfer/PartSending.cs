@@ -9,11 +9,11 @@ public static class PartSending
 {
     /// <summary>
     /// Sends from <paramref name="offset"/> on, at least one part (the header may travel alone). The receiver may
-    /// answer before the end, for example INCOMPLETE with another offset; sending stops then. Only the receiver's
-    /// silence counts for the guard, not that of a source which is still being written. After the last part the
-    /// receiver has <paramref name="answerWithin"/>.
+    /// answer before the end, for example INCOMPLETE with another offset; then sending stops. The guard judges only
+    /// the receiver's silence, not that of a source that is still being written. After the last part, the receiver has
+    /// <paramref name="answerWithin"/> to answer.
     /// </summary>
-    /// <exception cref="TimeoutException">The receiver took or said nothing for the guard's limit.</exception>
+    /// <exception cref="TimeoutException">The receiver took or answered nothing within the guard's limit.</exception>
     /// <exception cref="RpcException">The call failed.</exception>
     /// <exception cref="EndOfStreamException">The source ended early.</exception>
     public static async Task<VerdictReply> SendAsync(
@@ -48,7 +48,7 @@ public static class PartSending
                 if (await Task.WhenAny(more, call.ResponseAsync) != more) return;
                 await more;
             }
-            // Rented anew for each part: a lane that waits for its source holds no buffer.
+            // Rented for each part: a lane that waits for its source holds no buffer.
             using var part = Part.Rent(usual);
             int count = source.Read(offset, part.Room.Span[..usual]);
             part.Fill(offset, count);
@@ -66,8 +66,8 @@ public static class PartSending
     }
 
     /// <summary>
-    /// False: the receiver takes no more. It has answered already, or the connection broke (which the client reports as
-    /// an IOException at times); either way the call's answer says more than this failure.
+    /// False: the receiver takes no more. It has answered already, or the connection broke (which the client sometimes
+    /// reports as an IOException); either way the call's answer says more than this failure.
     /// </summary>
     private static async Task<bool> IsTakenAsync(Task write, StallGuard guard)
     {
@@ -76,9 +76,8 @@ public static class PartSending
             await write;
             return true;
         }
-        catch (Exception e) when (
-            e is RpcException or IOException or InvalidOperationException or OperationCanceledException
-                && !guard.Token.IsCancellationRequested)
+        catch (Exception e) when (e is RpcException or IOException or InvalidOperationException
+            || (e is OperationCanceledException && !guard.Token.IsCancellationRequested))
         {
             return false;
         }

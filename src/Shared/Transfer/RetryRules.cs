@@ -6,8 +6,8 @@ using Polly.Retry;
 namespace Quorate.Shared.Transfer;
 
 /// <summary>
-/// How long a client of ours keeps trying. An attempt that moved the transfer forward starts the count anew, so a long
-/// transfer over a bad network ends by progress, and one without progress ends after <see cref="Attempts"/>.
+/// How long our clients keep trying. An attempt with progress restarts the count, so a long transfer over a bad network
+/// completes, and one without progress ends after <see cref="Attempts"/>.
 /// </summary>
 public sealed record RetryRules
 {
@@ -16,23 +16,23 @@ public sealed record RetryRules
     /// </summary>
     public int Attempts { get; init; } = 9;
 
-    /// <summary>The first wait; each further one doubles, with jitter, up to <see cref="DelayMax"/>.</summary>
+    /// <summary>The first wait. Each further one is twice as long, with jitter, up to <see cref="DelayMax"/>.</summary>
     public TimeSpan Delay { get; init; } = TimeSpan.FromMilliseconds(150);
 
     public TimeSpan DelayMax { get; init; } = TimeSpan.FromSeconds(4);
 
     /// <summary>
-    /// No part moved for this long: the attempt is cut and the next begins. Not a limit on the whole transfer.
+    /// If no part moves for this long, the attempt is cut and the next one begins. Not a limit on the whole transfer.
     /// </summary>
     public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// How long the leader may take for fsync on a majority and the commit, after the last byte: longer than a
+    /// How long the leader may take after the last byte, to flush on a majority and to commit. Longer than a
     /// failover.
     /// </summary>
     public TimeSpan AnswerTimeout { get; init; } = TimeSpan.FromSeconds(20);
 
-    /// <summary>Uniform in [0, 1). Not seeded by default: clients that start alike must not retry alike.</summary>
+    /// <summary>Uniform in [0, 1). Not seeded by default: clients that start together must not retry together.</summary>
     public Func<double> Jitter { get; init; } = static () =>
         RandomNumberGenerator.GetInt32(1 << 30) / (double)(1 << 30);
 
@@ -49,7 +49,7 @@ public sealed record RetryRules
         })
         .Build();
 
-    /// <summary>Whether trying again, perhaps elsewhere, can help.</summary>
+    /// <summary>Whether a retry can help, perhaps at another node.</summary>
     internal static bool IsPassing(Exception fault) => fault switch
     {
         RpcException { StatusCode: StatusCode.InvalidArgument or StatusCode.PermissionDenied
@@ -59,3 +59,8 @@ public sealed record RetryRules
         _ => false,
     };
 }
+
+/// <summary>
+/// A transfer was given up. The message names the blob, says what failed last, and what the next attempt can build on.
+/// </summary>
+public sealed class TransferException(string message, Exception? inner = null) : Exception(message, inner);

@@ -3,8 +3,8 @@ using Grpc.Core;
 namespace Quorate.Shared.Transfer;
 
 /// <summary>
-/// A token that is cancelled when nothing moved for a while: a limit on silence, not on the whole, so that it fits 30
-/// kB and 30 GB alike.
+/// A token that is cancelled when nothing has moved for a while. It limits silence, not the whole transfer, so it suits
+/// 30 kB and 30 GB alike.
 /// </summary>
 public sealed class StallGuard : IDisposable
 {
@@ -23,20 +23,20 @@ public sealed class StallGuard : IDisposable
     public CancellationToken Token => _either.Token;
 
     /// <summary>
-    /// Whether something else than the caller ended what ran under the token: silence, or the other side.
+    /// Whether the operation ended for another reason than the caller's token: silence, or the other side.
     /// </summary>
     public bool IsCut => !_outer.IsCancellationRequested;
 
-    /// <summary>Something moved: the silence starts anew.</summary>
+    /// <summary>Something moved: the time limit starts again.</summary>
     public void Moved() => _silence.CancelAfter(_limit);
 
-    /// <summary>The other side has all it needs and now works: it may be silent for <paramref name="limit"/>.</summary>
+    /// <summary>The other side has everything and now works: it may be silent for <paramref name="limit"/>.</summary>
     public void Await(TimeSpan limit) => _silence.CancelAfter(limit);
 
-    /// <summary>From here on the other side is not to blame for silence, until <see cref="Moved"/>.</summary>
+    /// <summary>Stops the time limit until <see cref="Moved"/>: this side works.</summary>
     public void Pause() => _silence.CancelAfter(Timeout.InfiniteTimeSpan);
 
-    /// <summary>What a caller is told when <see cref="IsCut"/>: worth another attempt.</summary>
+    /// <summary>The failure to report when <see cref="IsCut"/>. A retry may succeed.</summary>
     public Exception Fault() => _silence.IsCancellationRequested
         ? new TimeoutException($"Nothing moved for a while (limit {_limit.TotalSeconds:0.#} s).")
         : new RpcException(new Status(StatusCode.Cancelled, "The other side ended the call."));

@@ -81,6 +81,8 @@ internal sealed class SimulatedDisk(NodeDisk disk, Machine machine) : IDisk
 
     public long FreeBytes(string path) => disk.IsFull ? 0 : long.MaxValue;
 
+    public long TotalBytes(string path) => long.MaxValue;
+
     public FileStamp StampOf(SafeFileHandle file, string path) =>
         new(RandomAccess.GetLength(file), disk.VersionOf(path), 0, 0);
 

@@ -245,6 +245,59 @@ public sealed class BlobStoreTests : IDisposable
         await Assert.ThrowsAsync<StoreFullException>(() => store.BeginAsync(BlobHash.Of(Bytes(700, 3)), 700, default));
     }
 
+    [Theory]
+    [InlineData(100L << 20, 64L << 20)] // A small disk must be of some use.
+    [InlineData(1L << 30, 256L << 20)]
+    [InlineData(8L << 30, 512L << 20)]
+    [InlineData(100L << 30, 5L << 30)]
+    [InlineData(1L << 40, 10L << 30)]
+    public void Uploads_stop_at_a_share_of_the_disk_within_bounds(long disk, long mark) =>
+        Assert.Equal(mark, BlobStoreOptions.UploadMark(disk));
+
+    [Fact]
+    public async Task Below_the_upload_mark_uploads_are_refused_and_what_the_state_names_is_stored()
+    {
+        long free = 512L << 20;
+        using var store = _directory.Store(disk: new OddDisk(s => s) { Free = _ => free, Total = 8L << 30 });
+        var hash = BlobHash.Of(Bytes(10));
+        await Assert.ThrowsAsync<StoreFullException>(() => store.BeginAsync(hash, 10, default, uploaded: true));
+        using (var pulled = await store.BeginAsync(hash, 10, default)) Assert.NotNull(pulled);
+        free += 10;
+        using var upload = await store.BeginAsync(hash, 10, default, uploaded: true);
+        Assert.NotNull(upload);
+    }
+
+    [Fact]
+    public async Task Room_that_other_writers_were_promised_is_not_given_away_twice()
+    {
+        using var store = _directory.Store(
+            change: o => o with { FreeBytesKept = 0 }, disk: new OddDisk(s => s) { Free = _ => 1000, Total = 1000 });
+        using (await store.BeginAsync(BlobHash.Of(Bytes(1)), 600, default))
+            await Assert.ThrowsAsync<StoreFullException>(() => store.BeginAsync(BlobHash.Of(Bytes(2)), 600, default));
+        using var second = await store.BeginAsync(BlobHash.Of(Bytes(2)), 600, default);
+        Assert.NotNull(second);
+    }
+
+    [Fact]
+    public async Task Unfinished_blobs_are_bounded_in_number_and_the_oldest_makes_room()
+    {
+        using var store = _directory.Store(change: o => o with { UnfinishedCountMax = 3 });
+        for (int seed = 1; seed <= 5; seed++) await LeaveAsync(store, seed);
+        Assert.Equal(
+            [0, 0, 1, 1, 1], Enumerable.Range(1, 5).Select(seed => store.PartLength(BlobHash.Of(Bytes(2, seed)))));
+        await LeaveAsync(store, 3); // The oldest is touched, so that the next one goes.
+        await LeaveAsync(store, 6);
+        Assert.Equal(0, store.PartLength(BlobHash.Of(Bytes(2, 4))));
+        Assert.Equal(1, store.PartLength(BlobHash.Of(Bytes(2, 3))));
+
+        static async Task LeaveAsync(BlobStore store, int seed)
+        {
+            byte[] content = Bytes(2, seed);
+            using var writer = await store.BeginAsync(BlobHash.Of(content), 2, default);
+            if (writer!.Have == 0) writer.Append(content.AsSpan(0, 1));
+        }
+    }
+
     [Fact]
     public async Task A_draft_becomes_a_blob_under_its_hash()
     {

@@ -34,5 +34,10 @@ internal sealed class OddDisk(Func<FileStamp, FileStamp> shown) : IDisk
 
     public long FreeBytes(string path) => Free?.Invoke(path) ?? _disk.FreeBytes(path);
 
+    /// <summary>Bytes of the whole disk; null: those of the disk.</summary>
+    public long? Total { get; init; }
+
+    public long TotalBytes(string path) => Total ?? _disk.TotalBytes(path);
+
     public DateTimeOffset WrittenAt(FileInfo file) => _disk.WrittenAt(file);
 }

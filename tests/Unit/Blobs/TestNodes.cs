@@ -73,10 +73,10 @@ internal sealed class TestNode : IAsyncDisposable
             KestrelLimits.Apply(kestrel);
             kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2);
         });
-        builder.Services.AddSingleton<IConnectionListenerFactory>(provider => new WeightStreams(
-            provider.GetService<StreamServer>, TimeProvider.System, NullLoggerFactory.Instance));
+        builder.Services.AddSingleton<IConnectionListenerFactory>(provider => new Listener(
+            new ListenerLimits(), provider.GetService<StreamServer>, TimeProvider.System, NullLoggerFactory.Instance));
         builder.Services.AddGrpc(KestrelLimits.Apply);
-        var receiver = new BlobReceiver(Store, Replication);
+        var receiver = new BlobReceiver(Store, Replication, time);
         var log = new IdleLog();
         var gate = new LeaderGate(log, TestOptions.Of(node: 0));
         builder.Services.AddSingleton(Authorizer.WithoutCertificates);

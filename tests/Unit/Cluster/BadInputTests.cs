@@ -126,6 +126,10 @@ public sealed class BadInputTests(OpenRound round) : IClassFixture<OpenRound>
         ["a join of an unknown run"] = (r => JoinAsync(r, j => j.Run = "other"), "no run 'other'"),
         ["a join with fewer examples than none"] = (r => JoinAsync(r, j => j.Examples = -1), "Examples must be"),
         ["a heartbeat of nobody"] = (r => r.AttendAsync(new Heartbeat { Trainer = "//" }), "no valid trainer id"),
+        ["a heartbeat with an unknown activity"] = (r => r.AttendAsync(new Heartbeat
+        {
+            Trainer = "zoe", Incarnation = 1, Activity = (Activity)9,
+        }), "InvalidArgument: The heartbeat's activity is 9"),
         ["a heartbeat of a stranger"] = (r => r.AttendAsync(new Heartbeat { Trainer = "zoe", Incarnation = 1 }),
             "no member"),
         ["a run file that is no JSON"] = (r => OpenAsync(r, "rounds: 5"), "It is not JSON"),

@@ -60,7 +60,8 @@ public sealed class UpdateIntakeTests
         var replication = new Replication(
             store, [], new ReplicationOptions(), TimeProvider.System, NullLogger<Replication>.Instance);
         return new UpdateIntake(
-            log, store, new BlobReceiver(store, replication), replication, new LostUpdates(log, store, options),
+            log, store, new BlobReceiver(store, replication, TimeProvider.System), replication,
+            new LostUpdates(log, store, options),
             new CallLimits(),
             TimeProvider.System, NullLogger<UpdateIntake>.Instance);
     }

@@ -5,11 +5,18 @@ namespace Quorate.Unit.Transfer;
 internal sealed class TwoWay(byte[] received, long room = long.MaxValue) : Stream
 {
     private readonly MemoryStream _received = new(received);
+    private readonly TaskCompletionSource _silent = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public MemoryStream Written { get; } = new();
 
     /// <summary>Whether the connection breaks, and not only ends, behind what was received.</summary>
     public bool Breaks { get; init; }
+
+    /// <summary>Whether the other side stays silent, and does not close, after what was received.</summary>
+    public bool IsSilent { get; init; }
+
+    /// <summary>Completes when everything that was received is read.</summary>
+    public Task Silent => _silent.Task;
 
     /// <summary>What each write takes until it is done.</summary>
     public Func<CancellationToken, Task> Taking { get; init; } = _ => Task.CompletedTask;
@@ -29,6 +36,19 @@ internal sealed class TwoWay(byte[] received, long room = long.MaxValue) : Strea
         _received.Position == _received.Length && Breaks
             ? throw new IOException("Connection reset by peer.")
             : _received.Read(buffer, offset, count);
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (IsSilent && _received.Position == _received.Length)
+        {
+            _silent.TrySetResult();
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken);
+        }
+        byte[] bytes = new byte[Math.Min(buffer.Length, received.Length)];
+        int count = Read(bytes, 0, bytes.Length);
+        bytes.AsSpan(0, count).CopyTo(buffer.Span);
+        return count;
+    }
 
     public override void Write(byte[] buffer, int offset, int count)
     {

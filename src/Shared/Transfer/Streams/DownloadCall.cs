@@ -3,7 +3,7 @@ using Quorate.Shared.Protocol;
 
 namespace Quorate.Shared.Transfer.Streams;
 
-/// <summary>A download: one request, then the parts as the caller reads them.</summary>
+/// <summary>A download: one request, then parts as the caller reads them.</summary>
 internal sealed class DownloadCall(StreamConnections streams, DownloadRequest request, CancellationToken token)
     : StreamCall(streams, token), IAsyncStreamReader<Part>
 {
@@ -24,7 +24,7 @@ internal sealed class DownloadCall(StreamConnections streams, DownloadRequest re
         }
         catch (RpcException) when (_parts is { Ended: true })
         {
-            Ended(); // Refused, in good order.
+            Ended(); // Refused by the server; the connection can serve the next call.
             throw;
         }
         catch (Exception e) when (IsBreak(e))

@@ -12,10 +12,10 @@ internal enum FrameKind : byte
     /// <summary>A piece of the blob. Payload: its bytes, at most <see cref="Part.BytesMax"/>.</summary>
     Part = 2,
 
-    /// <summary>The sender of parts has sent its last. No payload.</summary>
+    /// <summary>The sender has no more parts. No payload.</summary>
     End = 3,
 
-    /// <summary>The receiver's answer, a VerdictReply. It may come before the sender's End.</summary>
+    /// <summary>The receiver's answer, a VerdictReply. It may arrive before the sender's End.</summary>
     Verdict = 4,
 
     /// <summary>The call failed: a StreamFault. Ends the call on the server's side.</summary>
@@ -38,15 +38,15 @@ internal enum StreamMethod : long
 /// 8  offset    8 bytes: of a part's first byte in its blob; of a call, which method; otherwise 0
 /// 16 checksum  4 bytes: CRC-32 (IEEE 802.3) of a part's payload; of others, of the 16 bytes before and the payload
 /// </code>
-/// A connection starts with <see cref="Preface"/>, which no HTTP client sends, so both share one port. Then come calls,
-/// one after the other: the client's Call; parts and an End from whoever has the blob; the server's Verdict (uploads)
-/// or End (downloads), or its Fault.
+/// A connection starts with <see cref="Preface"/>, which no HTTP client sends, so both share one port. Calls follow, one
+/// after another: the client's Call; parts and an End from the side that has the blob; the server's Verdict (uploads),
+/// End (downloads) or Fault.
 /// </summary>
 internal readonly record struct Frame(FrameKind Kind, int Length, long Offset, uint Checksum)
 {
     public const int HeadBytes = 20;
 
-    /// <summary>The most bytes of a payload that is no part: two slugs, a hash and a sentence stay far below.</summary>
+    /// <summary>The most bytes of a payload other than a part. A header and a sentence stay far below.</summary>
     public const int MessageBytesMax = 16 * 1024;
 
     public static ReadOnlySpan<byte> Preface => "QUORATE1"u8;
@@ -60,8 +60,8 @@ internal readonly record struct Frame(FrameKind Kind, int Length, long Offset, u
     }
 
     /// <summary>
-    /// The check sum of a message so far: its head. Between Upload and PutBlob, and between a failure and a verdict,
-    /// lies one bit; flipped unseen, it would turn a stored blob, or an error, into an accepted update.
+    /// The checksum of a message so far: its head. Upload and PutBlob differ by one bit, and so do a fault and a
+    /// verdict; flipped unnoticed, it would turn a stored blob, or an error, into an accepted update.
     /// </summary>
     public Crc32 Seal()
     {
@@ -72,7 +72,7 @@ internal readonly record struct Frame(FrameKind Kind, int Length, long Offset, u
         return crc;
     }
 
-    /// <exception cref="InvalidDataException">No frame of this protocol, or one beyond its limits.</exception>
+    /// <exception cref="InvalidDataException">Not a frame of this protocol, or one beyond its limits.</exception>
     public static Frame Read(ReadOnlySpan<byte> head)
     {
         uint kind = BinaryPrimitives.ReadUInt32LittleEndian(head);

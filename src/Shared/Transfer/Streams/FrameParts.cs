@@ -4,15 +4,15 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Shared.Transfer.Streams;
 
 /// <summary>
-/// The parts that come in, as the gRPC services and clients read them. Ends with the sender's End; a Fault in their
-/// place is thrown as the RpcException it says.
+/// Incoming parts, as gRPC services and clients read them. They end with the sender's End; a Fault in their place is
+/// thrown as an RpcException.
 /// </summary>
 internal sealed class FrameParts(FrameStream frames, UploadHeader? header = null) : IAsyncStreamReader<Part>
 {
     private UploadHeader? _header = header;
     private Part? _current;
 
-    /// <summary>All parts were read: the connection stands before the next call.</summary>
+    /// <summary>All parts were read; the next call may follow.</summary>
     public bool Ended { get; private set; }
 
     public Part Current => _current ?? throw new InvalidOperationException("No part was read yet.");
@@ -39,7 +39,7 @@ internal sealed class FrameParts(FrameStream frames, UploadHeader? header = null
         }
     }
 
-    /// <summary>Takes in the parts that nobody wants any more, so that the connection serves the next call.</summary>
+    /// <summary>Reads and drops the remaining parts, so that the connection can serve the next call.</summary>
     public async Task DrainAsync(CancellationToken token)
     {
         while (!Ended)

@@ -4,10 +4,10 @@ using Google.Protobuf;
 namespace Quorate.Shared.Transfer.Streams;
 
 /// <summary>
-/// Reads and writes frames on one connection. One reader and one writer at a time. The bytes of a part come from the
-/// connection straight into the part, and with them the head behind it where that is there already: one call to the
-/// kernel a part. They go out straight from the part; what is small goes out together with what follows it.
-/// Invariant: nothing is written behind a frame of which only a piece may have gone out.
+/// Reads and writes frames on one connection, with one reader and one writer at a time. A part's bytes are read
+/// straight into the part, together with the next frame's head if that has arrived: one kernel call per part. They are written
+/// straight from the part; small frames are written together with the next one.
+/// Invariant: nothing is written behind a frame that may have been sent only in part.
 /// </summary>
 internal sealed class FrameStream(Stream stream)
 {
@@ -17,7 +17,7 @@ internal sealed class FrameStream(Stream stream)
     private int _pendingCount;
     private bool _cut;
 
-    /// <summary>The next frame's head; null: the other side closed, between two frames.</summary>
+    /// <summary>The next frame's head. Null: the other side closed the connection between two frames.</summary>
     /// <exception cref="InvalidDataException">Not this protocol, or closed inside a frame.</exception>
     /// <exception cref="IOException">The connection broke.</exception>
     public async ValueTask<Frame?> ReadHeadAsync(CancellationToken token)
@@ -31,7 +31,7 @@ internal sealed class FrameStream(Stream stream)
         return Frame.Read(_ahead);
     }
 
-    /// <summary>The payload of a frame that is a part. Damaged or not: the part's own check tells.</summary>
+    /// <summary>The payload of a part. It may be damaged: the part's own checksum tells.</summary>
     public async ValueTask<Part> ReadPartAsync(Frame frame, CancellationToken token)
     {
         var part = Part.Rent(frame.Length);
@@ -79,11 +79,11 @@ internal sealed class FrameStream(Stream stream)
         }
     }
 
-    /// <summary>Takes a part's payload in and forgets it.</summary>
+    /// <summary>Reads a payload and drops it.</summary>
     public async ValueTask SkipAsync(Frame frame, CancellationToken token) =>
         (await ReadPartAsync(frame, token)).Dispose();
 
-    /// <summary>Goes out with the next flush, or part.</summary>
+    /// <summary>Is sent with the next flush or part.</summary>
     public void Append(FrameKind kind, IMessage? message = null, long offset = 0)
     {
         int length = message?.CalculateSize() ?? 0;
@@ -95,11 +95,11 @@ internal sealed class FrameStream(Stream stream)
         (frame with { Checksum = crc.GetCurrentHashAsUInt32() }).Write(span);
     }
 
-    /// <summary>Goes out before everything else.</summary>
+    /// <summary>Is sent before everything else.</summary>
     public void AppendPreface() => Frame.Preface.CopyTo(Pend(Frame.Preface.Length));
 
     /// <summary>
-    /// Sends a part, behind what was appended. The last one waits for the end, which follows at once.
+    /// Sends a part, after the appended frames. The last one waits for the end, which follows at once.
     /// </summary>
     /// <exception cref="IOException">The connection broke.</exception>
     public async ValueTask SendAsync(Part part, CancellationToken token)
@@ -114,7 +114,7 @@ internal sealed class FrameStream(Stream stream)
         if (!part.Last) await FlushAsync(token);
     }
 
-    /// <summary>Sends what was appended.</summary>
+    /// <summary>Sends the appended frames.</summary>
     /// <exception cref="IOException">The connection broke.</exception>
     public async ValueTask FlushAsync(CancellationToken token)
     {

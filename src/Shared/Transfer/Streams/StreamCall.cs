@@ -3,8 +3,8 @@ using Grpc.Core;
 namespace Quorate.Shared.Transfer.Streams;
 
 /// <summary>
-/// A client's call: its connection, and what becomes of it. Invariant: a connection goes back to the idle ones only
-/// after a call that both sides ended; any other way out closes it, which tells the server.
+/// A client's call and its connection. Invariant: a connection becomes idle only after a call that both sides ended;
+/// otherwise it is closed, which tells the server.
 /// </summary>
 internal abstract class StreamCall(StreamConnections streams, CancellationToken token) : IDisposable
 {
@@ -14,7 +14,7 @@ internal abstract class StreamCall(StreamConnections streams, CancellationToken 
 
     protected CancellationToken Token => token;
 
-    /// <summary>Null: the call's own token is all there is to heed.</summary>
+    /// <summary>Null: the call's own token is enough.</summary>
     protected CancellationTokenSource? Both(CancellationToken other) =>
         other == token || !other.CanBeCanceled ? null : CancellationTokenSource.CreateLinkedTokenSource(token, other);
 
@@ -23,7 +23,7 @@ internal abstract class StreamCall(StreamConnections streams, CancellationToken 
         lock (_gate) Leave(clean: false);
     }
 
-    /// <summary>Opens the connection; the call is over at once where it was disposed meanwhile.</summary>
+    /// <summary>Opens the connection. The call ends at once if it was disposed meanwhile.</summary>
     protected async Task<FrameStream> OpenAsync()
     {
         var connection = await streams.TakeAsync(token);
@@ -34,16 +34,16 @@ internal abstract class StreamCall(StreamConnections streams, CancellationToken 
             _connection = null;
         }
         connection.Dispose();
-        throw new OperationCanceledException("The call was disposed of while it connected.");
+        throw new OperationCanceledException("The call was disposed while it connected.");
     }
 
-    /// <summary>Both sides have said all.</summary>
+    /// <summary>Both sides have ended the call.</summary>
     protected void Ended()
     {
         lock (_gate) Leave(clean: true);
     }
 
-    /// <summary>What broke the connection, as callers of gRPC know it.</summary>
+    /// <summary>Closes the connection, and returns what broke it as gRPC would report it.</summary>
     protected Exception Broken(Exception fault)
     {
         Dispose();

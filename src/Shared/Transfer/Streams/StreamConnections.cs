@@ -5,12 +5,12 @@ using Quorate.Shared.Hosts;
 namespace Quorate.Shared.Transfer.Streams;
 
 /// <summary>
-/// Connections for weights to one node. A call takes an idle one or opens another, and gives it back when both sides
-/// have said all; one that was cut in the middle is closed instead.
+/// Connections for weights to one node. A call takes an idle one or opens another, and returns it when both sides have
+/// ended the call; a connection that was cut in the middle is closed.
 /// </summary>
 public sealed class StreamConnections : IDisposable
 {
-    /// <summary>Idle ones that are kept: a trainer needs one, a leader some for its relays.</summary>
+    /// <summary>Idle connections that are kept: a trainer needs one, a leader some for its relays.</summary>
     private const int IdleMax = 8;
 
     private readonly Lock _gate = new();
@@ -27,7 +27,7 @@ public sealed class StreamConnections : IDisposable
     /// <param name="dial">Opens a connection, or throws as <see cref="TakeAsync"/> does.</param>
     internal StreamConnections(Func<CancellationToken, Task<StreamConnection>> dial) => _dial = dial;
 
-    /// <exception cref="RpcException">UNAVAILABLE: nobody answers there.</exception>
+    /// <exception cref="RpcException">UNAVAILABLE: the node cannot be reached.</exception>
     internal async Task<StreamConnection> TakeAsync(CancellationToken token)
     {
         while (TryTakeIdle() is { } idle)
@@ -95,7 +95,7 @@ internal sealed class StreamConnection : IDisposable
 
     public FrameStream Frames { get; }
 
-    /// <summary>An idle connection has nothing to read; what can be read is the other side's end.</summary>
+    /// <summary>An idle connection has nothing to read, except the other side's end.</summary>
     public bool IsOpen => _isOpen();
 
     public void Dispose() => _stream.Dispose();

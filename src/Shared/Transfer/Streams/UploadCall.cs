@@ -4,20 +4,22 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Shared.Transfer.Streams;
 
 /// <summary>
-/// An upload or a put: parts as the caller writes them, and one answer, which may come before the last part.
+/// An upload or a put: the caller writes parts, and one answer arrives, maybe before the last part.
 /// </summary>
 internal sealed class UploadCall : StreamCall, IClientStreamWriter<Part>
 {
     private readonly StreamMethod _method;
+    private readonly Metadata? _headers;
     private readonly TaskCompletionSource<VerdictReply> _answer =
         new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private FrameStream? _frames;
 
-    public UploadCall(StreamConnections streams, StreamMethod method, CancellationToken token) : base(streams, token)
+    public UploadCall(StreamConnections streams, StreamMethod method, Metadata? headers, CancellationToken token)
+        : base(streams, token)
     {
-        _method = method;
-        // An answer that nobody awaits, because the sending failed first, is no unobserved failure.
+        (_method, _headers) = (method, headers);
+        // If sending fails first, nobody awaits the answer: that is no unobserved failure.
         _ = _answer.Task.ContinueWith(static task => task.Exception, TaskScheduler.Default);
     }
 
@@ -35,6 +37,11 @@ internal sealed class UploadCall : StreamCall, IClientStreamWriter<Part>
             if (_frames is null)
             {
                 var header = message.Header ?? new UploadHeader();
+                if (_headers is { Count: > 0 })
+                {
+                    header = header.Clone();
+                    CallHeaders.Write(_headers, header.Headers);
+                }
                 _frames = await OpenAsync();
                 _frames.Append(FrameKind.Call, header, (long)_method);
                 _ = ListenAsync(_frames);
@@ -47,12 +54,12 @@ internal sealed class UploadCall : StreamCall, IClientStreamWriter<Part>
         }
     }
 
-    /// <summary>Says that no more parts come: after the last, or because the answer is there already.</summary>
+    /// <summary>Ends the parts: after the last one, or because the answer has arrived.</summary>
     public async Task CompleteAsync()
     {
         try
         {
-            if (_frames is null) throw new InvalidOperationException("An upload has one part at least.");
+            if (_frames is null) throw new InvalidOperationException("An upload has at least one part.");
             _frames.Append(FrameKind.End);
             await _frames.FlushAsync(Token);
             _ended.TrySetResult();
@@ -63,7 +70,7 @@ internal sealed class UploadCall : StreamCall, IClientStreamWriter<Part>
         }
     }
 
-    /// <summary>An answer that was there before the connection broke counts.</summary>
+    /// <summary>An answer that arrived before the connection broke counts.</summary>
     private Exception Failed(Exception e)
     {
         var broken = Broken(e);
