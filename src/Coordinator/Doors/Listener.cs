@@ -26,7 +26,7 @@ internal sealed class HttpOneEndPoint : EndPoint
 /// <param name="server">Called at each weight stream; null: this node does not serve weights yet.</param>
 internal sealed partial class Listener(
     ListenerLimits limits, Func<StreamServer?> server, TimeProvider time, ILoggerFactory loggers)
-    : IConnectionListenerFactory, IConnectionListenerFactorySelector
+    : IConnectionListenerFactory, IConnectionListenerFactorySelector, IDisposable
 {
     private readonly Hand _http1 = new(limits.HandshakesMax);
 
@@ -52,6 +52,8 @@ internal sealed partial class Listener(
         }
     }
 
+    public void Dispose() => _http1.Close();
+
     /// <summary>Connections on their way to the web server, which takes them at once.</summary>
     private sealed class Hand(int max) : IConnectionListener
     {
@@ -70,9 +72,11 @@ internal sealed partial class Listener(
                 ? connection
                 : null;
 
+        public void Close() => _waiting.Writer.TryComplete();
+
         public ValueTask UnbindAsync(CancellationToken cancellationToken = default)
         {
-            _waiting.Writer.TryComplete();
+            Close();
             return default;
         }
 
@@ -170,7 +174,7 @@ internal sealed partial class Listener(
                     await Task.Delay(Pause, _time);
                 }
             }
-            await _http2.UnbindAsync();
+            _http2.Close();
         }
 
         private void Admit(Socket socket)

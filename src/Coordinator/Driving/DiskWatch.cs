@@ -59,7 +59,7 @@ internal sealed class DiskWatch(
             notices.Withdraw(Topic);
             return;
         }
-        notices.Say(Topic, $"This node refuses uploads: its disk has {free >> 20} MiB left, and uploads need "
+        notices.Post(Topic, $"This node refuses uploads: its disk has {free >> 20} MiB left, and uploads need "
             + $"{mark >> 20} MiB. Free some space.");
         if (stepDown is null || !log.Leadership.IsLeader) return;
         if (_steppedDownAt != 0 && time.GetElapsedTime(_steppedDownAt) < StepDownEvery) return;

@@ -32,7 +32,7 @@ public sealed record RetryRules
     /// </summary>
     public TimeSpan AnswerTimeout { get; init; } = TimeSpan.FromSeconds(20);
 
-    /// <summary>Uniform in [0, 1). Not seeded by default: clients that start together must not retry together.</summary>
+    /// <summary>Uniform in [0, 1). Not seeded: clients that start together must not retry together.</summary>
     public Func<double> Jitter { get; init; } = static () =>
         RandomNumberGenerator.GetInt32(1 << 30) / (double)(1 << 30);
 

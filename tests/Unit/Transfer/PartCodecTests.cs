@@ -8,6 +8,31 @@ namespace Quorate.Unit.Transfer;
 
 public sealed class PartCodecTests
 {
+    /// <summary>Why the pooled codec stays on the gRPC path: docs/decisions/034.</summary>
+    [Fact]
+    public void Reading_a_part_allocates_none_of_its_data_and_the_generated_message_allocates_all_of_it()
+    {
+        using var part = Part.Rent(Part.BytesUsual);
+        part.Fill(0, Part.BytesUsual);
+        var wire = new ArrayBufferWriter<byte>();
+        PartCodec.Write(part, wire);
+        var message = new ReadOnlySequence<byte>(wire.WrittenMemory);
+
+        long pooled = Allocated(() => PartCodec.Read(message).Dispose());
+        long generated = Allocated(() => BlobPart.Parser.ParseFrom(message));
+
+        Assert.InRange(pooled, 0, 1_000);
+        Assert.InRange(generated, Part.BytesUsual, long.MaxValue);
+
+        static long Allocated(Action read)
+        {
+            read();
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            read();
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+    }
+
     private static readonly UploadHeader _header = new()
     {
         Blob = ByteString.CopyFrom(new byte[32]),

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
+using Grpc.Core;
+using Quorate.Shared.Protocol;
 
 namespace Quorate.Shared.Transfer.Streams;
 
@@ -38,9 +40,9 @@ internal enum StreamMethod : long
 /// 8  offset    8 bytes: of a part's first byte in its blob; of a call, which method; otherwise 0
 /// 16 checksum  4 bytes: CRC-32 (IEEE 802.3) of a part's payload; of others, of the 16 bytes before and the payload
 /// </code>
-/// A connection starts with <see cref="Preface"/>, which no HTTP client sends, so both share one port. Calls follow, one
-/// after another: the client's Call; parts and an End from the side that has the blob; the server's Verdict (uploads),
-/// End (downloads) or Fault.
+/// A connection starts with <see cref="Preface"/>, which no HTTP client sends, so both share one port. Calls follow,
+/// one after another: the client's Call; parts and an End from the side that has the blob; the server's Verdict
+/// (uploads), End (downloads) or Fault.
 /// </summary>
 internal readonly record struct Frame(FrameKind Kind, int Length, long Offset, uint Checksum)
 {
@@ -90,5 +92,57 @@ internal readonly record struct Frame(FrameKind Kind, int Length, long Offset, u
         if (frame.Length < 0 || frame.Length > most || frame.Offset < 0) throw new InvalidDataException(
             $"A {frame.Kind} frame has {frame.Length} bytes at {frame.Offset}; it may have 0 to {most}.");
         return frame;
+    }
+}
+
+/// <summary>
+/// Incoming parts, as gRPC services and clients read them. They end with the sender's End; a Fault in their place is
+/// thrown as an RpcException.
+/// </summary>
+internal sealed class FrameParts(FrameStream frames, UploadHeader? header = null) : IAsyncStreamReader<Part>
+{
+    private UploadHeader? _header = header;
+    private Part? _current;
+
+    /// <summary>All parts were read; the next call may follow.</summary>
+    public bool Ended { get; private set; }
+
+    public Part Current => _current ?? throw new InvalidOperationException("No part was read yet.");
+
+    public async Task<bool> MoveNext(CancellationToken cancellationToken)
+    {
+        if (Ended) return false;
+        var frame = await frames.ReadHeadAsync(cancellationToken)
+            ?? throw new InvalidDataException("The connection ended before the parts did.");
+        switch (frame.Kind)
+        {
+            case FrameKind.Part:
+                _current = await frames.ReadPartAsync(frame, cancellationToken);
+                (_current.Header, _header) = (_header, null);
+                return true;
+            case FrameKind.End:
+                Ended = true;
+                return false;
+            case FrameKind.Fault:
+                Ended = true;
+                throw (await frames.ReadMessageAsync(frame, StreamFault.Parser, cancellationToken)).ToException();
+            default:
+                throw new InvalidDataException($"A {frame.Kind} frame came in the place of a part.");
+        }
+    }
+
+    /// <summary>Reads and drops the remaining parts, so that the connection can serve the next call.</summary>
+    public async Task DrainAsync(CancellationToken token)
+    {
+        while (!Ended)
+        {
+            switch (await frames.ReadHeadAsync(token))
+            {
+                case { Kind: FrameKind.Part } part: await frames.SkipAsync(part, token); break;
+                case { Kind: FrameKind.End }: Ended = true; break;
+                case { } other: throw new InvalidDataException($"A {other.Kind} frame came in the place of a part.");
+                case null: throw new InvalidDataException("The connection ended before the parts did.");
+            }
+        }
     }
 }

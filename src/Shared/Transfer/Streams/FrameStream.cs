@@ -5,8 +5,8 @@ namespace Quorate.Shared.Transfer.Streams;
 
 /// <summary>
 /// Reads and writes frames on one connection, with one reader and one writer at a time. A part's bytes are read
-/// straight into the part, together with the next frame's head if that has arrived: one kernel call per part. They are written
-/// straight from the part; small frames are written together with the next one.
+/// straight into the part, together with the next frame's head if that has arrived: one kernel call per part. They
+/// are written straight from the part; small frames are written together with the next one.
 /// Invariant: nothing is written behind a frame that may have been sent only in part.
 /// </summary>
 internal sealed class FrameStream(Stream stream)

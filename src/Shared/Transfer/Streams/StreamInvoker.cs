@@ -5,8 +5,8 @@ namespace Quorate.Shared.Transfer.Streams;
 
 /// <summary>
 /// Sends the calls that carry weights (Download, Upload, PutBlob) over plain TCP, one frame per part, and all others
-/// over gRPC. HTTP/2 splits every megabyte into 64 frames and copies it four times; here the kernel takes and gives whole
-/// parts. Callers see no difference: the same calls, answers and failures.
+/// over gRPC. HTTP/2 splits every megabyte into 64 frames and copies it four times; here the kernel takes and gives
+/// whole parts. Callers see no difference: the same calls, answers and failures.
 /// </summary>
 public sealed class StreamInvoker(StreamConnections streams, CallInvoker others) : CallInvoker
 {

@@ -4,6 +4,72 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Shared.Transfer.Streams;
 
 /// <summary>
+/// A client's call and its connection. Invariant: a connection becomes idle only after a call that both sides ended;
+/// otherwise it is closed, which tells the server.
+/// </summary>
+internal abstract class StreamCall(StreamConnections streams, CancellationToken token) : IDisposable
+{
+    private readonly Lock _gate = new();
+    private StreamConnection? _connection;
+    private bool _done;
+
+    protected CancellationToken Token => token;
+
+    /// <summary>Null: the call's own token is enough.</summary>
+    protected CancellationTokenSource? Both(CancellationToken other) =>
+        other == token || !other.CanBeCanceled ? null : CancellationTokenSource.CreateLinkedTokenSource(token, other);
+
+    public void Dispose()
+    {
+        lock (_gate) Leave(clean: false);
+    }
+
+    /// <summary>Opens the connection. The call ends at once if it was disposed meanwhile.</summary>
+    protected async Task<FrameStream> OpenAsync()
+    {
+        var connection = await streams.TakeAsync(token);
+        lock (_gate)
+        {
+            _connection = connection;
+            if (!_done) return connection.Frames;
+            _connection = null;
+        }
+        connection.Dispose();
+        throw new OperationCanceledException("The call was disposed while it connected.");
+    }
+
+    /// <summary>Both sides have ended the call.</summary>
+    protected void Ended()
+    {
+        lock (_gate) Leave(clean: true);
+    }
+
+    /// <summary>Closes the connection, and returns what broke it as gRPC would report it.</summary>
+    protected Exception Broken(Exception fault)
+    {
+        Dispose();
+        if (token.IsCancellationRequested) return new OperationCanceledException(token);
+        return fault is RpcException or InvalidDataException
+            ? fault
+            : new RpcException(new Status(StatusCode.Unavailable, $"The connection broke: {fault.Message}", fault));
+    }
+
+    protected static bool IsBreak(Exception fault) =>
+        fault is IOException or InvalidDataException or OperationCanceledException or ObjectDisposedException
+            or InvalidOperationException or RpcException;
+
+    private void Leave(bool clean)
+    {
+        if (_done) return;
+        _done = true;
+        if (_connection is null) return;
+        if (clean) streams.Return(_connection);
+        else _connection.Dispose();
+        _connection = null;
+    }
+}
+
+/// <summary>
 /// An upload or a put: the caller writes parts, and one answer arrives, maybe before the last part.
 /// </summary>
 internal sealed class UploadCall : StreamCall, IClientStreamWriter<Part>
@@ -102,5 +168,45 @@ internal sealed class UploadCall : StreamCall, IClientStreamWriter<Part>
         {
             _answer.TrySetException(Broken(e));
         }
+    }
+}
+
+/// <summary>A download: one request, then parts as the caller reads them.</summary>
+internal sealed class DownloadCall(StreamConnections streams, DownloadRequest request, CancellationToken token)
+    : StreamCall(streams, token), IAsyncStreamReader<Part>
+{
+    private FrameParts? _parts;
+
+    public Part Current => _parts?.Current ?? throw new InvalidOperationException("No part was read yet.");
+
+    public async Task<bool> MoveNext(CancellationToken cancellationToken)
+    {
+        using var either = Both(cancellationToken);
+        var both = either?.Token ?? Token;
+        try
+        {
+            _parts ??= await AskAsync(both);
+            if (await _parts.MoveNext(both)) return true;
+            Ended();
+            return false;
+        }
+        catch (RpcException) when (_parts is { Ended: true })
+        {
+            Ended(); // Refused by the server; the connection can serve the next call.
+            throw;
+        }
+        catch (Exception e) when (IsBreak(e))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw Broken(e);
+        }
+    }
+
+    private async Task<FrameParts> AskAsync(CancellationToken token)
+    {
+        var frames = await OpenAsync();
+        frames.Append(FrameKind.Call, request, (long)StreamMethod.Download);
+        await frames.FlushAsync(token);
+        return new FrameParts(frames);
     }
 }
