@@ -34,7 +34,7 @@ internal static class KestrelLimits
 
     public static void Apply(GrpcServiceOptions options)
     {
-        options.MaxReceiveMessageSize = PartCodec.MessageBytesMax;
+        options.MaxReceiveMessageSize = Channels.RequestBytesMax;
         options.MaxSendMessageSize = Channels.ReplyBytesMax;
         options.Interceptors.Add<AuthorizingInterceptor>();
     }

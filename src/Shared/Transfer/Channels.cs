@@ -28,6 +28,12 @@ public static class Channels
     private const int ReplyWindowBytes = 16 << 20;
 
     /// <summary>
+    /// Longest request, in bytes. The longest valid one is a run file of 256 KiB; above it there is room for those that
+    /// are refused with a sentence of ours.
+    /// </summary>
+    public const int RequestBytesMax = 1 << 20;
+
+    /// <summary>
     /// Longest reply. A status lists at most what the state may hold (Rounds/Limits): 20,000 trainers, 120,000
     /// updates and 100,000 models, some 27 MB with the longest names and an ordinary reason on each.
     /// </summary>
@@ -56,7 +62,7 @@ public static class Channels
         },
         DisposeHttpClient = true,
         MaxReceiveMessageSize = ReplyBytesMax,
-        MaxSendMessageSize = PartCodec.MessageBytesMax,
+        MaxSendMessageSize = RequestBytesMax,
         ThrowOperationCanceledOnCancellation = true,
     });
 }
