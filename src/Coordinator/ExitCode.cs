@@ -5,7 +5,7 @@ using Quorate.Coordinator.Settings;
 
 namespace Quorate.Coordinator;
 
-/// <summary>What the program's exit codes mean. Any but 0 and 2 is for a supervisor to act on.</summary>
+/// <summary>The program's exit codes. A supervisor should act on any but 0 and 2.</summary>
 internal static class ExitCode
 {
     public const int Stopped = 0;
@@ -23,7 +23,7 @@ internal static class ExitCode
     public const int RejoinRequired = 5;
 
     /// <summary>
-    /// The code for a start that failed for a reason the user can mend; null: a fault of the program.
+    /// The code for a start that failed for a reason that the user can fix; null: a fault of the program.
     /// </summary>
     public static int? Of(Exception e) => e switch
     {
@@ -34,9 +34,9 @@ internal static class ExitCode
     };
 
     /// <summary>
-    /// The code for a node that has stopped. The host ends for a service that failed as for a signal, and logs it.
+    /// The code for a node that has stopped. The host logs a failed service and then stops as for a signal.
     /// </summary>
-    /// <param name="asked">What <see cref="EmergencyStop"/> says.</param>
+    /// <param name="asked">The code of <see cref="EmergencyStop"/>.</param>
     public static int Of(int asked, IEnumerable<IHostedService> services) =>
         asked == Stopped && services.OfType<BackgroundService>().Any(s => s.ExecuteTask is { IsFaulted: true })
             ? Broken

@@ -4,16 +4,16 @@ using Quorate.Shared.Hosts;
 
 namespace Quorate.Coordinator;
 
-/// <summary>This node cannot listen where it should; says why, and which setting names the address.</summary>
+/// <summary>This node cannot listen on its address. Says why, and which setting names the address.</summary>
 internal sealed class ListenException(string key, int node, HostPort address, SocketError cause) : Exception(
     cause switch
     {
         SocketError.AddressAlreadyInUse => $"Port {address} is in use by another program: stop that one, or change",
-        SocketError.AccessDenied => $"This user may not listen on {address}: take a port above 1023, and change",
-        _ => $"{address} is no address of this machine: start node {node} where it is, or change",
+        SocketError.AccessDenied => $"This user may not listen on {address}: choose a port above 1023, and change",
+        _ => $"{address} is not an address of this machine: start node {node} on its own machine, or change",
     } + $" \"{key}\" of node {node} in the hosts file.")
 {
-    /// <summary>Why a start failed, where it is one of these; null otherwise.</summary>
+    /// <summary>Why listening failed; null: the start failed for another reason.</summary>
     public static SocketError? Cause(Exception e) => e switch
     {
         AddressInUseException => SocketError.AddressAlreadyInUse,

@@ -109,21 +109,8 @@ public sealed class DataDirectory : IDisposable
                 $"The directory {path} holds '{foreign}' but no node-id, so it is not a data directory: choose an "
                 + "empty one.");
 
-        WriteWhole(System.IO.Path.Combine(path, "fresh"), "");
-        WriteWhole(file, string.Create(CultureInfo.InvariantCulture, $"{node}\n"));
-    }
-
-    /// <summary>After a power failure the file has its old content or all of the new one.</summary>
-    private static void WriteWhole(string file, string text)
-    {
-        string draft = file + ".new";
-        using (var stream = new FileStream(draft, FileMode.Create, FileAccess.Write))
-        {
-            stream.Write(System.Text.Encoding.UTF8.GetBytes(text));
-            stream.Flush(flushToDisk: true);
-        }
-        File.Move(draft, file, overwrite: true);
-        DurableDirectory.Flush(System.IO.Path.GetDirectoryName(file)!);
+        DurableDirectory.WriteFile(System.IO.Path.Combine(path, "fresh"), "");
+        DurableDirectory.WriteFile(file, string.Create(CultureInfo.InvariantCulture, $"{node}\n"));
     }
 }
 

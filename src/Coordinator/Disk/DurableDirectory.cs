@@ -54,6 +54,22 @@ public static partial class DurableDirectory
         }
     }
 
+    /// <summary>
+    /// Writes a small file durably. After a power failure it has its old content or all of the new one.
+    /// </summary>
+    /// <exception cref="IOException">The disk is full, or failed.</exception>
+    public static void WriteFile(string path, string text)
+    {
+        string draft = path + ".new";
+        using (var file = new FileStream(draft, FileMode.Create, FileAccess.Write))
+        {
+            file.Write(System.Text.Encoding.UTF8.GetBytes(text));
+            file.Flush(flushToDisk: true);
+        }
+        File.Move(draft, path, overwrite: true);
+        Flush(Path.GetDirectoryName(path)!);
+    }
+
     private static int Retry(Func<int> call)
     {
         int result;

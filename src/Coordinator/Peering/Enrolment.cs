@@ -123,18 +123,6 @@ internal sealed class Enrolment
     private static DataDirectoryException Damaged(string path) =>
         new($"{path} is damaged: move the data directory away and start this node with --rejoin.");
 
-    /// <summary>
-    /// Temporary file, flush, rename, flush of the directory: the old text or the new one, never a part.
-    /// </summary>
-    private static void Write(string directory, string name, string text)
-    {
-        string draft = Path.Combine(directory, name + ".new");
-        using (var file = new FileStream(draft, FileMode.Create, FileAccess.Write))
-        {
-            file.Write(System.Text.Encoding.ASCII.GetBytes(text));
-            file.Flush(flushToDisk: true);
-        }
-        File.Move(draft, Path.Combine(directory, name), overwrite: true);
-        DurableDirectory.Flush(directory);
-    }
+    private static void Write(string directory, string name, string text) =>
+        DurableDirectory.WriteFile(Path.Combine(directory, name), text);
 }

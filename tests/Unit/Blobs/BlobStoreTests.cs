@@ -12,7 +12,7 @@ public sealed class BlobStoreTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task Nothing_lies_under_blobs_before_a_blob_is_complete()
+    public async Task Nothing_is_in_blobs_before_a_blob_is_complete()
     {
         using var store = _directory.Store();
         byte[] content = Bytes(600_000);
@@ -31,7 +31,7 @@ public sealed class BlobStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task An_unfinished_blob_survives_a_restart_and_goes_on_where_it_was()
+    public async Task An_unfinished_blob_survives_a_restart_and_is_continued()
     {
         byte[] content = Bytes(600_000);
         var hash = BlobHash.Of(content);
@@ -104,7 +104,7 @@ public sealed class BlobStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task What_rotted_is_known_to_be_lost_after_a_restart_too_until_it_is_here_again()
+    public async Task A_rotten_blob_counts_as_lost_after_a_restart_too_until_it_is_stored_again()
     {
         BlobHash hash;
         using (var store = _directory.Store())
@@ -198,7 +198,7 @@ public sealed class BlobStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task A_waiting_writer_goes_on_when_the_first_ends()
+    public async Task A_waiting_writer_continues_when_the_first_one_ends()
     {
         using var store = _directory.Store(change: o => o with { WriterWait = TimeSpan.FromMinutes(1) });
         var hash = BlobHash.Of(Bytes(10));
@@ -212,7 +212,7 @@ public sealed class BlobStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task A_full_disk_is_said_in_one_sentence_and_keeps_nothing()
+    public async Task A_full_disk_is_reported_in_one_sentence_and_nothing_is_kept()
     {
         if (!OperatingSystem.IsLinux()) return;
         using var store = _directory.Store();

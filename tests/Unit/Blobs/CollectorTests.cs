@@ -15,7 +15,7 @@ public sealed class CollectorTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task What_nothing_references_goes_after_the_grace_and_what_is_referenced_stays()
+    public async Task Unreferenced_blobs_are_deleted_after_the_grace_and_referenced_ones_stay()
     {
         using var store = _directory.Store(time: _time);
         var kept = await store.PutAsync(Bytes(10, 1));
@@ -33,7 +33,7 @@ public sealed class CollectorTests : IDisposable
     }
 
     [Fact]
-    public async Task Nothing_goes_while_what_is_referenced_cannot_be_read()
+    public async Task Nothing_is_deleted_while_the_references_are_unknown()
     {
         using var store = _directory.Store(time: _time);
         var loose = await store.PutAsync(Bytes(10));
@@ -43,7 +43,7 @@ public sealed class CollectorTests : IDisposable
     }
 
     [Fact]
-    public async Task What_was_asked_for_lately_or_is_being_written_stays()
+    public async Task Blobs_that_were_used_lately_or_are_being_written_stay()
     {
         using var store = _directory.Store(time: _time);
         var asked = await store.PutAsync(Bytes(10, 1));
@@ -58,7 +58,7 @@ public sealed class CollectorTests : IDisposable
     }
 
     [Fact]
-    public async Task Neither_a_clock_that_jumps_nor_a_process_that_stands_still_makes_anything_old()
+    public async Task Neither_a_clock_that_jumps_nor_a_stopped_process_makes_a_blob_old()
     {
         using var store = _directory.Store(time: _time);
         var loose = await store.PutAsync(Bytes(10));
@@ -69,7 +69,7 @@ public sealed class CollectorTests : IDisposable
     }
 
     [Fact]
-    public async Task Passes_come_by_themselves_and_take_what_is_old()
+    public async Task The_collector_runs_by_itself_and_deletes_old_blobs()
     {
         using var store = _directory.Store(time: _time);
         var loose = await store.PutAsync(Bytes(10));

@@ -17,7 +17,7 @@ public sealed class DownloadTests
     };
 
     [Fact]
-    public async Task A_cut_download_goes_on_at_another_replica_where_it_was()
+    public async Task A_cut_download_continues_at_another_replica()
     {
         await using var nodes = await StartAsync(2);
         nodes[0].Sending = (count, _) => { if (count == 4) throw new RpcException(new Status(StatusCode.Unavailable,
@@ -32,7 +32,7 @@ public sealed class DownloadTests
     }
 
     [Fact]
-    public async Task A_damaged_part_is_asked_for_again_by_itself()
+    public async Task A_damaged_part_is_requested_again_by_itself()
     {
         await using var nodes = await StartAsync(1);
         nodes[0].Sending = (count, part) => { if (count == 3) part.Room.Span[5] ^= 1; };
@@ -64,7 +64,7 @@ public sealed class DownloadTests
     }
 
     [Fact]
-    public async Task A_replica_that_lacks_the_blob_is_passed_over_and_without_any_the_download_is_given_up()
+    public async Task A_replica_without_the_blob_is_skipped_and_if_none_has_it_the_download_is_given_up()
     {
         await using var nodes = await StartAsync(2);
         nodes[0].Store.Lose(_hash);
@@ -77,7 +77,7 @@ public sealed class DownloadTests
     }
 
     [Fact]
-    public async Task A_blob_that_always_comes_wrong_never_gets_its_name()
+    public async Task A_blob_that_always_arrives_wrong_never_gets_its_name()
     {
         await using var nodes = await StartAsync(1);
         nodes[0].Sending = (_, part) =>
@@ -133,7 +133,7 @@ public sealed class DownloadTests
     }
 
     [Fact]
-    public async Task An_older_file_that_is_not_written_over_does_not_stay()
+    public async Task An_older_file_that_is_not_overwritten_is_deleted()
     {
         await using var nodes = await StartAsync(1);
         string path = nodes.NewPath();
@@ -145,7 +145,7 @@ public sealed class DownloadTests
     }
 
     [Fact]
-    public async Task A_download_over_an_older_file_that_is_cut_goes_on_where_it_was()
+    public async Task A_cut_download_over_an_older_file_is_continued()
     {
         await using var nodes = await StartAsync(1);
         using var stop = new CancellationTokenSource();

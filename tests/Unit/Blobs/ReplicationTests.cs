@@ -89,7 +89,7 @@ public sealed class ReplicationTests
     }
 
     [Fact]
-    public async Task A_cut_upload_goes_on_at_the_last_good_byte()
+    public async Task A_cut_upload_continues_at_the_last_good_byte()
     {
         await using var nodes = await TestNodes.StartAsync();
         int received = 0;
@@ -125,7 +125,7 @@ public sealed class ReplicationTests
     }
 
     [Fact]
-    public async Task What_does_not_fit_its_header_is_rejected_and_leaves_nothing()
+    public async Task Bytes_that_do_not_fit_their_header_are_rejected_and_leave_nothing()
     {
         await using var nodes = await TestNodes.StartAsync();
         var wrong = Header(_hash, 1000);
@@ -167,7 +167,7 @@ public sealed class ReplicationTests
     }
 
     [Fact]
-    public async Task A_draft_is_brought_to_all_while_it_becomes_a_blob_here_and_those_who_have_it_are_counted()
+    public async Task A_draft_is_copied_to_all_nodes_while_it_becomes_a_blob_and_the_copies_are_counted()
     {
         await using var nodes = await TestNodes.StartAsync();
         await nodes[1].Store.PutAsync(_content);
@@ -189,7 +189,7 @@ public sealed class ReplicationTests
     }
 
     [Fact]
-    public async Task The_puller_brings_what_is_wanted_and_lacks()
+    public async Task The_puller_pulls_wanted_blobs_that_are_missing()
     {
         await using var nodes = await TestNodes.StartAsync();
         await nodes[1].Store.PutAsync(_content);
@@ -260,7 +260,7 @@ public sealed class ReplicationTests
     }
 
     [Fact]
-    public async Task A_small_upload_goes_on_where_an_interrupted_one_ended()
+    public async Task A_small_upload_continues_where_an_interrupted_one_ended()
     {
         await using var nodes = await TestNodes.StartAsync();
         byte[] content = Bytes(1000, seed: 7);

@@ -47,7 +47,7 @@ public sealed class ReusingTests : IDisposable
     }
 
     [Fact]
-    public async Task What_was_brought_for_two_rounds_stays()
+    public async Task A_blob_that_arrived_for_two_rounds_is_not_recycled()
     {
         var hash = await BringAsync(Bytes(Length), _first);
         _store.RecordPurpose(hash, _second); // Whoever says so is told next that it is here.
@@ -56,7 +56,7 @@ public sealed class ReusingTests : IDisposable
     }
 
     [Fact]
-    public async Task What_was_brought_as_something_else_as_well_stays()
+    public async Task A_blob_that_also_arrived_as_something_else_is_not_recycled()
     {
         var hash = await BringAsync(Bytes(Length), _first);
         _store.RecordPurpose(hash, null); // The mean of a single update is the update.
@@ -65,7 +65,7 @@ public sealed class ReusingTests : IDisposable
     }
 
     [Fact]
-    public async Task What_was_here_before_anybody_said_what_for_stays()
+    public async Task A_blob_that_was_here_before_its_purpose_was_recorded_is_not_recycled()
     {
         var hash = await _store.PutAsync(Bytes(Length));
         _store.RecordPurpose(hash, _first); // Another life of this process may have promised it for another round.
@@ -74,7 +74,7 @@ public sealed class ReusingTests : IDisposable
     }
 
     [Fact]
-    public async Task What_the_state_still_names_stays_until_it_does_not()
+    public async Task A_blob_that_the_state_names_is_not_recycled()
     {
         var hash = await BringAsync(Bytes(Length), _first);
         await _store.ReuseAsync(_ => true, () => new HashSet<BlobHash> { hash }, default);
@@ -84,7 +84,7 @@ public sealed class ReusingTests : IDisposable
     }
 
     [Fact]
-    public async Task What_somebody_reads_stays()
+    public async Task A_blob_that_is_being_read_is_not_recycled()
     {
         var hash = await BringAsync(Bytes(Length), _first);
         using (await _store.OpenAsync(hash, default))
@@ -93,7 +93,7 @@ public sealed class ReusingTests : IDisposable
     }
 
     [Fact]
-    public async Task An_upload_that_breaks_off_goes_on_where_it_was_and_not_in_old_bytes()
+    public async Task A_broken_upload_into_a_recycled_file_continues_behind_its_own_bytes()
     {
         await BringAsync(Bytes(Length), _first);
         await OverAsync(_first);
@@ -127,7 +127,7 @@ public sealed class ReusingTests : IDisposable
     }
 
     [Fact]
-    public async Task Files_that_found_no_use_are_gone_after_the_next_round_and_after_a_restart()
+    public async Task Unused_recycled_files_are_deleted_after_the_next_round_and_after_a_restart()
     {
         await BringAsync(Bytes(Length), _first);
         await OverAsync(_first);
@@ -143,7 +143,7 @@ public sealed class ReusingTests : IDisposable
     }
 
     [Fact]
-    public async Task An_announced_update_that_never_comes_leaves_nothing_behind()
+    public async Task An_announced_update_that_never_arrives_leaves_nothing_behind()
     {
         for (int update = 0; update < 100; update++) _store.RecordPurpose(BlobHash.Of(Bytes(10, update)), _first);
         var came = await BringAsync(Bytes(Length), _first);
@@ -156,7 +156,7 @@ public sealed class ReusingTests : IDisposable
     }
 
     [Fact]
-    public async Task A_disk_that_is_short_of_room_gets_it_from_the_files_that_wait()
+    public async Task A_full_disk_gets_room_from_recycled_files()
     {
         using var store = _directory.Store("short", o => o with { FreeBytesKept = 1000 }, disk: new OddDisk(s => s)
         {

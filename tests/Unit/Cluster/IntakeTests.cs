@@ -154,7 +154,7 @@ public sealed class IntakeTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_damaged_part_is_asked_for_again()
+    public async Task A_damaged_part_is_requested_again()
     {
         await OpenRoundAsync();
         byte[] update = TestTrainer.Weights(1);
@@ -178,7 +178,7 @@ public sealed class IntakeTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task After_a_damaged_second_part_the_upload_goes_on_behind_the_first()
+    public async Task After_a_damaged_second_part_the_upload_continues_behind_the_first()
     {
         await OpenRoundAsync();
         byte[] update = TestTrainer.Weights(1);
@@ -235,7 +235,7 @@ public sealed class IntakeTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_attending_trainer_is_told_of_its_round_and_its_model()
+    public async Task An_attending_trainer_learns_its_round_and_its_model()
     {
         await OpenRoundAsync();
         using var stream = _anna.Attend();

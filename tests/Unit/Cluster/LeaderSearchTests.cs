@@ -48,7 +48,7 @@ public sealed class LeaderSearchTests
     }
 
     [Fact]
-    public async Task Who_waits_hears_of_the_next_leader_from_that_leader()
+    public async Task A_waiting_client_learns_of_the_next_leader_from_that_leader()
     {
         await using var cluster = await TestCluster.StartAsync(nodes: 3);
         var leader = await cluster.LeaderAsync();

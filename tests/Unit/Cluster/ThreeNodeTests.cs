@@ -32,7 +32,7 @@ public sealed class ThreeNodeTests
     }
 
     [Fact]
-    public async Task Without_a_quorum_the_cluster_reads_and_says_so_and_with_one_again_it_goes_on()
+    public async Task Without_a_quorum_the_cluster_only_reads_and_with_one_it_continues()
     {
         await using var cluster = await TestCluster.StartAsync(nodes: 3, OneTrainer);
         var leader = await cluster.LeaderAsync();
@@ -126,7 +126,7 @@ public sealed class ThreeNodeTests
     }
 
     [Fact]
-    public async Task A_node_that_lost_its_directory_is_refused_and_comes_back_with_rejoin()
+    public async Task A_node_that_lost_its_directory_is_refused_and_returns_with_rejoin()
     {
         await using var cluster = await TestCluster.StartAsync(nodes: 3, OneTrainer);
         var leader = await cluster.LeaderAsync();

@@ -11,7 +11,7 @@ public sealed class GroupCommitTests
     public GroupCommitTests() => _group = new GroupCommit(_time);
 
     [Fact]
-    public async Task Who_is_on_its_way_alone_waits_for_nobody()
+    public async Task A_single_update_does_not_wait()
     {
         using var alone = _group.Join();
         await alone.ArriveAsync(default);
@@ -20,7 +20,7 @@ public sealed class GroupCommitTests
     }
 
     [Fact]
-    public async Task All_who_are_on_their_way_leave_when_the_last_has_arrived()
+    public async Task All_announced_updates_leave_when_the_last_has_arrived()
     {
         using GroupCommit.Member first = _group.Join(), second = _group.Join(), third = _group.Join();
         Task one = first.ArriveAsync(default), two = second.ArriveAsync(default);
@@ -30,7 +30,7 @@ public sealed class GroupCommitTests
     }
 
     [Fact]
-    public async Task Nobody_waits_for_one_that_gives_up()
+    public async Task No_update_waits_for_one_that_gave_up()
     {
         using var first = _group.Join();
         var other = _group.Join();
@@ -44,7 +44,7 @@ public sealed class GroupCommitTests
     }
 
     [Fact]
-    public async Task Nobody_waits_longer_than_its_patience_and_the_late_one_waits_for_nobody()
+    public async Task No_update_waits_longer_than_the_limit_and_the_late_one_does_not_wait()
     {
         using GroupCommit.Member first = _group.Join(), late = _group.Join();
         var waiting = first.ArriveAsync(default);
@@ -56,7 +56,7 @@ public sealed class GroupCommitTests
     }
 
     [Fact]
-    public async Task Who_is_cancelled_while_it_waits_says_so()
+    public async Task A_cancelled_wait_throws()
     {
         using GroupCommit.Member first = _group.Join(), other = _group.Join();
         using var cancelled = new CancellationTokenSource();

@@ -44,7 +44,7 @@ public sealed class HashedFileStreamTests : IDisposable
     [InlineData(2_999)]
     [InlineData(3_000)]
     [InlineData(100_000)]
-    public void A_file_that_is_written_over_has_the_new_bytes_and_no_others(int old)
+    public void An_overwritten_file_has_only_the_new_bytes(int old)
     {
         byte[] bytes = new byte[3_000];
         new Random(8).NextBytes(bytes);
@@ -62,7 +62,7 @@ public sealed class HashedFileStreamTests : IDisposable
     /// <summary>In the simulation, what a killed trainer had open stays open, and the next one never got an update out.
     /// </summary>
     [Fact]
-    public void A_file_that_somebody_still_reads_is_written_over()
+    public void A_file_that_is_still_being_read_is_overwritten()
     {
         File.WriteAllText(_path, "an old update");
         using var reader = File.OpenHandle(_path);

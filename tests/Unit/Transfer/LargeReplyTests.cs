@@ -16,7 +16,7 @@ namespace Quorate.Unit.Transfer;
 public sealed class LargeReplyTests
 {
     [Fact]
-    public async Task The_status_of_the_longest_run_and_the_most_trainers_comes_through()
+    public async Task The_status_of_the_longest_run_and_the_most_trainers_arrives()
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Services.AddSingleton(Authorizer.WithoutCertificates).AddGrpc(KestrelLimits.Apply);

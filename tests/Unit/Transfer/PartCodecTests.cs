@@ -49,7 +49,7 @@ public sealed class PartCodecTests
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void What_we_write_protobuf_reads_and_writes_alike(bool header, long offset, int length)
+    public void Protobuf_reads_what_we_write_and_writes_the_same(bool header, long offset, int length)
     {
         using var part = Sample(header, offset, length);
         byte[] bytes = Write(part);
@@ -61,7 +61,7 @@ public sealed class PartCodecTests
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void What_protobuf_writes_we_read_in_one_piece_or_in_many(bool header, long offset, int length)
+    public void We_read_what_protobuf_writes_in_one_piece_or_in_many(bool header, long offset, int length)
     {
         using var part = Sample(header, offset, length);
         var wire = ToWire(part);

@@ -17,7 +17,7 @@ public sealed class StreamTests
     private static readonly BlobHash _hash = BlobHash.Of(_content);
 
     [Fact]
-    public async Task Those_who_speak_grpc_alone_are_served_on_the_same_port()
+    public async Task Clients_that_speak_only_gRPC_are_served_on_the_same_port()
     {
         await using var nodes = await TestNodes.StartAsync();
         var upload = new BlobUpload(
@@ -178,7 +178,7 @@ public sealed class StreamTests
     }
 
     [Fact]
-    public async Task Whatever_bytes_come_the_server_ends_the_connection_and_allocates_little()
+    public async Task Whatever_bytes_arrive_the_server_ends_the_connection_and_allocates_little()
     {
         await using var nodes = await TestNodes.StartAsync(1);
         byte[] good = await RecordAsync();
