@@ -30,7 +30,7 @@ internal sealed class CoordinatorNode(
     /// How long calls in progress may continue after SIGTERM: enough for a download's next parts. Every transfer can be
     /// resumed elsewhere.
     /// </summary>
-    private static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan _drainTimeout = TimeSpan.FromSeconds(2);
 
     private readonly TimeProvider _time = TimeProvider.System;
     private readonly HostNames _names = names ?? HostNames.System;
@@ -201,7 +201,7 @@ internal sealed class CoordinatorNode(
         builder.Services.AddRoutingCore();
         logging(builder.Logging);
         builder.Services.AddSingleton(options).AddSingleton(_time);
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = DrainTimeout);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = _drainTimeout);
         builder.Services.AddGrpc(KestrelLimits.Apply);
         var limits = ListenerLimits.OfProcess();
         builder.Services.AddSingleton<IConnectionListenerFactory>(provider => new Listener(

@@ -10,7 +10,7 @@ namespace Quorate.Rounds;
 /// </summary>
 internal ref struct FactReader(ReadOnlySpan<byte> bytes)
 {
-    private static readonly UTF8Encoding StrictUtf8 =
+    private static readonly UTF8Encoding _strictUtf8 =
         new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     private ReadOnlySpan<byte> _rest = bytes;
@@ -81,7 +81,7 @@ internal ref struct FactReader(ReadOnlySpan<byte> bytes)
         if (bytes.IsEmpty) return "";
         try
         {
-            string text = StrictUtf8.GetString(bytes);
+            string text = _strictUtf8.GetString(bytes);
             return text.Length <= charsMax
                 ? text
                 : throw Bad($"a text of {text.Length} characters, {charsMax} allowed");

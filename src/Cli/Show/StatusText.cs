@@ -117,11 +117,6 @@ internal static class StatusText
                 + $"answer{(answers.Count == 1 ? "s" : "")}, {needed} are needed. Nothing can be changed until then.";
         else if (ClusterText.Leading(answers) is null)
             yield return "There is no leader: an election is in progress, or the nodes cannot reach each other.";
-        foreach (var forked in answers.GroupBy(reply => reply.Index)
-            .Where(same => same.Select(reply => reply.Chain).Distinct().Count() > 1))
-            yield return $"DIFFERENT HISTORIES: nodes {string.Join(" and ", forked.Select(reply => reply.Node))} have "
-                + $"different facts at index {forked.Key}. They do not belong to one cluster; stop them and compare "
-                + "their hosts files.";
     }
 
     /// <summary>The score of a round's model. The initial model is never scored.</summary>

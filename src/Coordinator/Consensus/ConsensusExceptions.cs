@@ -20,3 +20,20 @@ public sealed class OutcomeUnknownException(string why, Exception? inner = null)
 /// This node's log or snapshots cannot be trusted; the message is one sentence for the operator.
 /// </summary>
 public sealed class LogDamagedException(string message, Exception inner) : Exception(message, inner);
+
+/// <summary>
+/// Reports once that this node must stop. A node that continued with a broken log could acknowledge what it loses.
+/// </summary>
+internal sealed class FailStop(Action<Exception> onBroken, ILogger logger)
+{
+    private int _tripped;
+
+    public bool Tripped => Volatile.Read(ref _tripped) != 0;
+
+    public void Trip(Exception exception)
+    {
+        if (Interlocked.Exchange(ref _tripped, 1) != 0) return;
+        logger.Broken(exception);
+        onBroken(exception);
+    }
+}

@@ -90,7 +90,7 @@ internal sealed partial class Listener(
     private sealed partial class Port : IConnectionListener
     {
         /// <summary>How long accepting pauses after a failure, for example when too many files are open.</summary>
-        private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+        private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(50);
 
         /// <summary>
         /// Runs every step of a weight stream, as many at a time as there are cores. The others wait here, and not in
@@ -171,7 +171,7 @@ internal sealed partial class Listener(
                 catch (SocketException e)
                 {
                     LogAcceptFailed(e.Message);
-                    await Task.Delay(Pause, _time);
+                    await Task.Delay(_pause, _time);
                 }
             }
             _http2.Close();

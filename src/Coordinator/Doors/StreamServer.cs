@@ -18,16 +18,16 @@ internal sealed class StreamServer(
     TransferBase transfer, PeersBase peers, Authorizer authorizer, TimeProvider time, StreamFailed failed)
 {
     /// <summary>A client sends the preface at once, and each message in one piece.</summary>
-    private static readonly TimeSpan MessageMax = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _messageMax = TimeSpan.FromSeconds(10);
 
     /// <summary>A connection without a call for this long is closed; the client opens another one.</summary>
-    private static readonly TimeSpan IdleMax = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan _idleMax = TimeSpan.FromMinutes(2);
 
     /// <summary>How long the client may take to read an answer, or a download's last part.</summary>
-    private static readonly TimeSpan TakeMax = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan _takeMax = TimeSpan.FromSeconds(30);
 
     /// <summary>How long a client that was answered early may continue to send before it is cut off.</summary>
-    private static readonly TimeSpan DrainMax = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _drainMax = TimeSpan.FromSeconds(5);
 
     /// <summary>
     /// Serves a connection, from its preface on, until the client closes it, breaks the protocol, or is idle for too
@@ -54,7 +54,7 @@ internal sealed class StreamServer(
 
     private async Task ReadPrefaceAsync(Stream stream, CancellationToken closed)
     {
-        using var guard = new StallGuard(MessageMax, time, closed);
+        using var guard = new StallGuard(_messageMax, time, closed);
         byte[] start = new byte[Frame.Preface.Length];
         await stream.ReadExactlyAsync(start, guard.Token);
         if (!Frame.Preface.SequenceEqual(start)) throw new InvalidDataException("This is no weight stream.");
@@ -62,7 +62,7 @@ internal sealed class StreamServer(
 
     private async Task<Frame?> NextAsync(FrameStream frames, CancellationToken closing, CancellationToken closed)
     {
-        using var idle = new CancellationTokenSource(IdleMax, time);
+        using var idle = new CancellationTokenSource(_idleMax, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(closing, closed, idle.Token);
         return await frames.ReadHeadAsync(either.Token) switch
         {
@@ -80,7 +80,7 @@ internal sealed class StreamServer(
         {
             DownloadRequest? download = null;
             UploadHeader? header = null;
-            using (var guard = new StallGuard(MessageMax, time, closed))
+            using (var guard = new StallGuard(_messageMax, time, closed))
             {
                 if (!Enum.IsDefined(method))
                 {
@@ -103,11 +103,11 @@ internal sealed class StreamServer(
         {
             frames.Append(FrameKind.Fault, e.ToFault());
         }
-        using (var guard = new StallGuard(TakeMax, time, closed))
+        using (var guard = new StallGuard(_takeMax, time, closed))
         {
             await frames.FlushAsync(guard.Token);
             if (parts is null || parts.Ended) return;
-            guard.Await(DrainMax);
+            guard.Await(_drainMax);
             await parts.DrainAsync(guard.Token);
         }
     }

@@ -20,14 +20,14 @@ internal sealed class DiskWatch(
     private const string Topic = "disk";
 
     /// <summary>If all disks are nearly full, leadership moves no more often than this.</summary>
-    private static readonly TimeSpan StepDownEvery = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan _stepDownEvery = TimeSpan.FromMinutes(1);
 
     private long _steppedDownAt;
 
     /// <summary>With less free space, no blob can be stored.</summary>
     public const long BytesKept = BlobStoreOptions.FreeBytesFloor;
 
-    private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan _period = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Why the disk of <paramref name="directory"/> has too little room; null if it has enough.</summary>
     public static string? Lack(string directory)
@@ -41,7 +41,7 @@ internal sealed class DiskWatch(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(Period, time);
+        using var timer = new PeriodicTimer(_period, time);
         do
         {
             if (Lack(options.DataDirectory) is { } lack) emergency.Broken(new IOException(lack));
@@ -62,7 +62,7 @@ internal sealed class DiskWatch(
         notices.Post(Topic, $"This node refuses uploads: its disk has {free >> 20} MiB left, and uploads need "
             + $"{mark >> 20} MiB. Free some space.");
         if (stepDown is null || !log.Leadership.IsLeader) return;
-        if (_steppedDownAt != 0 && time.GetElapsedTime(_steppedDownAt) < StepDownEvery) return;
+        if (_steppedDownAt != 0 && time.GetElapsedTime(_steppedDownAt) < _stepDownEvery) return;
         _steppedDownAt = time.GetTimestamp();
         await stepDown(token);
     }

@@ -14,12 +14,12 @@ namespace Quorate.Coordinator.Driving;
 internal sealed class FreshState(IReplicatedLog log, IReadOnlyList<Peer> peers, TimeProvider time)
 {
     /// <summary>Callers are background passes; they retry on the next one.</summary>
-    private static readonly TimeSpan Max = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _max = TimeSpan.FromSeconds(10);
 
     /// <summary>Null: nobody could say in time.</summary>
     public async Task<ClusterState?> ReadAsync(CancellationToken token)
     {
-        using var late = new CancellationTokenSource(Max, time);
+        using var late = new CancellationTokenSource(_max, time);
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(token, late.Token);
         try
         {

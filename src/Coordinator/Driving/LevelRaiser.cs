@@ -15,7 +15,7 @@ internal sealed partial class LevelRaiser(
     IReplicatedLog log, PeerConnections peers, CoordinatorOptions options, TimeProvider time,
     ILogger<LevelRaiser> logger) : BackgroundService
 {
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _lookEvery = TimeSpan.FromSeconds(5);
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
         LeaderLoop.RunAsync(log, LeadAsync, stoppingToken);
@@ -23,7 +23,7 @@ internal sealed partial class LevelRaiser(
     private async Task LeadAsync(CancellationToken token)
     {
         var supported = new CommonLevel(time);
-        using var tick = new PeriodicTimer(LookEvery, time);
+        using var tick = new PeriodicTimer(_lookEvery, time);
         while (await tick.WaitForNextTickAsync(token))
         {
             var hellos = (await peers.HelloAllAsync(new HelloRequest { Node = options.Node }, token)).Accepted;

@@ -14,7 +14,7 @@ internal sealed partial class Recompute(
     IReplicatedLog log, BlobStore blobs, Replication replication, EmergencyStop emergency, TimeProvider time,
     ILogger<Recompute> logger) : BackgroundService
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _pause = TimeSpan.FromSeconds(1);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -37,7 +37,7 @@ internal sealed partial class Recompute(
             catch (Exception e) when (e is IOException or BlobUnavailableException)
             {
                 LogPostponed(model.Round, e.Message);
-                await Task.Delay(Pause, time, stoppingToken);
+                await Task.Delay(_pause, time, stoppingToken);
             }
         }
     }

@@ -14,7 +14,7 @@ namespace Quorate.Coordinator.Driving;
 /// idempotent, everything a leader knows is in the state, and a new leader runs this same loop from there.
 /// <para>
 /// A step that fails (no reachable node has a blob, the disk is full, the quorum is lost) is logged and retried after a
-/// pause that doubles up to <see cref="PauseMax"/>; the state does not change. Every wait takes the leadership token,
+/// pause that doubles up to <see cref="_pauseMax"/>; the state does not change. Every wait takes the leadership token,
 /// so a deposed leader stops at its next await.
 /// </para>
 /// </summary>
@@ -24,8 +24,8 @@ internal sealed partial class RoundDriver(
     ILogger<RoundDriver> logger)
     : BackgroundService
 {
-    private static readonly TimeSpan PauseMin = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _pauseMin = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan _pauseMax = TimeSpan.FromSeconds(5);
 
     private readonly RoundClock _clock = new(time);
 
@@ -35,12 +35,12 @@ internal sealed partial class RoundDriver(
     private async Task LeadAsync(CancellationToken token)
     {
         _clock.Reset();
-        for (var pause = PauseMin; ;)
+        for (var pause = _pauseMin; ;)
         {
             try
             {
                 await StepAsync(log.State, token);
-                pause = PauseMin;
+                pause = _pauseMin;
                 continue;
             }
             catch (Exception e) when (IsTransient(e))
@@ -48,7 +48,7 @@ internal sealed partial class RoundDriver(
                 LogStepFailed(e.Message, pause.TotalSeconds);
             }
             await Task.Delay(pause, time, token);
-            pause = pause * 2 < PauseMax ? pause * 2 : PauseMax;
+            pause = pause * 2 < _pauseMax ? pause * 2 : _pauseMax;
         }
     }
 

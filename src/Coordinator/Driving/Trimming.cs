@@ -8,11 +8,11 @@ namespace Quorate.Coordinator.Driving;
 internal sealed class Trimming(TimeProvider time) : BackgroundService
 {
     /// <summary>Some MB collect in this time, and giving them back takes about a millisecond.</summary>
-    private static readonly TimeSpan Period = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan _period = TimeSpan.FromMinutes(1);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(Period, time);
+        using var timer = new PeriodicTimer(_period, time);
         while (await timer.WaitForNextTickAsync(stoppingToken)) NativeHeap.Trim();
     }
 }

@@ -17,7 +17,7 @@ internal sealed partial class Scorer(
     OperatorNotices notices, TimeProvider time, ILogger<Scorer> logger) : BackgroundService
 {
     private const int Attempts = 3;
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _pause = TimeSpan.FromSeconds(1);
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
         LeaderLoop.RunAsync(log, LeadAsync, stoppingToken);
@@ -38,7 +38,7 @@ internal sealed partial class Scorer(
                 {
                     LogPostponed(e.Message);
                 }
-                await Task.Delay(Pause, time, token);
+                await Task.Delay(_pause, time, token);
             }
         }
         finally
@@ -90,7 +90,7 @@ internal sealed partial class Scorer(
                 if (attempt == Attempts || e.IsBadInput) return (Metrics.None, reason);
                 LogPostponed(reason);
             }
-            await Task.Delay(Pause, time, token);
+            await Task.Delay(_pause, time, token);
         }
     }
 

@@ -13,7 +13,7 @@ namespace Quorate.Coordinator.Evaluation;
 /// </summary>
 internal sealed class TrainerProgram(CoordinatorOptions options, TimeProvider time) : IDisposable
 {
-    private static readonly TimeSpan InitTimeout = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan _initTimeout = TimeSpan.FromSeconds(120);
 
     private readonly SemaphoreSlim _one = new(1);
     private string? _program;
@@ -29,7 +29,7 @@ internal sealed class TrainerProgram(CoordinatorOptions options, TimeProvider ti
     /// <exception cref="TrainerProgramException">It failed, or took longer than two minutes.</exception>
     public async Task MakeInitialModelAsync(string plan, string path, CancellationToken token) =>
         await AskAsync(
-            new JsonObject { ["task"] = "init", ["plan"] = plan, ["model"] = path }, InitTimeout, _ => true, token);
+            new JsonObject { ["task"] = "init", ["plan"] = plan, ["model"] = path }, _initTimeout, _ => true, token);
 
     /// <summary>
     /// Scores the model in <paramref name="model"/> on the first <paramref name="images"/> held-out images.

@@ -19,7 +19,7 @@ internal sealed partial class ClusterWatch(
 {
     public const string MeterName = "Quorate.Cluster";
 
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _lookEvery = TimeSpan.FromSeconds(5);
 
     /// <summary>Commands compared at each look: more than a busy cluster commits meanwhile.</summary>
     private const int Window = 512;
@@ -30,7 +30,7 @@ internal sealed partial class ClusterWatch(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var tick = new PeriodicTimer(LookEvery, time);
+        using var tick = new PeriodicTimer(_lookEvery, time);
         while (await tick.WaitForNextTickAsync(stoppingToken)) await LookAsync(stoppingToken);
     }
 

@@ -36,7 +36,7 @@ internal sealed partial class FirstVote(
     CoordinatorOptions options, Enrolment enrolment, PeerConnections peers, TimeProvider time,
     ILogger<FirstVote> logger)
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(100);
 
     /// <summary>
     /// Asks the members on their Raft ports; one sentence for each that has another member list. A node that has just
@@ -70,7 +70,7 @@ internal sealed partial class FirstVote(
             string why = string.Join(" ", answers.Refusals);
             if (why.Length > 0 && why != refused) LogRefused(why);
             refused = why;
-            await Task.Delay(Pause, time, token);
+            await Task.Delay(_pause, time, token);
         }
     }
 

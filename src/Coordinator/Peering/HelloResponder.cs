@@ -16,7 +16,7 @@ internal sealed partial class HelloResponder(
     ILogger logger)
 {
     /// <summary>A refused caller asks again and again; one line in this time says so.</summary>
-    private static readonly TimeSpan ReportEvery = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _reportEvery = TimeSpan.FromSeconds(10);
 
     private long _reported;
 
@@ -46,7 +46,7 @@ internal sealed partial class HelloResponder(
     private void Report(string why)
     {
         long last = Interlocked.Read(ref _reported);
-        if (last != 0 && time.GetElapsedTime(last) < ReportEvery) return;
+        if (last != 0 && time.GetElapsedTime(last) < _reportEvery) return;
         if (Interlocked.CompareExchange(ref _reported, time.GetTimestamp() | 1, last) == last) LogRefused(why);
     }
 

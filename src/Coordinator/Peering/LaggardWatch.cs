@@ -49,7 +49,7 @@ internal sealed partial class LaggardWatch(
     IReplicatedLog log, StepDown stepDown, PeerConnections peers, CoordinatorOptions options, TimeProvider time,
     ILogger<LaggardWatch> logger) : BackgroundService
 {
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan _lookEvery = TimeSpan.FromSeconds(2);
 
     /// <summary>
     /// Ten seconds without progress. A healthy follower needs milliseconds, one that loads a snapshot a second.
@@ -58,7 +58,7 @@ internal sealed partial class LaggardWatch(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var tick = new PeriodicTimer(LookEvery, time);
+        using var tick = new PeriodicTimer(_lookEvery, time);
         for (var laggards = new Laggards(LooksMax); await tick.WaitForNextTickAsync(stoppingToken);)
         {
             if (!log.Leadership.IsLeader)

@@ -14,7 +14,7 @@ internal static partial class OwnAddress
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _pause = TimeSpan.FromSeconds(1);
 
     /// <exception cref="SettingsException">The name had no address for <see cref="Patience"/>.</exception>
     public static async Task<IPEndPoint> ResolveAsync(
@@ -33,7 +33,7 @@ internal static partial class OwnAddress
             {
                 if (!reported) LogUnresolved(loggers.CreateLogger(typeof(OwnAddress)), node, own.Host);
                 reported = true;
-                await Task.Delay(Pause, time, token);
+                await Task.Delay(_pause, time, token);
             }
             catch (Exception e) when (
                 limit.IsCancellationRequested && e is SocketException or OperationCanceledException)

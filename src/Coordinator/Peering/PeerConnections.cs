@@ -20,7 +20,7 @@ internal sealed class PeerConnections : IDisposable
 {
     private const int RoundTripsKept = 3;
 
-    private static readonly TimeSpan HelloTimeout = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _helloTimeout = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<int, TimeSpan[]> _roundTrips = new();
     private readonly Agreement _agreement;
@@ -73,7 +73,7 @@ internal sealed class PeerConnections : IDisposable
     private async Task<HelloReply?> HelloAsync(Peer peer, HelloRequest request, CancellationToken token)
     {
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(token);
-        bound.CancelAfter(HelloTimeout);
+        bound.CancelAfter(_helloTimeout);
         try
         {
             long start = TimeProvider.System.GetTimestamp();

@@ -13,7 +13,7 @@ internal sealed class LeaderSearch(IReadOnlyList<NodeConnection> nodes, TimeProv
     /// <summary>
     /// How long each node may wait before it answers: two elections.
     /// </summary>
-    private static readonly TimeSpan Wait = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _wait = TimeSpan.FromSeconds(1);
 
     private long _newestTerm;
 
@@ -49,9 +49,9 @@ internal sealed class LeaderSearch(IReadOnlyList<NodeConnection> nodes, TimeProv
     {
         try
         {
-            var deadline = time.GetUtcNow().UtcDateTime + Wait + patience;
+            var deadline = time.GetUtcNow().UtcDateTime + _wait + patience;
             var reply = await node.Federation.WhoLeadsAsync(
-                new WhoLeadsRequest { WaitMs = (int)Wait.TotalMilliseconds }, deadline: deadline,
+                new WhoLeadsRequest { WaitMs = (int)_wait.TotalMilliseconds }, deadline: deadline,
                 cancellationToken: token).ConfigureAwait(false);
             return (node, reply.Leader ? reply.Term : -1);
         }

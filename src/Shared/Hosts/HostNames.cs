@@ -14,7 +14,7 @@ public sealed class HostNames(Func<string, IPAddress[]> lookUp, TimeProvider tim
     /// An answer is used again for this long: a leader dials a dead member with every heartbeat, and would ask the name
     /// server as often.
     /// </summary>
-    private static readonly TimeSpan Reuse = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan _reuse = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Most addresses of one name that are tried.</summary>
     private const int AddressesMax = 8;
@@ -83,7 +83,7 @@ public sealed class HostNames(Func<string, IPAddress[]> lookUp, TimeProvider tim
         lock (_gate)
         {
             if (_asked.TryGetValue(host, out var last)
-                && (!last.Answer.IsCompleted || time.GetElapsedTime(last.Since) < Reuse))
+                && (!last.Answer.IsCompleted || time.GetElapsedTime(last.Since) < _reuse))
                 return last.Answer;
             var answer = Task.Factory.StartNew(
                 () => lookUp(host), CancellationToken.None,

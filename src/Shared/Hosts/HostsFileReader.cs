@@ -11,7 +11,7 @@ internal sealed class HostsFileReader
     /// <summary>Most nodes read; enough to name all errors of any sensible file.</summary>
     private const int NodesReadMax = 64;
 
-    private static readonly JsonDocumentOptions Strict = new()
+    private static readonly JsonDocumentOptions _strict = new()
     {
         CommentHandling = JsonCommentHandling.Skip,
         AllowDuplicateProperties = false,
@@ -31,7 +31,7 @@ internal sealed class HostsFileReader
         {
             if (json.Length > HostsFile.FileBytesMax)
                 throw new HostsFileException(source, [$"It is longer than {HostsFile.FileBytesMax / 1024} KiB."]);
-            using var document = JsonDocument.Parse(json, Strict);
+            using var document = JsonDocument.Parse(json, _strict);
             nodes = reader.ReadNodes(document.RootElement);
         }
         catch (JsonException e)

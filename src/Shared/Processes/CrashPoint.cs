@@ -17,7 +17,7 @@ public static class CrashPoint
     /// <summary>Passages counted before it strikes, at the most.</summary>
     private const int HitsMax = 1_000_000;
 
-    private static readonly string[] Roles = ["leader", "follower"];
+    private static readonly string[] _roles = ["leader", "follower"];
 
     private static Armed? _armed;
 
@@ -44,7 +44,7 @@ public static class CrashPoint
         if (string.IsNullOrEmpty(setting)) return null;
         string[] parts = setting.Split(':'), names = parts[0].Split('@');
         int hit = 1;
-        if (parts.Length > 2 || names.Length > 2 || (names.Length == 2 && !Roles.Contains(names[1]))
+        if (parts.Length > 2 || names.Length > 2 || (names.Length == 2 && !_roles.Contains(names[1]))
             || (parts.Length == 2 && (!int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out hit)
                 || hit is < 1 or > HitsMax)))
             return $"{Variable} must be NAME, NAME@leader or NAME@follower, with :HIT (1 to {HitsMax}) where it is not "

@@ -7,7 +7,7 @@ namespace Quorate.Shared.Runs;
 /// <summary>Text to <see cref="RunFile"/>: every key, its range, and what an absent one means.</summary>
 internal static class RunFileReader
 {
-    private static readonly JsonDocumentOptions Strict = new()
+    private static readonly JsonDocumentOptions _strict = new()
     {
         CommentHandling = JsonCommentHandling.Skip,
         AllowDuplicateProperties = false,
@@ -22,7 +22,7 @@ internal static class RunFileReader
         {
             if (json.Length > RunFile.FileBytesMax)
                 throw new RunFileException(source, [$"It is longer than {RunFile.FileBytesMax / 1024} KiB."]);
-            using JsonDocument document = JsonDocument.Parse(json, Strict);
+            using JsonDocument document = JsonDocument.Parse(json, _strict);
             if (document.RootElement.ValueKind == JsonValueKind.Object)
                 run = ReadRun(new JsonSection(document.RootElement, "", errors));
             else

@@ -1,6 +1,6 @@
 using Grpc.Core;
+using Quorate.Rounds;
 using Quorate.Shared.Protocol;
-using BlobHash = Quorate.Rounds.BlobHash;
 
 namespace Quorate.Shared.Transfer;
 

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Google.Protobuf;
 using Quorate.Cli;
 using Quorate.Cli.Commands;
 using Quorate.Cli.Show;
@@ -52,18 +51,6 @@ public class StatusTests
     [Fact]
     public void Without_any_answer_it_names_the_hosts_file() => Assert.Contains(
         "No node answers. Are the coordinators running at the addresses in hosts.json?", Lines(null, null, null));
-
-    [Fact]
-    public void Different_chain_hashes_at_one_index_are_shown_loudly()
-    {
-        StatusReply At(int node, long index, byte chain) =>
-            new() { Node = node, Index = index, Quorum = true, Chain = ByteString.CopyFrom(chain) };
-        Assert.DoesNotContain(Lines(At(0, 5, 1), At(1, 6, 2), At(2, 5, 1)), IsFork);
-        Assert.Contains("nodes 0 and 2 have different facts at index 5",
-            Lines(At(0, 5, 1), At(1, 6, 2), At(2, 5, 3)).Single(IsFork), StringComparison.Ordinal);
-
-        static bool IsFork(string line) => line.StartsWith("DIFFERENT HISTORIES", StringComparison.Ordinal);
-    }
 
     [Fact]
     public void A_waiting_run_says_why()

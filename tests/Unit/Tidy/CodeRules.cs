@@ -7,9 +7,6 @@ internal static partial class CodeRules
 {
     private const int LinesMax = 350, TestLinesMax = 450, ColumnsMax = 120, SatelliteLines = 25;
 
-    private static readonly string[] _renamed =
-        ["benchmarks", "chaos-tests", "src/Chaos", "src/Cli", "tests/Simulation", "tests/Unit/Tidy"];
-
     private static readonly string[] _grpcServerFolders =
         ["src/Coordinator/Doors", "src/Coordinator/Peering", "src/Shared/Transfer"];
 
@@ -71,10 +68,9 @@ internal static partial class CodeRules
     {
         for (int i = 0; i < file.Lines.Count; i++)
         {
-            bool renamed = _renamed.Any(file.IsUnder);
-            if (renamed && Alias().IsMatch(file.Lines[i]))
+            if (Alias().IsMatch(file.Lines[i]))
                 yield return new Finding(file.Path, i + 1, "an alias of a Quorate type: rename the type instead");
-            if (renamed && PrivateField().Match(file.Lines[i]) is { Success: true } field)
+            if (!file.IsUnder("tests") && PrivateField().Match(file.Lines[i]) is { Success: true } field)
                 yield return new Finding(
                     file.Path, i + 1, $"'{field.Groups[1].Value}': private fields are _camelCase");
             if (!file.IsUnder("src")) continue;

@@ -14,6 +14,13 @@ public sealed class TidyTests
         None(SourceFile.All(".cs").SelectMany(CodeRules.Broken));
 
     [Fact]
+    public void Few_files_of_src_are_too_short_to_stand_alone()
+    {
+        string[] satellites = [.. CodeRules.Satellites(SourceFile.All(".cs"))];
+        Assert.True(satellites.Length < 18, $"{satellites.Length} short files:\n{string.Join('\n', satellites)}");
+    }
+
+    [Fact]
     public void The_projects_reference_only_what_they_may() =>
         None(SourceFile.All(".csproj", ".props", ".targets").SelectMany(ProjectRules.Broken));
 

@@ -11,14 +11,14 @@ internal sealed class LeadershipWatch(
     /// <summary>
     /// The library returns an ended leadership until its successor is set; wait this long before the next call.
     /// </summary>
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(10);
 
     /// <summary>
     /// A few election timeouts. A wait that began in one leadership waits for the first entry of that leadership, even
     /// in the next one. If another leader has replaced that entry, the wait may never end: this node would lead without
     /// noticing and take no proposals. A new wait concerns the current leadership.
     /// </summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan _patience = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Ends with the stop, or when the library's wait fails.</summary>
     public async Task RunAsync(CancellationToken stop)
@@ -26,7 +26,7 @@ internal sealed class LeadershipWatch(
         while (true)
         {
             CancellationToken leading;
-            using (var patience = new CancellationTokenSource(Patience, time))
+            using (var patience = new CancellationTokenSource(_patience, time))
             using (var bound = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, stop))
             {
                 try
@@ -42,7 +42,7 @@ internal sealed class LeadershipWatch(
             var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             await using (leading.Register(ended.SetResult)) await ended.Task.WaitAsync(stop);
             look();
-            await Task.Delay(Pause, time, stop);
+            await Task.Delay(_pause, time, stop);
         }
     }
 }

@@ -8,14 +8,14 @@ namespace Quorate.Coordinator.Consensus.DotNext;
 /// </summary>
 internal sealed class RaftProbe(ConsensusOptions options, ILogger logger, TimeProvider time)
 {
-    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _answerTimeout = TimeSpan.FromSeconds(1);
 
     private readonly Introductions _introductions = new(options, () => UInt128.Zero, logger);
 
     /// <summary>One sentence for each member that answers and has another member list.</summary>
     public async Task<IReadOnlyList<string>> ObjectionsAsync(CancellationToken token)
     {
-        using var limit = new CancellationTokenSource(AnswerTimeout, time);
+        using var limit = new CancellationTokenSource(_answerTimeout, time);
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, token);
         var others = options.Members.Where(member => member.Id != options.Node).ToList();
         var verdicts = await Task.WhenAll(others.Select(member => AskAsync(member, bound.Token)));

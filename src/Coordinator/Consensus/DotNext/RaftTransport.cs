@@ -140,10 +140,10 @@ internal sealed class RaftListener(IPEndPoint listen, Introductions introduction
 {
     private const int Backlog = 32, IntroducingMax = 64;
 
-    private static readonly TimeSpan IntroductionMax = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan _introductionMax = TimeSpan.FromSeconds(2);
 
     /// <summary>After a failed accept, such as too many open files.</summary>
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(50);
 
     private readonly Channel<ConnectionContext> _accepted = Channel.CreateUnbounded<ConnectionContext>();
     private readonly CancellationTokenSource _stop = new();
@@ -210,7 +210,7 @@ internal sealed class RaftListener(IPEndPoint listen, Introductions introduction
             }
             catch (SocketException)
             {
-                await Task.Delay(Pause, time, CancellationToken.None);
+                await Task.Delay(_pause, time, CancellationToken.None);
             }
         }
         _accepted.Writer.TryComplete();
@@ -229,7 +229,7 @@ internal sealed class RaftListener(IPEndPoint listen, Introductions introduction
         try
         {
             socket.NoDelay = true;
-            using var limit = new CancellationTokenSource(IntroductionMax, time);
+            using var limit = new CancellationTokenSource(_introductionMax, time);
             using var bound = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _stop.Token);
             byte[] asked = new byte[Introduction.Size];
             await stream.ReadExactlyAsync(asked, bound.Token);

@@ -19,10 +19,10 @@ namespace Quorate.Coordinator.Consensus.DotNext;
 public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
 {
     /// <summary>Bound of a graceful stop: several times what a stop takes with all peers dead.</summary>
-    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan _stopTimeout = TimeSpan.FromSeconds(3);
 
     /// <summary>The token of a node that does not lead.</summary>
-    private static readonly CancellationToken Never = new(canceled: true);
+    private static readonly CancellationToken _never = new(canceled: true);
 
     private readonly ConsensusOptions _options;
     private readonly ILogger _logger;
@@ -32,7 +32,7 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
     private readonly Dictionary<System.Net.EndPoint, int> _nodes;
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _observing = new();
-    private readonly Latest<Leadership> _leadership = new(new Leadership(null, 0, Never));
+    private readonly Latest<Leadership> _leadership = new(new Leadership(null, 0, _never));
     private Task _watching = Task.CompletedTask;
 
     private ReplicatedLog(ConsensusOptions options, ILogger logger, TimeProvider time, FailStop failStop, RaftNode node)
@@ -165,7 +165,7 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
         if (_stop.IsCancellationRequested) return;
         bool leading = Leadership.IsLeader;
         await _stop.CancelAsync();
-        using var bound = new CancellationTokenSource(StopTimeout, _time);
+        using var bound = new CancellationTokenSource(_stopTimeout, _time);
         try
         {
             await _node.StopAsync(leading, bound.Token).WaitAsync(bound.Token);
@@ -175,7 +175,7 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
         }
         catch (OperationCanceledException) when (bound.IsCancellationRequested)
         {
-            _logger.StopTimedOut(StopTimeout.TotalSeconds);
+            _logger.StopTimedOut(_stopTimeout.TotalSeconds);
         }
         catch (Exception e) when (IsEndOfNode(e))
         {
@@ -240,7 +240,7 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
         {
             var seen = _leadership.Value;
             var now = _stop.IsCancellationRequested || _failStop.Tripped
-                ? seen with { LeaderNode = null, Token = Never }
+                ? seen with { LeaderNode = null, Token = _never }
                 : Look();
             if (now == seen) return;
             CrashPoint.Leading = now.IsLeader;
@@ -271,6 +271,6 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
         {
             if (!_stop.IsCancellationRequested) _failStop.Trip(e);
         }
-        return Never;
+        return _never;
     }
 }
