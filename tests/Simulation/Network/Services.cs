@@ -67,7 +67,7 @@ internal sealed class CallContext(string method, CancellationToken token) : Serv
     protected override AuthContext AuthContextCore { get; } = new("", []);
 
     protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) =>
-        throw new NotSupportedException("A simulated call hands no call on.");
+        throw new NotSupportedException("Simulated calls cannot be propagated.");
 
     protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Task.CompletedTask;
 }
