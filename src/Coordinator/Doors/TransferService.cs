@@ -96,7 +96,7 @@ internal static class BlobSending
         SafeFileHandle file, long from, long to, IServerStreamWriter<Part> parts, StallGuard guard)
     {
         int usual = Part.BytesOf(RandomAccess.GetLength(file));
-        using var part = Part.Rent(usual);
+        using var part = Part.Rent((int)Math.Min(usual, to - from));
         while (from < to)
         {
             int wanted = (int)Math.Min(usual, to - from);

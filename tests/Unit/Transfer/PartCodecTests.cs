@@ -8,7 +8,7 @@ namespace Quorate.Unit.Transfer;
 
 public sealed class PartCodecTests
 {
-    /// <summary>Why the pooled codec stays on the gRPC path: docs/decisions/034.</summary>
+    /// <summary>Why the pooled codec stays on the gRPC path: docs/decisions/035.</summary>
     [Fact]
     public void Reading_a_part_allocates_none_of_its_data_and_the_generated_message_allocates_all_of_it()
     {
