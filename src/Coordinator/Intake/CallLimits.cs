@@ -27,7 +27,7 @@ internal sealed class CallLimits : IDisposable
     /// <summary>Blobs that other coordinators send: their own uploads and models.</summary>
     public const int PutsMax = 2 * UploadsMax + 64;
 
-    /// <summary>A download holds one part at a time, at most 256 KiB: 128 MiB in all, far less for small blobs.</summary>
+    /// <summary>A download holds one part at a time, at most 256 KiB: 128 MiB in all at worst.</summary>
     public const int DownloadsMax = 512;
 
     /// <summary>Trainers that attend: as many as the state may hold (Rounds/Limits).</summary>
