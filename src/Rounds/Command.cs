@@ -16,8 +16,13 @@ public abstract record Command(long At)
     /// <summary>A fact about one run.</summary>
     public abstract record OfRun(RunId Run, long At) : Command(At);
 
-    /// <summary>Opens a run. It needs a model of round 0 before anything else happens.</summary>
-    public sealed record OpenRun(RunId Run, RunRules Rules, string Plan, long At) : OfRun(Run, At);
+    /// <summary>
+    /// Opens a run. It starts from its parent's model; without a parent, it needs a model of round 0 first.
+    /// </summary>
+    public sealed record OpenRun(RunId Run, RunRules Rules, string Plan, long At) : OfRun(Run, At)
+    {
+        public ParentModel? Parent { get; init; }
+    }
 
     /// <summary>
     /// Adds a trainer to the client set. A member under another incarnation is replaced only if
@@ -72,12 +77,26 @@ public abstract record Command(long At)
     /// <summary>Ends a run before its last round.</summary>
     public sealed record EndRun(RunId Run, bool Failed, string Reason, long At) : OfRun(Run, At);
 
+    /// <summary>
+    /// Pauses a run: its open round still accepts updates, no deadline closes it, and no further round opens.
+    /// </summary>
+    public sealed record PauseRun(RunId Run, long At) : OfRun(Run, At);
+
+    /// <summary>Lets a paused run continue.</summary>
+    public sealed record ResumeRun(RunId Run, long At) : OfRun(Run, At);
+
     /// <summary>Raises the cluster's feature level. Every member supports it before this is proposed.</summary>
     public sealed record RaiseLevel(int Level, long At) : Command(At);
 
     /// <summary>Gives the cluster its id. The first one counts.</summary>
     public sealed record NameCluster(ClusterId Id, long At) : Command(At);
 }
+
+/// <summary>The model that a run starts from: that of a round of another run.</summary>
+/// <param name="Run">The other run.</param>
+/// <param name="Round">The round that made the model.</param>
+/// <param name="FreshMemory">Whether the run starts without the aggregation rule's memory of that round.</param>
+public readonly record struct ParentModel(RunId Run, int Round, bool FreshMemory);
 
 /// <summary>A blob's name and size.</summary>
 public readonly record struct BlobRef(BlobHash Hash, long Length)

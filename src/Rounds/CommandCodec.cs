@@ -56,6 +56,8 @@ public static class CommandCodec
         EndRun => 8,
         RaiseLevel => 9,
         NameCluster => 10,
+        PauseRun => 11,
+        ResumeRun => 12,
         _ => throw new System.Diagnostics.UnreachableException($"Unknown command {command.GetType()}."),
     };
 
@@ -66,6 +68,7 @@ public static class CommandCodec
             case OpenRun c:
                 w.Text(c.Plan, Limits.PlanChars);
                 w.Rules(c.Rules);
+                w.Parent(c.Parent);
                 break;
             case Join c:
                 w.Trainer(c.Trainer);
@@ -125,6 +128,8 @@ public static class CommandCodec
         9 => new RaiseLevel(ReadLevel(ref r), at),
         10 => new NameCluster(
             r.Cluster() is { IsSet: true } id ? id : throw FactReader.Bad("a cluster id that is not set"), at),
+        11 => new PauseRun(r.Run(), at),
+        12 => new ResumeRun(r.Run(), at),
         _ => throw FactReader.Bad($"a command of the unknown kind {kind}"),
     };
 
@@ -132,7 +137,7 @@ public static class CommandCodec
     {
         var run = r.Run();
         string plan = r.Text(Limits.PlanChars);
-        return new OpenRun(run, r.Rules(), plan, at);
+        return new OpenRun(run, r.Rules(), plan, at) { Parent = r.Parent() };
     }
 
     private static void WritePublication(FactWriter w, PublishModel publish)

@@ -17,6 +17,8 @@ internal ref struct FactReader(ReadOnlySpan<byte> bytes)
     private bool _isRecord;
     private bool _endsInZero; // the last byte taken was a zero that its writer would have left out
 
+    public readonly bool IsEmpty => _rest.IsEmpty;
+
     /// <summary>The reader of an inner record. Its <see cref="End"/> must be called.</summary>
     public FactReader Record() => new(Counted()) { _isRecord = true };
 

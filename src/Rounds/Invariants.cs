@@ -41,7 +41,9 @@ public static class Invariants
             Phase.Finished when !run.Trail[^1].Judged => "a finished run has no final score.",
             Phase.Preparing or Phase.Waiting or Phase.Scoring or Phase.Finished when run.Updates.Count > 0 =>
                 "updates stand where no round is open.",
-            Phase.Waiting when run.Present >= run.Rules.MinTrainers => "a run waits for trainers that are present.",
+            Phase.Finished or Phase.Stopped or Phase.Failed when run.Paused => "a run that has ended is paused.",
+            Phase.Waiting when !run.Paused && run.Present >= run.Rules.MinTrainers =>
+                "a run waits for trainers that are present.",
             Phase.Aggregating when run.Updates.Count < run.Rules.MinResults => "a round closed with too few updates.",
             _ => null,
         };

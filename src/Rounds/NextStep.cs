@@ -30,7 +30,8 @@ public abstract record NextStep
         {
             Phase.Preparing => new MakeInitialModel(),
             Phase.Aggregating => new Aggregate(run.Round),
-            Phase.Training when run.Updates.Count >= run.Rules.MinResults => CloseOrWait(run, sinceOpened, sinceEnough),
+            Phase.Training when !run.Paused && run.Updates.Count >= run.Rules.MinResults =>
+                CloseOrWait(run, sinceOpened, sinceEnough),
             _ => new Wait(null),
         };
     }

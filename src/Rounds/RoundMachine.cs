@@ -66,6 +66,8 @@ public static class RoundMachine
             PublishModel publish => Apply(run, publish),
             RecordScore score => Apply(run, score),
             EndRun end => Apply(run, end),
+            PauseRun pause => Apply(run, pause),
+            ResumeRun resume => Apply(run, resume),
             _ => throw new System.Diagnostics.UnreachableException($"Unknown command {command.GetType()}."),
         };
         return ReferenceEquals(changed, run)
@@ -76,7 +78,7 @@ public static class RoundMachine
     private static (ClusterState, Outcome) Open(ClusterState state, OpenRun open)
     {
         if (state.Find(open.Run) is { } known)
-            return (state, known.Plan == open.Plan && known.Rules == open.Rules
+            return (state, known.Plan == open.Plan && known.Rules == open.Rules && known.Parent == open.Parent
                 ? Outcome.Duplicate($"Run '{open.Run}' {(known.Ended ? "has ended" : "is open")} already.")
                 : Outcome.Rejected($"There is another run '{open.Run}': choose a new name."));
         if (state.Active is { } active)
@@ -86,8 +88,19 @@ public static class RoundMachine
         var run = new Run
         {
             Id = open.Run, Rules = open.Rules, Plan = open.Plan, OpenedAt = open.At,
-            Trail = Trail.RankedBy(open.Rules.ScoreMetric),
+            Trail = Trail.RankedBy(open.Rules.ScoreMetric), Parent = open.Parent,
         };
+        if (open.Parent is { } parent)
+        {
+            if (state.Find(parent.Run)?.KeptModels.FirstOrDefault(model => model.Round == parent.Round) is not { } from)
+                return (state, Outcome.Rejected(
+                    $"Run '{parent.Run}' has no model of round {parent.Round} (any more)."));
+            var initial = new PublishedModel(0, from.Blob, from.Length, 0, 0, [], 0, open.At)
+            {
+                Memory = parent.FreshMemory ? null : from.Memory,
+            };
+            run = run with { Trail = run.Trail.Add(initial), Phase = Phase.Waiting, Round = 1 };
+        }
         var kept = state.Runs.Count < Limits.Runs ? state.Runs : state.Runs.RemoveAt(0);
         return (state with { Runs = kept.Add(run) }, Outcome.Accepted);
     }
@@ -188,7 +201,8 @@ public static class RoundMachine
         if (publish.Round == run.Rules.Rounds)
         {
             var phase = model.Judged ? Phase.Finished : Phase.Scoring;
-            return (run with { Trail = trail, Updates = run.Updates.Clear(), Phase = phase }, Outcome.Accepted);
+            var last = run with { Trail = trail, Updates = run.Updates.Clear() };
+            return (Enter(last, phase), Outcome.Accepted);
         }
 
         var waiting = run with
@@ -232,20 +246,40 @@ public static class RoundMachine
         var judged = model with { Score = record.Metrics, Unscored = record.Metrics.Count == 0 ? reason : "" };
         var scored = run with { Trail = run.Trail.SetItem(record.Round, judged) };
         bool last = run.Phase == Phase.Scoring && record.Round == run.Rules.Rounds;
-        return (last ? scored with { Phase = Phase.Finished } : scored, Outcome.Accepted);
+        return (last ? Enter(scored, Phase.Finished) : scored, Outcome.Accepted);
     }
 
     private static (Run, Outcome) Apply(Run run, EndRun end) => run.Ended
         ? (run, Outcome.Duplicate($"Run '{run.Id}' has ended already."))
-        : (run with { Phase = end.Failed ? Phase.Failed : Phase.Stopped, Reason = end.Reason }, Outcome.Accepted);
+        : (Enter(run with { Reason = end.Reason }, end.Failed ? Phase.Failed : Phase.Stopped), Outcome.Accepted);
+
+    private static (Run, Outcome) Apply(Run run, PauseRun _)
+    {
+        if (run.Ended) return (run, Outcome.Rejected($"Run '{run.Id}' has ended."));
+        return run.Paused
+            ? (run, Outcome.Duplicate($"Run '{run.Id}' is paused already."))
+            : (run with { Paused = true }, Outcome.Accepted);
+    }
+
+    private static (Run, Outcome) Apply(Run run, ResumeRun resume)
+    {
+        if (run.Ended) return (run, Outcome.Rejected($"Run '{run.Id}' has ended."));
+        return run.Paused
+            ? (OpenRoundIfReady(run with { Paused = false }, resume.At), Outcome.Accepted)
+            : (run, Outcome.Duplicate($"Run '{run.Id}' is not paused."));
+    }
+
+    /// <summary>The last phases: a run that has ended is not paused.</summary>
+    private static Run Enter(Run run, Phase phase) =>
+        run with { Phase = phase, Paused = run.Paused && phase < Phase.Finished };
 
     /// <summary>Where nothing is scored, every round of a long trail says the same: one text for all of them.</summary>
     private static string SharedText(Run run, int round, string reason) =>
         round > 0 && run.Trail[round - 1].Unscored is var before && before == reason ? before : reason;
 
-    /// <summary>Waiting -> Training as soon as enough trainers are present.</summary>
+    /// <summary>Waiting -> Training as soon as enough trainers are present, unless the run is paused.</summary>
     private static Run OpenRoundIfReady(Run run, long at) =>
-        run.Phase == Phase.Waiting && run.Present >= run.Rules.MinTrainers
+        run is { Phase: Phase.Waiting, Paused: false } && run.Present >= run.Rules.MinTrainers
             ? run with { Phase = Phase.Training, RoundOpenedAt = at }
             : run;
 

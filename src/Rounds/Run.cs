@@ -41,6 +41,14 @@ public sealed record Run
 
     public required long OpenedAt { get; init; }
 
+    /// <summary>The model that the run started from; null: its own initial model.</summary>
+    public ParentModel? Parent { get; init; }
+
+    /// <summary>
+    /// While an operator has paused it, the open round accepts updates, no deadline closes it, and no round opens.
+    /// </summary>
+    public bool Paused { get; init; }
+
     public Phase Phase { get; init; }
 
     /// <summary>The round that is open or opens next; 0 while preparing.</summary>

@@ -34,6 +34,24 @@ internal static class SharedFields
             : throw FactReader.Bad("the default score metric by its name");
     }
 
+    /// <summary>Absent: an empty record.</summary>
+    public static void Parent(this FactWriter w, ParentModel? parent)
+    {
+        using var record = w.Record();
+        if (parent is not { } model) return;
+        w.Run(model.Run);
+        w.Int32(model.Round);
+        w.Bool(model.FreshMemory);
+    }
+
+    public static ParentModel? Parent(this ref FactReader outer)
+    {
+        var r = outer.Record();
+        ParentModel? parent = r.IsEmpty ? null : new ParentModel(r.Run(), r.Int32(), r.Bool());
+        r.End();
+        return parent;
+    }
+
     public static void Blob(this FactWriter w, BlobRef blob)
     {
         w.Hash(blob.Hash);

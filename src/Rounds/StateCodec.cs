@@ -113,6 +113,8 @@ public static class StateCodec
         w.Int32(run.Round);
         w.Int64(run.RoundOpenedAt);
         w.Text(run.Reason, Limits.ReasonChars);
+        w.Bool(run.Paused);
+        w.Parent(run.Parent);
     }
 
     private static Run DecodeRun(ref FactReader r)
@@ -149,7 +151,7 @@ public static class StateCodec
         var run = new Run
         {
             Id = id, Plan = plan, Rules = r.Rules(), OpenedAt = r.Int64(), Phase = (Phase)r.Byte(), Round = r.Int32(),
-            RoundOpenedAt = r.Int64(), Reason = r.Text(Limits.ReasonChars),
+            RoundOpenedAt = r.Int64(), Reason = r.Text(Limits.ReasonChars), Paused = r.Bool(), Parent = r.Parent(),
         };
         r.End();
         return run;

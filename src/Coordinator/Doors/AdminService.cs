@@ -16,7 +16,12 @@ internal sealed class AdminService(IReplicatedLog log, LeaderGate gate, CallLimi
     {
         try
         {
-            return ProposeAsync(RunFile.Parse(request.RunFile).ToCommand(time), context.CancellationToken);
+            var open = RunFile.Parse(request.RunFile).ToCommand(time);
+            if (request.Parent is not { } parent) return ProposeAsync(open, context.CancellationToken);
+            if (!RunId.TryParse(parent.Run, out var run))
+                return Task.FromResult(Wire.Rejected(RunId.Parse, parent.Run));
+            open = open with { Parent = new ParentModel(run, parent.Round, parent.FreshMemory) };
+            return ProposeAsync(open, context.CancellationToken);
         }
         catch (RunFileException e)
         {
@@ -26,12 +31,20 @@ internal sealed class AdminService(IReplicatedLog log, LeaderGate gate, CallLimi
 
     public override Task<VerdictReply> StopRun(StopRunRequest request, ServerCallContext context)
     {
-        if (!RunId.TryParse(request.Run, out var run))
-            return Task.FromResult(Wire.Rejected(RunId.Parse, request.Run));
         string reason = Limits.CutReason(request.Reason);
-        long now = time.GetUtcNow().ToUnixTimeMilliseconds();
-        return ProposeAsync(new Command.EndRun(run, Failed: false, reason, now), context.CancellationToken);
+        return OfRunAsync(request.Run, (run, now) => new Command.EndRun(run, Failed: false, reason, now), context);
     }
+
+    public override Task<VerdictReply> PauseRun(PauseRunRequest request, ServerCallContext context) =>
+        OfRunAsync(request.Run, (run, now) => new Command.PauseRun(run, now), context);
+
+    public override Task<VerdictReply> ResumeRun(ResumeRunRequest request, ServerCallContext context) =>
+        OfRunAsync(request.Run, (run, now) => new Command.ResumeRun(run, now), context);
+
+    private Task<VerdictReply> OfRunAsync(string name, Func<RunId, long, Command> command, ServerCallContext context) =>
+        RunId.TryParse(name, out var run)
+            ? ProposeAsync(command(run, time.GetUtcNow().ToUnixTimeMilliseconds()), context.CancellationToken)
+            : Task.FromResult(Wire.Rejected(RunId.Parse, name));
 
     private Task<VerdictReply> ProposeAsync(Command command, CancellationToken token) => gate.LeadAsync(async () =>
     {

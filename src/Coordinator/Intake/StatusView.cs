@@ -76,7 +76,7 @@ internal sealed class StatusView(
             MinTrainers = run.Rules.MinTrainers, MinResults = run.Rules.MinResults, Present = run.Present,
             Plan = run.Plan,
             Reason = run.Reason, RoundOpenedAt = run.RoundOpenedAt, WaitingFor = WaitingFor(run, faults),
-            BestRound = run.Trail.Best?.Round ?? 0,
+            BestRound = run.Trail.Best?.Round ?? 0, Paused = run.Paused,
         };
         status.Trainers.AddRange(run.Trainers.Values.Select(t => Of(run, t)));
         status.Trainers.AddRange(faults.Where(fault => !run.Trainers.ContainsKey(fault.Trainer)).Select(
@@ -141,6 +141,7 @@ internal sealed class StatusView(
         return run.Phase switch
         {
             Phase.Preparing => "Waiting for the initial model.",
+            _ when run.Paused => "Paused by an operator.",
             Phase.Waiting => $"Waiting for {lacking} more of {run.Rules.MinTrainers} trainers.{names}",
             Phase.Training when lacking > 0 =>
                 $"Paused below the threshold: {run.Present} of {run.Rules.MinTrainers} trainers are present.{names}",

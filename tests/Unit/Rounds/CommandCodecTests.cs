@@ -28,6 +28,9 @@ public sealed class CommandCodecTests
         new RecordScore(Digits, 4, Scored(0.5, 0.25, 2000), "", 1),
         new RecordScore(Digits, 4, Metrics.None, "no data", 1),
         new EndRun(Digits, true, "why", 1),
+        new PauseRun(Digits, 1),
+        new ResumeRun(Digits, 1),
+        new OpenRun(Digits, Rules(), "{}", 1) { Parent = new ParentModel(Digits, 2, FreshMemory: true) },
         new RaiseLevel(1, 1),
         new NameCluster(ClusterId.FromBytes([.. Enumerable.Range(1, 16).Select(i => (byte)i)]), 1),
     ];
@@ -61,6 +64,10 @@ public sealed class CommandCodecTests
         "616379000000000000d03f080000006578616d706c65730000000000409f40040000006c6f7373000000000000e03f",
         "030107250000000100000000000000000000000600000064696769747304000000070000006e6f2064617461",
         "0301081e000000010000000000000000000000060000006469676974730103000000776879",
+        "03010b1600000001000000000000000000000006000000646967697473",
+        "03010c1600000001000000000000000000000006000000646967697473",
+        "0301015400000001000000000000000000000006000000646967697473020000007b7d210000000300000002000000010000" +
+        "0000bca0650100000000a3e1110000000002000000020f000000060000006469676974730200000001",
         "0301090d00000001000000000000000000000001",
         "03010a1c0000000100000000000000000000000102030405060708090a0b0c0d0e0f10",
     ];
@@ -104,7 +111,7 @@ public sealed class CommandCodecTests
     [InlineData("030105ffffffff", "-1 bytes where 0 are left")]
     [InlineData("030105ffffff7f", "2147483647 bytes where 0 are left")]
     [InlineData("0301050000000000", "1 bytes too many")]
-    [InlineData("03010b00000000", "a command of the unknown kind 11")]
+    [InlineData("03010d00000000", "a command of the unknown kind 13")]
     [InlineData("03010500000000", "an invalid run name")]
     [InlineData("03010511000000010000000000000000000000" + "0100000041", "an invalid run name")]
     [InlineData("03010511000000010000000000000000000000" + "01000000ff", "a text that is no UTF-8")]

@@ -46,6 +46,10 @@ public sealed class InvariantsTests
             "a run waits for trainers that are present.",
             r => r with { Phase = Phase.Waiting, Updates = r.Updates.Clear() }
         },
+        {
+            "a run that has ended is paused.",
+            r => r with { Phase = Phase.Stopped, Paused = true }
+        },
         { "a round closed with too few updates.",
             r => r with { Phase = Phase.Aggregating, Updates = r.Updates.Clear() } },
         { "a model's length is out of range.", r => WithModel(r, 2, m => m with { Length = 0 }) },

@@ -35,6 +35,7 @@ internal sealed class RandomCommands(ulong seed)
     private Command Fitting(Run run) => run.Phase switch
     {
         _ when _random.OneIn(8) => Mangled(run),
+        _ when _random.OneIn(run.Paused ? 5 : 60) => PauseOrResume(run),
         _ when _random.OneIn(300) => new EndRun(run.Id, _random.OneIn(2), "ended by chance", _now),
         _ when _random.OneIn(6) => Score(run, Math.Max(0, run.Trail.Count - 1 - _random.Below(3))),
         Phase.Preparing => _random.OneIn(3) ? Publish(run, 0) : Coming(run),
@@ -100,7 +101,12 @@ internal sealed class RandomCommands(ulong seed)
             KeepUpdateRounds = _random.Below(3), KeepModels = 1 + _random.Below(3),
             ScoreMetric = _random.Pick(Metrics.Accuracy, Metrics.Loss, "f1"),
         },
-        _random.Pick("", "{}", "größe 🙂"), _now);
+        _random.Pick("", "{}", "größe 🙂"), _now)
+    {
+        Parent = _random.OneIn(3)
+            ? new ParentModel(_random.Pick<RunId>(Names), _random.Below(3), _random.OneIn(2))
+            : null,
+    };
 
     /// <summary>Every kind of command about any run, known or not, mostly without sense.</summary>
     private Command Any(ClusterState state)
@@ -117,6 +123,10 @@ internal sealed class RandomCommands(ulong seed)
 
     private static ClusterId Id(int first) => ClusterId.FromBytes([(byte)(first + 1), .. new byte[15]]);
 
+    private Command PauseOrResume(Run run) => run.Paused != _random.OneIn(5)
+        ? new ResumeRun(run.Id, _now)
+        : new PauseRun(run.Id, _now);
+
     private Command Mangled(Run run)
     {
         var id = _random.Pick<TrainerId>(Trainers);
@@ -124,7 +134,7 @@ internal sealed class RandomCommands(ulong seed)
             ? _random.Pick(-1, int.MinValue, int.MaxValue, 0, Limits.Rounds) : run.Round + _random.Below(4) - 2;
         long number = _random.Pick<long>(0, 1, -1, long.MinValue, long.MaxValue, Limits.Examples, Limits.BlobBytes);
         ulong incarnation = _random.Pick<ulong>(0, 1, 2, ulong.MaxValue);
-        return _random.Below(8) switch
+        return _random.Below(9) switch
         {
             0 => Open(),
             1 => new Join(run.Id, id, incarnation, _random.Pick<ulong>(0, 1, 2, ulong.MaxValue), number, _now),
@@ -133,6 +143,7 @@ internal sealed class RandomCommands(ulong seed)
             4 => Deliver(run.Id, round, id, 0) with { Length = number },
             5 => new CloseRound(run.Id, round, number),
             6 => new PublishModel(run.Id, round, new BlobRef(Scene.Blob("?"), number), _now),
+            7 => PauseOrResume(run),
             _ => Score(run, round) with { Reason = "?" },
         };
     }

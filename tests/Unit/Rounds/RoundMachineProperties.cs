@@ -36,6 +36,8 @@ public sealed class RoundMachineProperties
         "CloseRound:Accepted CloseRound:Duplicate CloseRound:Rejected " +
         "PublishModel:Accepted PublishModel:Duplicate PublishModel:Rejected " +
         "RecordScore:Accepted RecordScore:Duplicate RecordScore:Rejected EndRun:Accepted EndRun:Duplicate " +
+        "PauseRun:Accepted PauseRun:Duplicate PauseRun:Rejected " +
+        "ResumeRun:Accepted ResumeRun:Duplicate ResumeRun:Rejected " +
         "RaiseLevel:Duplicate NameCluster:Accepted NameCluster:Duplicate NameCluster:Rejected " +
         "Preparing Waiting Training Aggregating Scoring Finished Stopped Failed forgotten reopened";
 
