@@ -4,8 +4,8 @@ using Quorate.Pt;
 namespace Quorate.Aggregation;
 
 /// <summary>
-/// What a round's model demands of its updates under the run's key rules. An update that passes can be aggregated with
-/// any others that pass, so a bad one costs its trainer an answer and not the round.
+/// What a round's model requires of its updates under the run's key rules. An update that passes can be aggregated with
+/// any others that pass, so a bad one is refused at once and cannot make the round fail later.
 /// </summary>
 /// <param name="model">The model's file. It is read once, with the first update.</param>
 /// <param name="keys">The run's key rules.</param>

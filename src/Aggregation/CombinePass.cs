@@ -24,7 +24,7 @@ internal sealed class CombinePass : IAsyncDisposable
     private long _left;
 
     /// <param name="files">The round's files; not disposed.</param>
-    /// <param name="updates">Examples of all updates.</param>
+    /// <param name="updates">All updates, for their examples.</param>
     /// <param name="counted">The updates that count, as indexes.</param>
     /// <param name="recipe">The strategy.</param>
     /// <param name="memory">Receives the strategy's memory, if it has one.</param>
@@ -80,7 +80,7 @@ internal sealed class CombinePass : IAsyncDisposable
         return filled;
     }
 
-    /// <summary>Ends the memory's file. The model's end is in the hands of whoever writes it.</summary>
+    /// <summary>Ends the memory's file. The caller ends the model's.</summary>
     public void Complete() => _memory?.Complete();
 
     public async ValueTask DisposeAsync()
