@@ -11,7 +11,7 @@ if (args.Contains("--help") || args.Contains("-h"))
 }
 try
 {
-    if (CrashPoint.Arm(Environment.GetEnvironmentVariable(CrashPoint.Variable)) is { } flaw)
+    if (!CrashPoint.TryArm(Environment.GetEnvironmentVariable(CrashPoint.Variable), out string? flaw))
         throw new SettingsException([flaw]);
     var options = CoordinatorOptions.Read(args, SettingSource.Process);
     using var data = DataDirectory.Open(options.DataDirectory, options.Node);

@@ -20,7 +20,7 @@ var program = new RootCommand("Trains models on its own data, for a Quorate clus
 if (args is [] || args[0].StartsWith("--", StringComparison.Ordinal) && args[0] is not ("--help" or "--version"))
     args = ["attend", .. args];
 
-if (CrashPoint.Arm(Environment.GetEnvironmentVariable(CrashPoint.Variable)) is { } flaw)
+if (!CrashPoint.TryArm(Environment.GetEnvironmentVariable(CrashPoint.Variable), out string? flaw))
 {
     await Console.Error.WriteLineAsync(flaw);
     return ExitCode.BadInput;

@@ -8,7 +8,7 @@ public sealed record AttendSettings
 {
     public required TrainerId Trainer { get; init; }
 
-    /// <summary>Models and updates of the current round lie here.</summary>
+    /// <summary>The folder for the model and the update of the current round.</summary>
     public required string WorkDirectory { get; init; }
 
     /// <summary>Leave when the run has ended, instead of waiting for the next one.</summary>
@@ -18,13 +18,13 @@ public sealed record AttendSettings
     public TimeSpan HeartbeatEvery { get; init; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>
-    /// Every heartbeat is answered. A leader that left three of them unanswered hangs: look for another.
+    /// Every heartbeat is answered. A leader that leaves three of them unanswered hangs; the trainer looks for another.
     /// </summary>
     public TimeSpan SilenceMax => 3 * HeartbeatEvery;
 
     /// <summary>
-    /// Between two looks for the leader, growing up to <see cref="RetryAfterMax"/>: a look itself waits for up to a
-    /// second, so this bounds only how often nodes are called that refuse at once.
+    /// Pause between two searches for the leader, growing up to <see cref="RetryAfterMax"/>. A search itself waits for
+    /// up to a second, so this only bounds how often nodes are called that refuse at once.
     /// </summary>
     public TimeSpan RetryAfter { get; init; } = TimeSpan.FromMilliseconds(50);
 
@@ -32,7 +32,7 @@ public sealed record AttendSettings
 
     /// <summary>
     /// Transfers are tried again sooner than by default: a failover takes about a second, and the first update after it
-    /// should not wait for a long pause to end. Some 10 s of tries, then a line on the terminal, then the same again.
+    /// should not wait for a long pause to end. After 10 s of tries the trainer says so and starts again.
     /// </summary>
     public RetryRules Retry { get; init; } =
         new() { Attempts = 30, Delay = TimeSpan.FromMilliseconds(50), DelayMax = TimeSpan.FromMilliseconds(400) };

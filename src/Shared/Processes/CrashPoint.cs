@@ -1,20 +1,21 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 
 namespace Quorate.Shared.Processes;
 
 /// <summary>
-/// Places at which this process can be made to die, for those who test what survives it:
-/// <c>QUORATE_CRASH_POINT=name[@leader|@follower][:hit]</c> ends it at the hit-th passage (the first where none is
-/// said), counting only passages in that role where one is named. It ends as by SIGKILL: no flush, no finally, exit
-/// code 137. Off unless asked for; then a passage costs one comparison with null.
+/// Places at which this process can be made to die, for tests of what survives:
+/// <c>QUORATE_CRASH_POINT=name[@leader|@follower][:hit]</c> kills it at the hit-th passage (the first by default),
+/// counting only passages in the named role if there is one. It dies as by SIGKILL: no flush, no finally, exit code
+/// 137. Without the variable, a passage costs one comparison with null.
 /// </summary>
 public static class CrashPoint
 {
     /// <summary>The environment variable that names the point.</summary>
     public const string Variable = "QUORATE_CRASH_POINT";
 
-    /// <summary>Passages counted before it strikes, at the most.</summary>
+    /// <summary>The largest hit that can be named.</summary>
     private const int HitsMax = 1_000_000;
 
     private static readonly string[] _roles = ["leader", "follower"];
@@ -32,27 +33,29 @@ public static class CrashPoint
         "model-downloaded", "update-trained", "upload-answered",
     ];
 
-    /// <summary>Whether this process leads; it says so itself. A trainer never does.</summary>
+    /// <summary>Whether this process leads. The coordinator sets it; a trainer never leads.</summary>
     public static bool Leading { get; set; }
 
     /// <summary>
-    /// Arms the point that <paramref name="setting"/> names; none where it is null or empty. Called once, at the start.
+    /// Arms the point that <paramref name="setting"/> names; none if it is null or empty. Called once, at the start.
     /// </summary>
-    /// <returns>Null, or a sentence that says what is wrong with the setting: then nothing is armed.</returns>
-    public static string? Arm(string? setting)
+    /// <param name="flaw">A sentence that says what is wrong with the setting; then nothing is armed.</param>
+    public static bool TryArm(string? setting, [NotNullWhen(false)] out string? flaw)
     {
-        if (string.IsNullOrEmpty(setting)) return null;
+        flaw = null;
+        if (string.IsNullOrEmpty(setting)) return true;
         string[] parts = setting.Split(':'), names = parts[0].Split('@');
         int hit = 1;
         if (parts.Length > 2 || names.Length > 2 || (names.Length == 2 && !_roles.Contains(names[1]))
             || (parts.Length == 2 && (!int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out hit)
                 || hit is < 1 or > HitsMax)))
-            return $"{Variable} must be NAME, NAME@leader or NAME@follower, with :HIT (1 to {HitsMax}) where it is not "
+            flaw = $"{Variable} must be NAME, NAME@leader or NAME@follower, with :HIT (1 to {HitsMax}) where it is not "
                 + $"the first passage, not '{setting}'.";
-        if (!Names.Contains(names[0]))
-            return $"{Variable}: there is no crash point '{names[0]}'; there are {string.Join(", ", Names)}.";
-        _armed = new Armed(names[0], names.Length == 2 ? names[1] == "leader" : null, hit);
-        return null;
+        else if (!Names.Contains(names[0]))
+            flaw = $"{Variable}: there is no crash point '{names[0]}'; there are {string.Join(", ", Names)}.";
+        else
+            _armed = new Armed(names[0], names.Length == 2 ? names[1] == "leader" : null, hit);
+        return flaw is null;
     }
 
     /// <summary>The process is at <paramref name="name"/>, one of <see cref="Names"/>.</summary>

@@ -3,9 +3,8 @@ using System.Runtime.InteropServices;
 namespace Quorate.Shared.Processes;
 
 /// <summary>
-/// What stops this process in good order: SIGINT, SIGTERM, and, where QUORATE_EXIT_ON_STDIN_CLOSE is set, the end of
-/// its
-/// input, by which a child notices that its parent was killed.
+/// Stops this process in good order on SIGINT and SIGTERM, and, if QUORATE_EXIT_ON_STDIN_CLOSE is 1, at the end of its
+/// input: a child notices in this way that its parent was killed.
 /// </summary>
 public sealed class StopSignals : IDisposable
 {

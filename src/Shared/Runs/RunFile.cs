@@ -4,9 +4,9 @@ using Quorate.Rounds;
 namespace Quorate.Shared.Runs;
 
 /// <summary>
-/// What a run is: a file under config/runs. The coordinators replicate it as <see cref="Json"/>, so that each of them,
-/// and each trainer, works by the same text. Made by <see cref="Parse"/> and <see cref="Load"/>, which check the ranges
-/// given here; a copy changed with <c>with</c> is checked by parsing its <see cref="Json"/>.
+/// A run, as a file under config/runs describes it. The coordinators replicate it as <see cref="Json"/>, so every
+/// coordinator and trainer works by the same text. <see cref="Parse"/> and <see cref="Load"/> check the ranges given
+/// here; a copy changed with <c>with</c> is checked by parsing its <see cref="Json"/>.
 /// </summary>
 public sealed record RunFile
 {
@@ -29,8 +29,8 @@ public sealed record RunFile
     /// <summary>What every random choice of the run derives from.</summary>
     public required ulong Seed { get; init; }
 
-    /// <summary>Null: the coordinators only coordinate; somebody uploads a seed model and trains with a framework of
-    /// their own.</summary>
+    /// <summary>Null: the coordinators only coordinate. A user uploads the initial model and trains with another
+    /// framework.</summary>
     public required TrainingPlan? Training { get; init; }
 
     /// <summary>Null: models are not scored.</summary>
@@ -39,8 +39,8 @@ public sealed record RunFile
     /// <summary>Null: the weighted mean, with the default key rules.</summary>
     public AggregationSection? Aggregation { get; init; }
 
-    /// <summary>The whole file on one line: no comments, every key in one order, what was absent written out. Equal
-    /// runs, equal text.</summary>
+    /// <summary>The whole file on one line: no comments, keys in a fixed order, defaults written out. Equal runs have
+    /// equal text.</summary>
     public string Json => RunFileWriter.Write(this);
 
     /// <param name="json">The text of a run file; comments are allowed.</param>

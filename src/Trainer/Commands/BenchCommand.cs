@@ -8,14 +8,14 @@ using Quorate.Trainer.Models;
 
 namespace Quorate.Trainer.Commands;
 
-/// <summary><c>bench</c>: how fast this machine trains a model; the very training of a round, its first steps not
-/// counted.</summary>
+/// <summary><c>bench</c>: how fast this machine trains a model. It runs the training of a round and leaves out the first
+/// steps.</summary>
 internal static class BenchCommand
 {
-    /// <summary>Images a step, and in a shard: the work that the published comparison is made with.</summary>
+    /// <summary>Images per step and per shard, as in the published comparison.</summary>
     private const int Batch = 32, ShardImages = 12_000;
 
-    /// <summary>Steps before the measured ones, in which libtorch chooses its kernels.</summary>
+    /// <summary>Steps before the measured ones; libtorch chooses its kernels in them.</summary>
     private const int WarmUp = 20;
 
     public static Command Create()

@@ -5,8 +5,7 @@ internal static class ExitCode
 {
     public const int Done = 0;
 
-    /// <summary>Options, a file or the machine are not as they must be: one sentence on stderr says which and how to
-    /// mend it.</summary>
+    /// <summary>An option, a file or the machine is wrong: one sentence on stderr says which, and how to fix it.</summary>
     public const int BadInput = 2;
 
     /// <summary>Interrupted (as shells count: 128 + SIGINT); nothing was written.</summary>

@@ -10,7 +10,7 @@ namespace Quorate.Trainer.Data;
 /// </summary>
 internal sealed class IdxFile : IDisposable
 {
-    /// <summary>More items than this are taken for damage.</summary>
+    /// <summary>More items than this count as damage.</summary>
     public const int ItemsMax = 10_000_000;
 
     private readonly Stream _stream;
@@ -72,12 +72,12 @@ internal sealed class IdxFile : IDisposable
     /// <exception cref="TrainerException">The file ends before, or is damaged.</exception>
     public void ReadItem(Span<byte> item) => Read(item, $"{Items} items");
 
-    /// <exception cref="TrainerException">The file goes on, or its checksum is wrong.</exception>
+    /// <exception cref="TrainerException">There are more bytes, or the checksum is wrong.</exception>
     public void ExpectEnd()
     {
         Span<byte> more = stackalloc byte[1];
         if (ReadSome(more) != 0)
-            throw Damaged($"it goes on after {Items} items");
+            throw Damaged($"it has more bytes after {Items} items");
     }
 
     public TrainerException Damaged(string how) => new($"{_path} is damaged: {how}; fetch it again.");

@@ -3,17 +3,19 @@ using static TorchSharp.torch;
 
 namespace Quorate.Trainer.Data;
 
-/// <summary>MNIST's four files (see data/mnist/README.md).</summary>
+/// <summary>MNIST (see data/mnist/README.md).</summary>
 [Registered<DataSetKind>(DataSetKind.Mnist)]
-internal sealed class Mnist : IDataSet
+internal sealed class Mnist() : IdxImages(Mean, Deviation)
 {
-    /// <summary>Mean of the 60,000 training images, of pixels scaled to 0..1; a test computes it from the files.
-    /// </summary>
-    public const double Mean = 0.1307;
+    /// <summary>A test computes both from the files.</summary>
+    public const double Mean = 0.1307, Deviation = 0.3081;
+}
 
-    /// <summary>Their standard deviation.</summary>
-    public const double Deviation = 0.3081;
-
+/// <summary>A data set of MNIST's form: four IDX files with images of 28 x 28 bytes in 10 classes.</summary>
+/// <param name="mean">Of the training pixels, scaled to 0..1.</param>
+/// <param name="deviation">Their standard deviation.</param>
+internal abstract class IdxImages(double mean, double deviation) : IDataSet
+{
     private const int Classes = 10, Side = 28, Pixels = Side * Side;
 
     public ImageSet Read(
@@ -38,7 +40,7 @@ internal sealed class Mnist : IDataSet
             throw;
         }
         long[] chosenClasses = [.. chosen.Select(place => (long)classes[place])];
-        return new ImageSet(pixels, tensor(chosenClasses), Scaling.Of(normalise, Mean, Deviation), device);
+        return new ImageSet(pixels, tensor(chosenClasses), Scaling.Of(normalise, mean, deviation), device);
     }
 
     private static byte[] ReadLabels(IdxFile labels)

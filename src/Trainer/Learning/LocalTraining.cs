@@ -94,7 +94,7 @@ internal sealed class LocalTraining(TrainingPlan plan, ulong runSeed, ImageSet s
 
     private float Step(optim.Optimizer optimiser, ReadOnlySpan<int> places)
     {
-        // Everything a step makes goes at its end: the collector knows nothing of the native memory behind a tensor.
+        // The garbage collector does not see the native memory behind a tensor, so each step frees its own.
         using DisposeScope scope = NewDisposeScope();
         (Tensor images, Tensor labels) = shard.Batch(places);
         optimiser.zero_grad();

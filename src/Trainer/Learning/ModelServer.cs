@@ -10,13 +10,13 @@ using static TorchSharp.torch.nn;
 namespace Quorate.Trainer.Learning;
 
 /// <summary>
-/// Makes first models and scores models for a coordinator, as often as it asks: libtorch, the network and the test
-/// images are loaded once. A request and its answer are one JSON object each:
+/// Makes first models and scores models for a coordinator, for as many requests as it sends. libtorch, the network and
+/// the test images are loaded once. A request and its answer are one JSON object each:
 /// <code>
 /// {"id": 1, "task": "init", "plan": RUN FILE AS TEXT, "model": PATH}                  -> {"id": 1}
 /// {"id": 2, "task": "score", "plan": RUN FILE AS TEXT, "model": PATH, "images": 2000} -> {"id": 2, "loss": 0.05, ...}
 ///                                                           what no retry helps       -> {"id": 2, "error": SENTENCE}
-///                                               what may pass, such as a full disk    -> {..., "passing": true}
+///                                               it may pass, such as a full disk      -> {..., "passing": true}
 /// </code>
 /// </summary>
 /// <param name="dataFolder">Instead of the folder that the run names; null: that one.</param>
@@ -27,8 +27,8 @@ internal sealed class ModelServer(string? dataFolder, Device device) : IDisposab
     private ImageSet? _images;
 
     /// <summary>
-    /// Answers the lines of <paramref name="input"/> in their order, until it ends or <paramref name="cancellation"/>:
-    /// then at once, between two batches of a scoring.
+    /// Answers the lines of <paramref name="input"/> in their order, until it ends or <paramref name="cancellation"/>. A
+    /// scoring then stops between two batches.
     /// </summary>
     public async Task ServeAsync(TextReader input, TextWriter output, CancellationToken cancellation)
     {
@@ -43,7 +43,7 @@ internal sealed class ModelServer(string? dataFolder, Device device) : IDisposab
         await answering.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    /// <exception cref="JsonException">It is no request: the coordinator is another version's.</exception>
+    /// <exception cref="JsonException">It is no request: the coordinator is of another version.</exception>
     public string Answer(string request, CancellationToken cancellation)
     {
         using var json = JsonDocument.Parse(request);

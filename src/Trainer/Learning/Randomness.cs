@@ -6,7 +6,7 @@ namespace Quorate.Trainer.Learning;
 
 /// <summary>
 /// The random choices of a run: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
-/// OOPSLA 2014). Of our own because the same seed must give the same numbers in every version of .NET and of libtorch.
+/// OOPSLA 2014). Our own, because the same seed must give the same numbers in every version of .NET and of libtorch.
 /// </summary>
 internal sealed class Randomness(ulong seed)
 {
@@ -35,8 +35,8 @@ internal sealed class Randomness(ulong seed)
         return z ^ (z >> 31);
     }
 
-    /// <summary>0..<paramref name="bound"/>-1. The bias, below bound / 2^64, is nothing beside a data set's own
-    /// noise.</summary>
+    /// <summary>0..<paramref name="bound"/>-1. The bias, below bound / 2^64, is far below a data set's own noise.
+    /// </summary>
     public int Below(int bound) => (int)Math.BigMul(Next(), (ulong)bound, out _);
 
     /// <summary>At least -1, below 1, in steps of 2^-23 and so exact in a float.</summary>

@@ -12,12 +12,12 @@ internal sealed record Score(double Loss, double Accuracy, int Images);
 
 internal static class Scoring
 {
-    /// <summary>Images at a time: enough that a call's overhead is nothing, few enough that the activations stay in the
-    /// caches.</summary>
+    /// <summary>Images at a time: enough that a call's overhead does not count, few enough that the activations stay in
+    /// the caches.</summary>
     private const int Batch = 100;
 
-    /// <summary>Scores a model on the first images of a set, in one order, on this thread.</summary>
-    /// <param name="count">At least 1; all images are scored on where there are no more.</param>
+    /// <summary>Scores a model on the first images of a set, in their order, on this thread.</summary>
+    /// <param name="count">At least 1; where there are fewer images, all.</param>
     /// <param name="cancellation">Looked at between two batches.</param>
     public static Score Of(
         Module<Tensor, Tensor> model, ImageSet images, int count = int.MaxValue,

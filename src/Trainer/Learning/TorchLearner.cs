@@ -53,5 +53,9 @@ internal sealed class TorchLearner(TrainerId trainer, int shard, string? dataFol
         {
             throw new LearnerException(e.Message, e.IsTemporary, e);
         }
+        catch (IOException e)
+        {
+            throw new LearnerException($"the update cannot be written: {e.Message}", isTemporary: true, e);
+        }
     }
 }

@@ -6,9 +6,9 @@ using static TorchSharp.torch.nn;
 namespace Quorate.Trainer.Models;
 
 /// <summary>
-/// LeNet-5 (LeCun et al., 1998) as it is usually built today: 61,706 parameters in the original's layers, with
-/// rectified units and maximum pooling for its scaled tangents and trainable subsampling, and every feature map of the
-/// second convolution seeing all of the first's. Images of shape [n, 1, 28, 28] to logits of shape [n, 10].
+/// LeNet-5 (LeCun et al., 1998) as it is usually built today: 61,706 parameters in the original's layers. Rectified
+/// units and maximum pooling replace the scaled tangents and the trainable subsampling, and every feature map of the
+/// second convolution sees all of the first's. Images of shape [n, 1, 28, 28] to logits of shape [n, 10].
 /// </summary>
 [Registered<ModelKind>(ModelKind.Lenet5)]
 internal sealed class LeNet5 : Module<Tensor, Tensor>
@@ -34,10 +34,10 @@ internal sealed class LeNet5 : Module<Tensor, Tensor>
     }
 
     /// <summary>
-    /// <c>max_pool2d(conv1(images), 2)</c> as one matrix product, in less than half the time (libtorch is slow at
-    /// convolving one channel, above all backwards, and at pooling). The four places that one pooling cell compares see
-    /// four 5 x 5 windows inside one 6 x 6 patch; patches lie 2 apart. So each kernel is laid into 6 x 6 in four ways,
-    /// all are multiplied with every patch, and the greatest of the four products is kept.
+    /// <c>max_pool2d(conv1(images), 2)</c> as one matrix product, in less than half the time: libtorch is slow at
+    /// convolving one channel, most of all backwards, and at pooling. The four places that one pooling cell compares
+    /// see four 5 x 5 windows inside one 6 x 6 patch, and patches are 2 apart. So each kernel is put into 6 x 6 in four
+    /// ways, all four are multiplied with every patch, and the greatest product is kept.
     /// </summary>
     private Tensor Pooled1(Tensor images)
     {

@@ -17,7 +17,7 @@ internal static class ModelFile
         [.. model.state_dict().Select(entry => new TensorInfo(entry.Key, TypeOf(entry.Value), [.. entry.Value.shape]))];
 
     /// <summary>Fills the model from a file that has exactly its tensors.</summary>
-    /// <exception cref="TrainerException">The file is damaged, or is another model's: the model may be half filled
+    /// <exception cref="TrainerException">The file is damaged, or is of another model. The model may be half filled
     /// then.</exception>
     public static void Load(Module<Tensor, Tensor> model, string path)
     {
@@ -46,7 +46,7 @@ internal static class ModelFile
         }
     }
 
-    /// <summary>Writes the model. The file appears whole or not at all: it is written beside its place and
+    /// <summary>Writes the model. The file appears whole or not at all: it is written under another name, then
     /// renamed.</summary>
     /// <exception cref="TrainerException">The file cannot be written.</exception>
     public static void Save(Module<Tensor, Tensor> model, string path)
@@ -64,24 +64,16 @@ internal static class ModelFile
     }
 
     /// <summary>Writes the model to a stream, as a .pt file.</summary>
-    /// <exception cref="TrainerException">The stream takes no more.</exception>
+    /// <exception cref="IOException">The disk is full, or failed.</exception>
     public static void Write(Module<Tensor, Tensor> model, Stream output)
     {
-        try
+        using var writer = new PtWriter(output, Schema(model));
+        foreach (Tensor tensor in model.state_dict().Values)
         {
-            using var writer = new PtWriter(output, Schema(model));
-            foreach (Tensor tensor in model.state_dict().Values)
-            {
-                using Tensor here = tensor.cpu();
-                writer.Write(here.bytes);
-            }
-
-            writer.Complete();
+            using Tensor here = tensor.cpu();
+            writer.Write(here.bytes);
         }
-        catch (IOException e)
-        {
-            throw new TrainerException($"the model cannot be written: {e.Message}", e);
-        }
+        writer.Complete();
     }
 
     private static TensorType TypeOf(Tensor tensor) => tensor.dtype switch

@@ -3,15 +3,15 @@ using static TorchSharp.torch;
 
 namespace Quorate.Trainer.Native;
 
-/// <summary>The device that a user's word names.</summary>
+/// <summary>The device that <c>--device</c> names.</summary>
 internal static class Devices
 {
     public const string Auto = "auto";
 
     /// <summary>
-    /// auto: the first CUDA device where there is one, else the CPU. cpu. cuda, cuda:N: that device or none. Call it
-    /// once, right after <see cref="TorchLibrary.Load"/>: libtorch remembers "no CUDA" if something asks before its
-    /// CUDA half is loaded.
+    /// auto is the first CUDA device, or the CPU where there is none. cuda is device 0, cuda:N is device N. Call it
+    /// right after <see cref="TorchLibrary.Load"/>: libtorch remembers "no CUDA" if it is asked before its CUDA half is
+    /// loaded.
     /// </summary>
     /// <exception cref="TrainerException">The word names no device, or one that is not here.</exception>
     public static Device Choose(string word)

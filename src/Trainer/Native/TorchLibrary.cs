@@ -6,17 +6,17 @@ using TorchSharp;
 namespace Quorate.Trainer.Native;
 
 /// <summary>
-/// Loads libtorch from a folder. <see cref="Load"/> comes before anything else of TorchSharp: TorchSharp asks the
-/// runtime for "LibTorchSharp", the runtime finds none beside the program (the build keeps libtorch in a folder of its
-/// own, so that it stands on the disk once, see eng/Libtorch.targets), and asks here.
+/// Loads libtorch from a folder. Invariant: <see cref="Load"/> is called before anything else of TorchSharp. TorchSharp
+/// asks the runtime for "LibTorchSharp". The runtime does not find it beside the program, because the build keeps
+/// libtorch in one folder for all programs (eng/Libtorch.targets), and asks here.
 /// </summary>
 internal static partial class TorchLibrary
 {
-    /// <summary>The environment variable that names a folder with libtorch 2.10: the way of
+    /// <summary>The environment variable that names a folder with libtorch 2.10, for builds with
     /// <c>-p:TorchBackend=external</c>.</summary>
     public const string FolderVariable = "QUORATE_LIBTORCH";
 
-    /// <summary>The folder, beside the program, of a build's or a publish's own libtorch.</summary>
+    /// <summary>The folder beside the program where a build or a publish puts its own libtorch.</summary>
     public const string BuiltFolder = "libtorch";
 
     private const string Shim = "libLibTorchSharp.so";
@@ -32,9 +32,9 @@ internal static partial class TorchLibrary
     public static bool HasCuda { get; private set; }
 
     /// <summary>
-    /// Loads libtorch and sets it to one thread: beside other processes two OpenMP threads ran six times slower than
-    /// one, and one thread adds in one order, which is what makes training on a CPU reproducible bit by bit. Later
-    /// calls do nothing.
+    /// Loads libtorch and sets it to one thread. Beside other processes, two OpenMP threads ran six times slower than
+    /// one; and one thread adds in one order, which makes training on a CPU reproducible bit by bit. Later calls do
+    /// nothing.
     /// </summary>
     /// <param name="folder">Where libtorch is; null for <see cref="FolderVariable"/>, and without that the build's
     /// own.</param>
@@ -53,7 +53,8 @@ internal static partial class TorchLibrary
             Open(chosen, shim);
             HasCuda = File.Exists(Path.Combine(chosen, "libtorch_cuda.so"));
             torch.set_num_threads(1);
-            // A training step frees all it has taken, some tens of MB: 150,000 page faults an epoch, with this 37,000.
+            // A training step frees all that it took, some tens of MB: 150,000 page faults an epoch without this line,
+            // 37,000 with it.
             NativeHeap.KeepFreed();
             _loaded = true;
         }
@@ -72,14 +73,14 @@ internal static partial class TorchLibrary
 
     private static void Open(string folder, string shim)
     {
-        // The shim names these; once loaded by path, they are found by name wherever the shim itself is.
+        // The shim depends on these. Once they are loaded by path, the loader finds them by name.
         foreach (string library in new[] { "libc10.so", Core, "libtorch.so" })
         {
             if (!NativeLibrary.TryLoad(Path.Combine(folder, library), out _))
                 throw new TrainerException($"{Path.Combine(folder, library)} cannot be loaded: {LastError()}.");
         }
 
-        // Bound at once: a function that another libtorch lacks would otherwise end the process at its first call.
+        // Bound at once, because a function that another libtorch lacks would otherwise end the process at its first call.
         nint handle = OpenLibrary(shim, BindNow);
         if (handle == 0)
         {

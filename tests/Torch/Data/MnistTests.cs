@@ -63,7 +63,7 @@ public sealed class MnistTests : IDisposable
         Write(Images, Header(0x803, 3, 28, 28), Pixels(3)[1..]);
         Assert.StartsWith($"{_folder[Images]} is damaged: it ends within 3 items; ", Refusal());
         Write(Images, Header(0x803, 3, 28, 28), Pixels(4));
-        Assert.StartsWith($"{_folder[Images]} is damaged: it goes on after 3 items; ", Refusal());
+        Assert.StartsWith($"{_folder[Images]} is damaged: it has more bytes after 3 items; ", Refusal());
     }
 
     [Fact]

@@ -26,13 +26,12 @@ public sealed class RoundWorkerTests : IAsyncLifetime
     public Task DisposeAsync() => _cluster.DisposeAsync().AsTask();
 
     /// <summary>
-    /// A model is not flushed: after a power loss it may have its name and not its bytes. The trainer ended at each
-    /// start, or trained from what nobody had published.
+    /// A model is not flushed: after a power loss its file may be empty or hold anything.
     /// </summary>
     [Theory]
     [InlineData("")]
     [InlineData("what the power loss left")]
-    public async Task A_model_that_lies_here_from_before_is_used_only_with_the_right_bytes(string left)
+    public async Task A_model_file_from_before_is_used_only_if_its_bytes_are_right(string left)
     {
         byte[] model = TestTrainer.Weights(3);
         await TestTrainer.SeedAsync(_cluster[0], model);

@@ -24,15 +24,18 @@ public sealed partial class CrashPointTests
     [InlineData("blob-renamed:-1", ":HIT (1 to 1000000)")]
     [InlineData("blob-renamed:99999999999", ":HIT (1 to 1000000)")]
     [InlineData("blob-renamed:1:2", "not 'blob-renamed:1:2'")]
-    public void What_names_no_point_is_refused_with_what_would(string setting, string sentence) =>
-        Assert.Contains(sentence, CrashPoint.Arm(setting), StringComparison.Ordinal);
+    public void A_setting_that_names_no_point_is_refused_with_those_that_exist(string setting, string sentence)
+    {
+        Assert.False(CrashPoint.TryArm(setting, out string? flaw));
+        Assert.Contains(sentence, flaw, StringComparison.Ordinal);
+    }
 
     [Theory]
     [InlineData(null)]
     [InlineData("")]
-    public void Nothing_is_armed_unless_asked_for(string? setting)
+    public void Nothing_is_armed_by_default(string? setting)
     {
-        Assert.Null(CrashPoint.Arm(setting));
+        Assert.True(CrashPoint.TryArm(setting, out _));
         foreach (string name in CrashPoint.Names) CrashPoint.Pass(name); // This process would be gone.
     }
 

@@ -17,7 +17,7 @@ public sealed partial class NativeHeapTests
             pieces[i] = (nint)NativeMemory.Alloc(PieceBytes);
             NativeMemory.Fill((void*)pieces[i], PieceBytes, 1);
         }
-        // One in 64 stays, so that hardly anything lies free at the heap's end.
+        // One in 64 stays, so that almost nothing is free at the end of the heap.
         for (int i = 0; i < Pieces; i++)
             if (i % 64 != 63) NativeMemory.Free((void*)pieces[i]);
         Assert.Equal(Pieces, pieces.Count(IsInMemory));
