@@ -38,7 +38,7 @@ public sealed class SyntheticLearner(ChaosRun run, string trainer, TimeSpan pace
         if (record.TakeTwin()) Trained?.Invoke(work.Round, model);
         record.Offering(run.Name, work.Round);
         progress(1);
-        return new Learned(Examples, Loss: 1.0 / work.Round);
+        return new Learned(Examples, loss: 1.0 / work.Round);
     }
 
     public void Dispose()

@@ -30,8 +30,15 @@ public interface ILearner : IDisposable
 
 /// <summary>What a training says about its update.</summary>
 /// <param name="Examples">Its weight in the average.</param>
-/// <param name="Loss">Mean training loss; NaN where there is none.</param>
-public sealed record Learned(long Examples, double Loss);
+/// <param name="Metrics">Named numbers, such as <see cref="Metrics.Loss"/>; status and the trail show them.</param>
+public sealed record Learned(long Examples, Metrics Metrics)
+{
+    /// <param name="loss">Mean training loss; NaN where there is none.</param>
+    public Learned(long examples, double loss)
+        : this(examples, Metrics.Of((Metrics.Loss, double.IsFinite(loss) ? loss : double.NaN)))
+    {
+    }
+}
 
 /// <summary>
 /// A learner cannot do its part. The sentence says what is wrong, where, and how to fix it; the trainer says it on its

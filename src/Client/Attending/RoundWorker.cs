@@ -147,7 +147,8 @@ public sealed class RoundWorker : IAsyncDisposable
         var update = _folder.Write(work, file => _learner.Train(
             work, model, file, progress => _presence.Set(Activity.Training, work.Round, progress), token));
         _terminal.Say(
-            $"trained round {work.Round}: {update.Examples} examples, loss {update.Loss:F4}, "
+            $"trained round {work.Round}: {update.Learned.Examples} examples, "
+            + $"loss {update.Learned.Metrics[Metrics.Loss]:F4}, "
             + $"{_time.GetElapsedTime(started).TotalSeconds:F1} s");
         Remember(memory => memory with { Trained = update });
         _presence.ReportWell();
@@ -183,8 +184,8 @@ public sealed class RoundWorker : IAsyncDisposable
             Update = new UpdateFacts
             {
                 Run = update.Work.Run.ToString(), Round = update.Work.Round, Trainer = _settings.Trainer.ToString(),
-                Incarnation = _presence.Incarnation, Examples = update.Examples,
-                Metrics = { [Metrics.Loss] = double.IsFinite(update.Loss) ? update.Loss : double.NaN },
+                Incarnation = _presence.Incarnation, Examples = update.Learned.Examples,
+                Metrics = { update.Learned.Metrics.ToDictionary() },
             },
         };
         var upload = new BlobUpload((_, _) => new(Leader!.Transfer), _settings.Retry, _time);

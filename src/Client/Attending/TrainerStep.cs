@@ -145,4 +145,4 @@ public sealed record RoundWork(RunId Run, int Round, BlobHash Model, long ModelL
 
 /// <summary>What a local training left on disk. It is sent until the cluster settles it, and never trained again.
 /// </summary>
-public sealed record TrainedUpdate(RoundWork Work, string Path, BlobHash Blob, long Length, long Examples, double Loss);
+public sealed record TrainedUpdate(RoundWork Work, string Path, BlobHash Blob, long Length, Learned Learned);

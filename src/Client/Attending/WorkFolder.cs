@@ -47,6 +47,6 @@ internal sealed class WorkFolder(string root)
         var learned = train(file);
         file.Complete();
         File.Move(draft, path);
-        return new TrainedUpdate(work, path, file.Hash, file.Length, learned.Examples, learned.Loss);
+        return new TrainedUpdate(work, path, file.Hash, file.Length, learned);
     }
 }

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Quorate.Shared.Processes;
 
 /// <summary>
-/// The C library's heap, which serves the runtime, OpenSSL and libtorch. A setting holds for memory taken afterwards, so
-/// a program sets it as it starts. With another C library than glibc nothing happens.
+/// The C library's heap, which serves the runtime, OpenSSL and libtorch. A setting holds for memory taken afterwards,
+/// so a program sets it as it starts. With another C library than glibc nothing happens.
 /// </summary>
 public static partial class NativeHeap
 {

@@ -8,8 +8,8 @@ using Quorate.Trainer.Models;
 
 namespace Quorate.Trainer.Commands;
 
-/// <summary><c>bench</c>: how fast this machine trains a model. It runs the training of a round and leaves out the first
-/// steps.</summary>
+/// <summary><c>bench</c>: how fast this machine trains a model. It runs the training of a round and leaves out the
+/// first steps.</summary>
 internal static class BenchCommand
 {
     /// <summary>Images per step and per shard, as in the published comparison.</summary>

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Text.Json.Serialization;
+using Quorate.Rounds;
 using Quorate.Shared.Runs;
 using Quorate.Trainer.Data;
 using Quorate.Trainer.Models;
@@ -11,7 +13,12 @@ namespace Quorate.Trainer.Learning;
 /// <summary>What one local training made.</summary>
 /// <param name="Examples">Examples of the shard: the update's weight in the average.</param>
 /// <param name="MeanLoss">Mean cross-entropy over the examples trained on, each as the model was at its batch.</param>
-internal sealed record LocalResult(long Examples, double MeanLoss);
+internal sealed record LocalResult(long Examples, double MeanLoss)
+{
+    /// <summary>What the update's facts carry.</summary>
+    [JsonIgnore]
+    public Metrics Metrics => Metrics.Of((Metrics.Loss, MeanLoss));
+}
 
 /// <summary>How far a local training is, after each step.</summary>
 internal readonly record struct TrainingProgress(int Step, int Steps);

@@ -27,8 +27,8 @@ internal sealed class ModelServer(string? dataFolder, Device device) : IDisposab
     private ImageSet? _images;
 
     /// <summary>
-    /// Answers the lines of <paramref name="input"/> in their order, until it ends or <paramref name="cancellation"/>. A
-    /// scoring then stops between two batches.
+    /// Answers the lines of <paramref name="input"/> in their order, until it ends or <paramref name="cancellation"/>.
+    /// A scoring then stops between two batches.
     /// </summary>
     public async Task ServeAsync(TextReader input, TextWriter output, CancellationToken cancellation)
     {

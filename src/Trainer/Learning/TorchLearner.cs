@@ -37,7 +37,7 @@ internal sealed class TorchLearner(TrainerId trainer, int shard, string? dataFol
         var result = training.Run(
             model, work.Round, trainer.ToString(), network => ModelFile.Write(network, update),
             step => progress((double)step.Step / step.Steps), token);
-        return new Learned(result.Examples, result.MeanLoss);
+        return new Learned(result.Examples, result.Metrics);
     });
 
     public void Dispose() => _training?.Dispose();

@@ -80,7 +80,7 @@ internal static partial class TorchLibrary
                 throw new TrainerException($"{Path.Combine(folder, library)} cannot be loaded: {LastError()}.");
         }
 
-        // Bound at once, because a function that another libtorch lacks would otherwise end the process at its first call.
+        // Bound at once: a function that another libtorch lacks would otherwise end the process at its first call.
         nint handle = OpenLibrary(shim, BindNow);
         if (handle == 0)
         {

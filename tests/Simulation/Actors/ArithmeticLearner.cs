@@ -22,7 +22,7 @@ internal sealed class ArithmeticLearner(SimulatedRun run, int trainer) : ILearne
         RoundWork work, string model, HashedFileStream update, Action<double> progress, CancellationToken token)
     {
         run.WriteUpdate(model, work.Round, trainer, update);
-        return new Learned(Examples, Loss: 1.0 / work.Round);
+        return new Learned(Examples, loss: 1.0 / work.Round);
     }
 
     public void Dispose()

@@ -34,7 +34,7 @@ internal sealed class PlusOne : ILearner
             after.Write(bytes);
         }
         after.Complete();
-        return new Learned(Examples, Loss: double.NaN);
+        return new Learned(Examples, loss: double.NaN);
     }
 
     public void Dispose()

@@ -138,7 +138,7 @@ public sealed class RoundWorkerTests : IAsyncLifetime
             BeforeTraining();
             Models.Add(File.ReadAllBytes(model));
             update.Write(Models[^1]);
-            return new Learned(Examples, Loss: 0);
+            return new Learned(Examples, loss: 0);
         }
 
         public void Dispose()

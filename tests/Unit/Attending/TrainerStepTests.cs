@@ -54,7 +54,7 @@ public sealed class TrainerStepTests
     {
         Once = memory.Once, Prepared = IdOf(memory.Prepared), Busy = IdOf(memory.Busy),
         Trained = memory.Trained is { } trained
-            ? new TrainedUpdate(WorkOf(trained), "update.pt", default, Length: 1, Examples: 1, Loss: 0)
+            ? new TrainedUpdate(WorkOf(trained), "update.pt", default, Length: 1, new Learned(1, loss: 0))
             : null,
         Settled = memory.Settled is { } settled ? WorkOf(settled) : null, TurnedAway = IdOf(memory.TurnedAway),
         Refused = [.. memory.Refused.Select(RunId.Parse)],
