@@ -65,8 +65,9 @@ internal sealed record CoordinatorOptions
     private static readonly Setting<TimeSpan> _scoreTimeout = Add(Setting.Of("score-timeout-seconds",
         SettingKinds.Seconds(1, 86_400), TimeSpan.FromSeconds(300), "a scoring that takes longer is given up"));
 
-    private static readonly Setting<int> _maxLevel = Add(Setting.Of("max-level", SettingKinds.Whole(1, LevelMax),
-        LevelMax, "this node supports no higher feature level, which delays the cluster's rise during an upgrade"));
+    private static readonly Setting<int> _maxLevel = Add(Setting.Optional("max-level",
+        SettingKinds.Whole(1, LevelMax), "the build's own",
+        "this node supports no higher feature level, which delays the cluster's rise during an upgrade"));
 
     /// <summary>Every setting, in the order of the usage text.</summary>
     public static IReadOnlyList<Setting> Settings => _all;
@@ -103,7 +104,7 @@ internal sealed record CoordinatorOptions
 
     public TimeSpan ScoreTimeout { get; init; } = _scoreTimeout.Default;
 
-    public int MaxLevel { get; init; } = _maxLevel.Default;
+    public int MaxLevel { get; init; } = LevelMax;
 
     /// <summary>The highest feature level that this node supports.</summary>
     public int FeatureLevel => Math.Min(MaxLevel, Rounds.FeatureLevel.Supported);
@@ -147,7 +148,7 @@ internal sealed record CoordinatorOptions
             Rejoin = source.Get(line, _rejoin), Verify = source.Get(line, _verify),
             Durability = source.Get(line, _durability), Lease = source.Get(line, _lease),
             Election = source.Get(line, _election), SnapshotEvery = source.Get(line, _snapshotEvery),
-            MaxLevel = source.Get(line, _maxLevel),
+            MaxLevel = source.TryGet(line, _maxLevel, out int level) ? level : LevelMax,
             CollectAfter = source.Get(line, _collectAfter), ScoreTimeout = source.Get(line, _scoreTimeout),
         };
     }

@@ -122,6 +122,15 @@ public sealed class CoordinatorOptionsTests : IDisposable
             setting => Assert.Contains($"{setting.Flag} ", text.ToString(), StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void Without_a_highest_level_the_builds_own_applies_and_is_shown()
+    {
+        Assert.Equal(Quorate.Rounds.FeatureLevel.Supported, Read("--id", "4").FeatureLevel);
+        Assert.Equal(1, Read("--id", "4", "--max-level", "1").FeatureLevel);
+        var setting = CoordinatorOptions.Settings.Single(setting => setting.Name == "max-level");
+        Assert.Equal("the build's own", setting.DefaultText);
+    }
+
     private CoordinatorOptions Read(params string[] args) =>
         CoordinatorOptions.Read(["--hosts", _hosts, "--run", _run, .. args], SettingSource.Flags);
 
