@@ -62,7 +62,7 @@ public sealed record RunRules
             $"graceSeconds must be 0 to 604800, not {Grace.TotalSeconds}.");
         Check(KeepUpdateRounds is >= 0 and <= 1000, $"keepUpdateRounds must be 0 to 1000, not {KeepUpdateRounds}.");
         Check(KeepModels is >= 1 and <= Limits.Rounds, $"keepModels must be 1 to {Limits.Rounds}, not {KeepModels}.");
-        Check(Metrics.IsName(ScoreMetric), $"The score metric '{Slug.Shown(ScoreMetric)}' is no metric name.");
+        Check(Metrics.IsName(ScoreMetric), $"scoring.metric must be a metric's name, not '{Slug.Shown(ScoreMetric)}'.");
         return errors;
 
         void Check(bool holds, string error)

@@ -64,10 +64,11 @@ internal sealed class JsonSection(JsonElement element, string path, List<string>
             : Wrong(key, rule, value, absent));
     }
 
+    /// <summary>A text; a wrong one yields what its absence means, or nothing.</summary>
     public string Text(string key, Func<string, bool> allowed, string rule, string? absent = null) =>
         Find(key) is not { } value ? absent ?? Missing(key, rule, "")
         : value.ValueKind == JsonValueKind.String && allowed(value.GetString()!) ? value.GetString()!
-        : Wrong(key, rule, value, "");
+        : Wrong(key, rule, value, absent ?? "");
 
     /// <summary>The member of an enum that a word names.</summary>
     public T Word<T>(string key, T? absent = null)

@@ -21,8 +21,8 @@ public sealed record RunFile
 
     /// <summary>
     /// Keys <c>rounds</c>, <c>minTrainers</c>, <c>minResults</c> (absent: minTrainers), <c>deadlineSeconds</c> (absent:
-    /// 600), <c>graceSeconds</c> (absent: 0), <c>keepUpdateRounds</c> (absent: 2), <c>keepModels</c> (absent: 10), in
-    /// the ranges given there.
+    /// 600), <c>graceSeconds</c> (absent: 0), <c>keepUpdateRounds</c> (absent: 2), <c>keepModels</c> (absent: 10) and
+    /// <c>scoring.metric</c> (absent: accuracy), in the ranges given there.
     /// </summary>
     public required RunRules Rules { get; init; }
 
@@ -39,8 +39,8 @@ public sealed record RunFile
     /// <summary>Null: the weighted mean, with the default key rules.</summary>
     public AggregationSection? Aggregation { get; init; }
 
-    /// <summary>The whole file on one line: no comments, keys in a fixed order, defaults written out. Equal runs have
-    /// equal text.</summary>
+    /// <summary>The whole file on one line: no comments, keys in a fixed order, defaults written out except
+    /// <c>scoring.metric</c>'s. Equal runs have equal text.</summary>
     public string Json => RunFileWriter.Write(this);
 
     /// <param name="json">The text of a run file; comments are allowed.</param>

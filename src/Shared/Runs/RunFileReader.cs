@@ -47,6 +47,9 @@ internal static class RunFileReader
     private static RunFile ReadRun(JsonSection file)
     {
         int minTrainers = file.Int("minTrainers");
+        var (scoring, metric) = file.Section("scoring", required: false) is { } section
+            ? ReadScoring(section)
+            : (null, RunRules.DefaultScoreMetric);
         var run = new RunFile
         {
             Name = ReadName(file),
@@ -59,10 +62,11 @@ internal static class RunFileReader
                 Grace = file.Seconds("graceSeconds", 0),
                 KeepUpdateRounds = file.Int("keepUpdateRounds", 2),
                 KeepModels = file.Int("keepModels", 10),
+                ScoreMetric = metric,
             },
             Seed = file.Whole("seed"),
             Training = file.Section("training", required: false) is { } training ? ReadTraining(training) : null,
-            Scoring = file.Section("scoring", required: false) is { } scoring ? ReadScoring(scoring) : null,
+            Scoring = scoring,
             Aggregation = file.Section("aggregation", required: false) is { } aggregation
                 ? AggregationSection.Read(aggregation)
                 : null,
@@ -140,11 +144,16 @@ internal static class RunFileReader
         return plan;
     }
 
-    private static ScoringPlan ReadScoring(JsonSection scoring)
+    private static (ScoringPlan? Plan, string Metric) ReadScoring(JsonSection scoring)
     {
         var plan = new ScoringPlan(scoring.Int("images", 1, 1_000_000));
+        string metric = scoring.Text(
+            "metric", Metrics.IsName,
+            $"a metric's name, 1 to {Metrics.NameCharsMax} characters of a-z 0-9 _ . - "
+            + $"(the lowest value is the best where it ends with {Metrics.Loss}, else the highest)",
+            RunRules.DefaultScoreMetric);
         scoring.RefuseUnknownKeys();
-        return plan;
+        return (plan, metric);
     }
 
     private static RunId ReadName(JsonSection file)

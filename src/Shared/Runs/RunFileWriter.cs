@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Quorate.Rounds;
 
 namespace Quorate.Shared.Runs;
 
@@ -28,6 +29,9 @@ internal static class RunFileWriter
             {
                 json.WriteStartObject("scoring");
                 json.WriteNumber("images", scoring.Images);
+                // The default stays unwritten, so that the text of runs from before this key is still the same.
+                if (run.Rules.ScoreMetric != RunRules.DefaultScoreMetric)
+                    json.WriteString("metric", run.Rules.ScoreMetric);
                 json.WriteEndObject();
             }
 

@@ -90,7 +90,7 @@ public sealed record OptimiserPlan(OptimiserKind Name, double LearningRate, doub
 public sealed record TrainingPlan(
     ModelKind Model, DataPlan Data, LocalWork Local, int Batch, OptimiserPlan Optimiser);
 
-/// <summary>How models are scored.</summary>
+/// <summary>How models are scored. The metric that chooses the best one is a rule of the run.</summary>
 /// <param name="Images">How many of the test images each round's model is scored on, 1..1,000,000; the last model sees
 /// them all.</param>
 public sealed record ScoringPlan(int Images);

@@ -18,7 +18,7 @@ public sealed class RunFileTests
             "batch": 32,
             "optimiser": { "name": "sgd", "learningRate": 0.05, "momentum": 0.9, "weightDecay": 0.0001 }
           },
-          "scoring": { "images": 2000 }
+          "scoring": { "images": 2000, "metric": "loss" }
         }
         """;
 
@@ -39,6 +39,7 @@ public sealed class RunFileTests
                 Grace = TimeSpan.FromSeconds(2),
                 KeepUpdateRounds = 3,
                 KeepModels = 7,
+                ScoreMetric = "loss",
             },
             run.Rules);
         Assert.Equal(
@@ -60,6 +61,31 @@ public sealed class RunFileTests
         Assert.DoesNotContain('\n', run.Json);
         Assert.Equal(run, RunFile.Parse(run.Json));
         Assert.Equal(run.Json, RunFile.Parse(run.Json).Json);
+    }
+
+    [Fact]
+    public void The_best_model_is_chosen_by_accuracy_unless_scoring_names_another_metric()
+    {
+        RunFile run = RunFile.Parse(Whole.Replace(""", "metric": "loss" """.TrimEnd(), "", StringComparison.Ordinal));
+
+        Assert.Equal("accuracy", run.Rules.ScoreMetric);
+        Assert.DoesNotContain("metric", run.Json, StringComparison.Ordinal);
+        Assert.Contains("\"metric\":\"loss\"", RunFile.Parse(Whole).Json, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("\"F1\"")]
+    [InlineData("\"\"")]
+    [InlineData("3")]
+    public void A_score_metric_that_is_no_name_is_the_only_error(string value)
+    {
+        string json = Whole.Replace("\"metric\": \"loss\"", $"\"metric\": {value}", StringComparison.Ordinal);
+
+        string error = Assert.Single(Assert.Throws<RunFileException>(() => RunFile.Parse(json)).Errors);
+        Assert.Equal(
+            "scoring.metric must be a metric's name, 1 to 63 characters of a-z 0-9 _ . - (the lowest value is the best "
+            + $"where it ends with loss, else the highest), and is {value}.",
+            error);
     }
 
     [Fact]
