@@ -7,7 +7,8 @@ internal enum ExitCode
 
     /// <summary>
     /// Demo: the final hashes differ, something accepted was lost, or a leader was not killed. Chaos: a promise was
-    /// broken. A downloaded model does not match its hash.
+    /// broken. A downloaded model does not match its hash. Status: nodes have different histories or belong to
+    /// different clusters.
     /// </summary>
     Differs = 1,
 

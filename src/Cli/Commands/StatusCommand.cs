@@ -36,8 +36,14 @@ internal static class StatusCommand
             if (watch && !json && !Console.IsOutputRedirected) Console.Clear();
             if (json) Console.WriteLine(StatusText.Json(nodes, differences));
             else foreach (string line in StatusText.Lines(nodes, path, differences)) Console.WriteLine(line);
-            if (!watch) return ClusterText.Leading(replies) is { Quorum: true } ? ExitCode.Ok : ExitCode.TimedOut;
+            if (!watch) return CodeOf(replies, differences);
             await Task.Delay(_watchPause, TimeProvider.System, token);
         }
     }
+
+    /// <summary>Different histories break a promise, so they count more than a missing leader.</summary>
+    public static ExitCode CodeOf(IEnumerable<StatusReply?> replies, IReadOnlyList<string> differences) =>
+        differences.Count > 0 ? ExitCode.Differs
+        : ClusterText.Leading(replies) is { Quorum: true } ? ExitCode.Ok
+        : ExitCode.TimedOut;
 }
