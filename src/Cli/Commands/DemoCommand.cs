@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using Quorate.Cli.Demo;
 
 namespace Quorate.Cli.Commands;
@@ -15,8 +14,10 @@ internal static class DemoCommand
             HelpName = "FILE",
             DefaultValueFactory = _ => Programs.Beside("config/runs/mnist.json"),
         };
-        var rounds = Number("--rounds", "Rounds to run (default: the run file's)", 1, Rounds.Limits.Rounds);
-        var trainers = Number("--trainers", "Trainer processes (default: the run file's minTrainers)", 1, 50);
+        var rounds = QuorateCommand.Number(
+            "--rounds", "Rounds to run (default: the run file's)", 1, Rounds.Limits.Rounds);
+        var trainers = QuorateCommand.Number(
+            "--trainers", "Trainer processes (default: the run file's minTrainers)", 1, 50);
         var coordinators = new Option<int>("--coordinators") { Description = "Coordinators: 3 or 5",
             DefaultValueFactory = _ => 3 };
         coordinators.AcceptOnlyFromAmong("3", "5");
@@ -24,14 +25,15 @@ internal static class DemoCommand
         {
             Description = "Run once undisturbed; then again, and kill -9 the leader while updates of round 2 arrive",
         };
-        var kills = Number("--kills", "Like --kill-leader, but kill this many leaders at moments drawn from --seed", 1,
-            100);
+        var kills = QuorateCommand.Number(
+            "--kills", "Like --kill-leader, but kill this many leaders at moments drawn from --seed", 1, 100);
         var seed = new Option<ulong>("--seed") { Description = "Seed of --kills", DefaultValueFactory = _ => 1 };
         var keep = new Option<string?>(
             "--keep") { Description = "Keep data, logs and model in this new or empty folder", HelpName = "DIR" };
         var json = new Option<bool>(
             "--json") { Description = "Print one JSON object as the last line of stdout; the rest goes to stderr" };
-        var timeout = Number("--timeout", "Seconds after which the demo gives up (default: 600)", 1, 86_400);
+        var timeout = QuorateCommand.Number(
+            "--timeout", "Seconds after which the demo gives up (default: 600)", 1, 86_400);
 
         var command = new Command(
             "demo", "Start a cluster on this machine and train a model, shown live on the terminal. It ends all its "
@@ -57,21 +59,4 @@ internal static class DemoCommand
         });
         return command;
     }
-
-    /// <summary>
-    /// An option with a range. It parses the number itself, so that a word is refused in plain English and not with the
-    /// name of a .NET type.
-    /// </summary>
-    private static Option<int?> Number(string name, string description, int min, int max) => new(name)
-    {
-        Description = description, HelpName = "N", CustomParser = result =>
-        {
-            string text = result.Tokens[0].Value;
-            if (int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value)
-                && value >= min && value <= max)
-                return value;
-            result.AddError($"{name} must be a whole number from {min} to {max}, not '{text}'.");
-            return null;
-        },
-    };
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Quorate.Chaos.Processes;
 using Quorate.Cli.Show;
 using Quorate.Shared.Cluster;
@@ -13,9 +14,9 @@ namespace Quorate.Cli.Commands;
 internal static class QuorateCommand
 {
     private const string Codes =
-        "Exit codes: 0 success; 1 the final hashes differ, something accepted was lost, or a promise is broken; 2 bad "
-        + "input or a refused request; 3 no leader, or out of time; 4 a process of the demo or of chaos died "
-        + "unexpectedly; 130 interrupted.";
+        "Exit codes: 0 success; 1 the final hashes or the nodes' histories differ, something accepted was lost, or a "
+        + "promise is broken; 2 bad input or a refused request; 3 no leader, or out of time; 4 a process of the demo "
+        + "or of chaos died unexpectedly; 130 interrupted.";
 
     public static RootCommand Build() => new($"Federated learning that survives its servers.\n\n{Codes}")
     {
@@ -35,6 +36,23 @@ internal static class QuorateCommand
         Description = "The hosts file with the coordinators' addresses",
         HelpName = "FILE",
         DefaultValueFactory = _ => Programs.Beside("config/hosts.json"),
+    };
+
+    /// <summary>
+    /// An option with a range. It parses the number itself, so that a word is refused in plain English and not with the
+    /// name of a .NET type.
+    /// </summary>
+    public static Option<int?> Number(string name, string description, int min, int max) => new(name)
+    {
+        Description = description, HelpName = "N", CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            if (int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value)
+                && value >= min && value <= max)
+                return value;
+            result.AddError($"{name} must be a whole number from {min} to {max}, not '{text}'.");
+            return null;
+        },
     };
 
     /// <exception cref="CommandException">There is no such file.</exception>

@@ -7,7 +7,9 @@ using Quorate.Shared.Runs;
 
 namespace Quorate.Cli.Commands;
 
-/// <summary><c>quorate run start | list | show | stop</c>, and the aliases <c>run FILE</c> and <c>stop</c>.</summary>
+/// <summary>
+/// <c>quorate run start | list | show | stop | pause | resume</c>, and the aliases <c>run FILE</c> and <c>stop</c>.
+/// </summary>
 internal static class RunCommands
 {
     /// <summary>Attempts of a write that is not answered, a second apart: twice the time of a failover.</summary>
@@ -25,22 +27,25 @@ internal static class RunCommands
         var file = RunFileArgument();
         file.Arity = ArgumentArity.ZeroOrOne;
         var command = new Command("run",
-            "Start, list, show and stop runs. `quorate run FILE` is `quorate run start FILE`.")
+            "Start, list, show, stop, pause and roll back runs. `quorate run FILE` is `quorate run start FILE`.")
         {
-            file, hosts, BuildStart(hosts), BuildList(hosts), BuildShow(hosts), BuildStop(hosts),
+            file, hosts, BuildStart(hosts), BuildList(hosts), BuildShow(hosts), BuildStop(hosts), BuildPause(hosts),
+            BuildResume(hosts), RollbackCommand.Build(hosts),
         };
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
             t => parsed.GetValue(file) is { } path
                 ? StartAsync(path, parsed.GetValue(hosts)!, t)
                 : throw new CommandException(
-                    ExitCode.BadInput, "Name a run file, or one of start, list, show and stop: `quorate run --help`."),
+                    ExitCode.BadInput,
+                    "Name a run file, or one of start, list, show, stop, pause, resume and rollback: "
+                    + "`quorate run --help`."),
             token));
         return command;
     }
 
     public static Command BuildStop(Option<string> hosts)
     {
-        var name = new Argument<string>("RUN") { Description = "The run's name" };
+        var name = RunArgument();
         var reason = new Option<string>("--reason")
         {
             Description = "Recorded with the run", DefaultValueFactory = _ => "stopped from the command line",
@@ -55,6 +60,8 @@ internal static class RunCommands
         return command;
     }
 
+    internal static Argument<string> RunArgument() => new("RUN") { Description = "The run's name" };
+
     private static Argument<string?> RunFileArgument() =>
         new("FILE") { Description = "A run file, such as config/runs/mnist.json" };
 
@@ -64,6 +71,35 @@ internal static class RunCommands
         var command = new Command("start", "Open a run. It starts when enough trainers are connected.") { file };
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
             t => StartAsync(parsed.GetValue(file)!, parsed.GetValue(hosts)!, t), token));
+        return command;
+    }
+
+    private static Command BuildPause(Option<string> hosts)
+    {
+        var name = RunArgument();
+        var command = new Command("pause", "Pause a run: the open round accepts updates, and no further round opens.")
+        {
+            name,
+        };
+        command.SetAction((parsed, token) => QuorateCommand.Guarded(
+            t => WriteAsync(
+                parsed.GetValue(hosts)!, parsed.GetValue(name)!, "is paused",
+                (leader, options) => leader.PauseRunAsync(
+                    new PauseRunRequest { Run = parsed.GetValue(name) }, options), t),
+            token));
+        return command;
+    }
+
+    private static Command BuildResume(Option<string> hosts)
+    {
+        var name = RunArgument();
+        var command = new Command("resume", "Let a paused run continue.") { name };
+        command.SetAction((parsed, token) => QuorateCommand.Guarded(
+            t => WriteAsync(
+                parsed.GetValue(hosts)!, parsed.GetValue(name)!, "continues",
+                (leader, options) => leader.ResumeRunAsync(
+                    new ResumeRunRequest { Run = parsed.GetValue(name) }, options), t),
+            token));
         return command;
     }
 
@@ -84,7 +120,7 @@ internal static class RunCommands
 
     private static Command BuildShow(Option<string> hosts)
     {
-        var name = new Argument<string>("RUN") { Description = "The run's name" };
+        var name = RunArgument();
         var command = new Command("show", "Show one run: its trainers, updates and models.") { name };
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
             async t =>
@@ -106,14 +142,24 @@ internal static class RunCommands
             (leader, options) => leader.OpenRunAsync(new OpenRunRequest { RunFile = run.Json }, options), token);
     }
 
-    /// <summary>
-    /// Sends a write to the leader until it is answered. Repeating it is safe: the second answer is DUPLICATE.
-    /// </summary>
     private static async Task<ExitCode> WriteAsync(
         string hosts, string run, string done,
         Func<Admin.AdminClient, CallOptions, AsyncUnaryCall<VerdictReply>> call, CancellationToken token)
     {
         using var cluster = QuorateCommand.Connect(hosts);
+        Console.WriteLine(await WriteAsync(cluster, run, done, call, token));
+        return ExitCode.Ok;
+    }
+
+    /// <summary>
+    /// Sends a write to the leader until it is answered. Repeating it is safe: the second answer is DUPLICATE.
+    /// </summary>
+    /// <returns>What to tell the user.</returns>
+    /// <exception cref="CommandException">It was refused, or not answered.</exception>
+    internal static async Task<string> WriteAsync(
+        ClusterConnections cluster, string run, string done,
+        Func<Admin.AdminClient, CallOptions, AsyncUnaryCall<VerdictReply>> call, CancellationToken token)
+    {
         bool unanswered = false;
         for (int attempt = 0; attempt < Attempts; attempt++)
         {
@@ -127,8 +173,7 @@ internal static class RunCommands
             // After an unanswered attempt, DUPLICATE may refer to that attempt.
             bool ended = reply.Verdict is VerdictCode.Duplicate && !unanswered
                 && (await QuorateCommand.RunAsync(cluster, run, token)).Run.Phase >= RunPhase.Finished;
-            Console.WriteLine(Sentence(reply, ended, run, done));
-            return ExitCode.Ok;
+            return Sentence(reply, ended, run, done);
         }
         throw new CommandException(ExitCode.TimedOut,
             "No leader answered: the cluster has no quorum, or the hosts file is wrong. See `quorate status`.");

@@ -135,13 +135,14 @@ internal sealed class StatusView(
 
     private static string WaitingFor(Run run)
     {
+        const string Paused = "Paused by an operator: updates are accepted, no round opens.";
         int lacking = run.Rules.MinTrainers - run.Present;
         string missing = string.Join(", ", run.Missing.Take(20));
         string names = missing.Length > 0 ? $" Missing: {missing}." : "";
         return run.Phase switch
         {
-            Phase.Preparing => "Waiting for the initial model.",
-            _ when run.Paused => "Paused by an operator.",
+            Phase.Preparing => "Waiting for the initial model." + (run.Paused ? $" {Paused}" : ""),
+            _ when run.Paused => Paused,
             Phase.Waiting => $"Waiting for {lacking} more of {run.Rules.MinTrainers} trainers.{names}",
             Phase.Training when lacking > 0 =>
                 $"Paused below the threshold: {run.Present} of {run.Rules.MinTrainers} trainers are present.{names}",

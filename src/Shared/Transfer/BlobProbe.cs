@@ -5,10 +5,34 @@ using Quorate.Shared.Protocol;
 
 namespace Quorate.Shared.Transfer;
 
-/// <summary>Reads a blob from one node and hashes the bytes as they arrive, without retries.</summary>
+/// <summary>Asks one node for a blob, without retries.</summary>
 public static class BlobProbe
 {
-    /// <summary>The hash of what the node sends for a blob; false if it sends nothing or stops.</summary>
+    /// <summary>Whether the node has the blob: it sends the first byte.</summary>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public static async Task<bool> HasAsync(TransferClient node, BlobHash blob, CancellationToken token)
+    {
+        var request = new DownloadRequest
+        {
+            Blob = Google.Protobuf.ByteString.CopyFrom(blob.ToArray()), Length = 1,
+        };
+        using var call = node.Download(request, token);
+        try
+        {
+            if (!await call.ResponseStream.MoveNext(token)) return false;
+            call.ResponseStream.Current.Dispose();
+            return true;
+        }
+        catch (Exception e) when (e is RpcException or IOException or OperationCanceledException)
+        {
+            token.ThrowIfCancellationRequested();
+            return false; // Not held, down, or a broken connection, which shows as a cancellation.
+        }
+    }
+
+    /// <summary>
+    /// The hash of what the node sends for a blob, computed as the bytes arrive; false if it sends nothing or stops.
+    /// </summary>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public static async Task<(bool Sent, BlobHash Hash)> ReadAsync(
         TransferClient node, BlobHash blob, CancellationToken token)

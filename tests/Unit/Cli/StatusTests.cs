@@ -163,6 +163,16 @@ public class StatusTests
         StatusText.Lines(Nodes(null, null, null), "hosts.json", ["DIFFERENT HISTORIES: nodes 0 and 3"]).First());
 
     [Fact]
+    public void Status_ends_with_code_1_if_histories_differ_and_with_3_if_there_is_no_leader()
+    {
+        var leader = new StatusReply { Node = 0, Leader = true, Quorum = true };
+        Assert.Equal(ExitCode.Ok, StatusCommand.CodeOf([leader, null], []));
+        Assert.Equal(ExitCode.TimedOut, StatusCommand.CodeOf([null, new StatusReply()], []));
+        Assert.Equal(ExitCode.Differs, StatusCommand.CodeOf([leader, null], ["DIFFERENT HISTORIES: nodes 0 and 3"]));
+        Assert.Equal(ExitCode.Differs, StatusCommand.CodeOf([null, null], ["DIFFERENT HISTORIES: nodes 0 and 3"]));
+    }
+
+    [Fact]
     public void The_JSON_names_the_leader_and_lists_every_node()
     {
         using var json = JsonDocument.Parse(
@@ -195,6 +205,9 @@ public class StatusTests
     [InlineData("demo", "--timeout", "-3")]
     [InlineData("nonsense")]
     [InlineData("run", "start")]
+    [InlineData("run", "rollback", "mnist", "--round", "x", "--as", "next")]
+    [InlineData("run", "rollback", "mnist", "--round", "2")]
+    [InlineData("run", "rollback", "mnist", "--as", "next")]
     [InlineData("models", "push", "m.pt")]
     public void A_wrong_option_is_refused(params string[] line) =>
         Assert.NotEmpty(QuorateCommand.Build().Parse(line).Errors);
@@ -205,6 +218,9 @@ public class StatusTests
     [InlineData("run", "list", "--hosts", "hosts.json")]
     [InlineData("run", "show", "mnist")]
     [InlineData("run", "stop", "mnist", "--reason", "enough")]
+    [InlineData("run", "pause", "mnist", "--hosts", "hosts.json")]
+    [InlineData("run", "resume", "mnist")]
+    [InlineData("run", "rollback", "mnist", "--round", "2", "--as", "next", "--fresh-memory")]
     [InlineData("stop", "mnist", "--hosts", "hosts.json")]
     [InlineData("models", "--run", "mnist", "--hosts", "hosts.json")]
     [InlineData("models", "list", "--run", "mnist", "--hosts", "hosts.json")]
