@@ -18,12 +18,10 @@ public static class Invariants
     private static string? FirstBroken(Run run)
     {
         if (run.Rules.FirstError() is { } error) return error;
-        if (!Enum.IsDefined(run.Phase)) return "the phase is unknown.";
         int round = 0;
         foreach (var model in run.Trail)
             if (FirstBroken(model, round++, run) is { } broken) return broken;
         if (run.Trail.Count > run.Rules.Rounds + 1) return "there are more models than rounds.";
-        if (run.Round != Math.Min(run.Trail.Count, run.Rules.Rounds)) return "the round does not follow the trail.";
         if (run.Present != run.Trainers.Values.Count(t => t.Present)) return "the count of present trainers is wrong.";
         if (run.Trainers.Values.Any(t => t.Examples is < 1 or > Limits.Examples))
             return "a trainer's examples are out of range.";
@@ -31,20 +29,18 @@ public static class Invariants
         if (run.Updates.Keys.FirstOrDefault(id => !run.Trainers.ContainsKey(id)) is var id && id != default)
             return "an update's trainer is unknown.";
         bool complete = run.Trail.Count == run.Rules.Rounds + 1;
-        return run.Phase switch
+        return run.Stage switch
         {
-            Phase.Preparing when run.Trail.Count > 0 => "a preparing run has a model.",
-            Phase.Waiting or Phase.Training or Phase.Aggregating when run.Trail.Count == 0 =>
-                "an open round has no model.",
-            Phase.Waiting or Phase.Training or Phase.Aggregating when complete => "a run past its last round goes on.",
-            Phase.Scoring or Phase.Finished when !complete => "a run ended before its last round.",
-            Phase.Finished when !run.Trail[^1].Judged => "a finished run has no final score.",
-            Phase.Preparing or Phase.Waiting or Phase.Scoring or Phase.Finished when run.Updates.Count > 0 =>
-                "updates stand where no round is open.",
-            Phase.Finished or Phase.Stopped or Phase.Failed when run.Paused => "a run that has ended is paused.",
-            Phase.Waiting when !run.Paused && run.Present >= run.Rules.MinTrainers =>
+            Stage.Preparing when run.Trail.Count > 0 => "a preparing run has a model.",
+            Stage.Waiting or Stage.InRound when run.Trail.Count == 0 => "an open round has no model.",
+            Stage.Waiting or Stage.InRound when complete => "a run continues past its last round.",
+            Stage.Scoring or Stage.Finished when !complete => "a run ended before its last round.",
+            Stage.Finished when !run.Trail[^1].Judged => "a finished run has no final score.",
+            Stage.Ended when run.Paused => "a run that has ended is paused.",
+            Stage.Waiting when !run.Paused && run.Present >= run.Rules.MinTrainers =>
                 "a run waits for trainers that are present.",
-            Phase.Aggregating when run.Updates.Count < run.Rules.MinResults => "a round closed with too few updates.",
+            Stage.Closed closed when closed.Updates.Count < run.Rules.MinResults =>
+                "a round closed with too few updates.",
             _ => null,
         };
     }

@@ -26,11 +26,11 @@ public abstract record NextStep
     public static NextStep Of(Run run, TimeSpan sinceOpened, TimeSpan sinceEnough)
     {
         ArgumentNullException.ThrowIfNull(run);
-        return run.Phase switch
+        return run.Stage switch
         {
-            Phase.Preparing => new MakeInitialModel(),
-            Phase.Aggregating => new Aggregate(run.Round),
-            Phase.Training when !run.Paused && run.Updates.Count >= run.Rules.MinResults =>
+            Stage.Preparing => new MakeInitialModel(),
+            Stage.Closed => new Aggregate(run.Round),
+            Stage.Open open when !run.Paused && open.Updates.Count >= run.Rules.MinResults =>
                 CloseOrWait(run, sinceOpened, sinceEnough),
             _ => new Wait(null),
         };
@@ -48,8 +48,6 @@ public abstract record NextStep
     public static PublishedModel? ToScore(Run run)
     {
         ArgumentNullException.ThrowIfNull(run);
-        return run.Phase is Phase.Stopped or Phase.Failed
-            ? null
-            : run.Trail.FirstUnjudged;
+        return run.Stage is Stage.Aborted ? null : run.Trail.FirstUnjudged;
     }
 }

@@ -99,7 +99,7 @@ public static class RoundMachine
             {
                 Memory = parent.FreshMemory ? null : from.Memory,
             };
-            run = run with { Trail = run.Trail.Add(initial), Phase = Phase.Waiting, Round = 1 };
+            run = run with { Trail = run.Trail.Add(initial), Stage = new Stage.Waiting() };
         }
         var kept = state.Runs.Count < Limits.Runs ? state.Runs : state.Runs.RemoveAt(0);
         return (state with { Runs = kept.Add(run) }, Outcome.Accepted);
@@ -155,9 +155,9 @@ public static class RoundMachine
                 : Outcome.Rejected(
                     $"Trainer {accept.Trainer} has another update in round {accept.Round}: {held.Blob.Short}…."));
         if (run.Ended) return (run, Outcome.Stale($"Run '{run.Id}' has ended."));
-        if (accept.Round < run.Round || (accept.Round == run.Round && run.Phase > Phase.Training))
+        if (IsClosed(run, accept.Round))
             return (run, Outcome.Stale($"Round {accept.Round} is closed; the run is in round {run.Round}."));
-        if (accept.Round > run.Round || run.Phase != Phase.Training)
+        if (accept.Round > run.Round || run.Stage is not Stage.Open open)
             return (run, Outcome.Rejected($"Round {accept.Round} is not open."));
         if (run.Trainers.GetValueOrDefault(accept.Trainer) is not { Present: true })
             return (run, Outcome.Rejected($"Trainer {accept.Trainer} is not in the client set: join first."));
@@ -168,27 +168,27 @@ public static class RoundMachine
 
         var update = new Update(
             accept.Trainer, accept.Blob, accept.Length, accept.Examples, accept.Metrics, accept.At);
-        var updates = run.Updates.SetItem(accept.Trainer, update);
-        return (CloseRoundIfComplete(run with { Updates = updates }), Outcome.Accepted);
+        var collected = open with { Updates = open.Updates.SetItem(accept.Trainer, update) };
+        return (CloseRoundIfComplete(run with { Stage = collected }), Outcome.Accepted);
     }
 
     private static (Run, Outcome) Apply(Run run, CloseRound close)
     {
-        if (run.Ended || close.Round < run.Round || (close.Round == run.Round && run.Phase > Phase.Training))
+        if (run.Ended || IsClosed(run, close.Round))
             return (run, Outcome.Duplicate($"Round {close.Round} is closed already."));
-        if (close.Round > run.Round || run.Phase != Phase.Training)
+        if (close.Round > run.Round || run.Stage is not Stage.Open open)
             return (run, Outcome.Rejected($"Round {close.Round} is not open."));
-        return run.Updates.Count >= run.Rules.MinResults
-            ? (run with { Phase = Phase.Aggregating }, Outcome.Accepted)
+        return open.Updates.Count >= run.Rules.MinResults
+            ? (run with { Stage = open.Close() }, Outcome.Accepted)
             : (run, Outcome.Rejected(
-                $"Round {close.Round} has {run.Updates.Count} updates and needs {run.Rules.MinResults}."));
+                $"Round {close.Round} has {open.Updates.Count} updates and needs {run.Rules.MinResults}."));
     }
 
     private static (Run, Outcome) Apply(Run run, PublishModel publish)
     {
         if (publish.Round >= 0 && publish.Round < run.Trail.Count)
             return (run, AgainPublished(run.Trail[publish.Round], publish));
-        bool due = !run.Ended && publish.Round == run.Round && run.Phase is Phase.Preparing or Phase.Aggregating;
+        bool due = publish.Round == run.Round && run.Stage is Stage.Preparing or Stage.Closed;
         if (!due) return (run, Outcome.Rejected($"Round {publish.Round} awaits no model."));
         if (!publish.Model.IsInRange)
             return (run, Outcome.Rejected($"A model has 1 to {Limits.BlobBytes} bytes, not {publish.Model.Length}."));
@@ -198,18 +198,13 @@ public static class RoundMachine
 
         var model = ModelOf(run, publish);
         var trail = ForgetOldUpdates(run.Trail.Add(model), run.Rules.KeepUpdateRounds);
-        if (publish.Round == run.Rules.Rounds)
+        if (publish.Round < run.Rules.Rounds)
         {
-            var phase = model.Judged ? Phase.Finished : Phase.Scoring;
-            var last = run with { Trail = trail, Updates = run.Updates.Clear() };
-            return (Enter(last, phase), Outcome.Accepted);
+            var waiting = run with { Trail = trail, Stage = new Stage.Waiting() };
+            return (OpenRoundIfReady(waiting, publish.At), Outcome.Accepted);
         }
-
-        var waiting = run with
-        {
-            Trail = trail, Updates = run.Updates.Clear(), Phase = Phase.Waiting, Round = publish.Round + 1,
-        };
-        return (OpenRoundIfReady(waiting, publish.At), Outcome.Accepted);
+        var complete = run with { Trail = trail, Stage = new Stage.Scoring() };
+        return (model.Judged ? End(complete, new Stage.Finished()) : complete, Outcome.Accepted);
     }
 
     private static Outcome AgainPublished(PublishedModel known, PublishModel again)
@@ -245,13 +240,13 @@ public static class RoundMachine
         string reason = SharedText(run, record.Round, record.Reason.Length == 0 ? "not scored" : record.Reason);
         var judged = model with { Score = record.Metrics, Unscored = record.Metrics.Count == 0 ? reason : "" };
         var scored = run with { Trail = run.Trail.SetItem(record.Round, judged) };
-        bool last = run.Phase == Phase.Scoring && record.Round == run.Rules.Rounds;
-        return (last ? Enter(scored, Phase.Finished) : scored, Outcome.Accepted);
+        bool last = run.Stage is Stage.Scoring && record.Round == run.Rules.Rounds;
+        return (last ? End(scored, new Stage.Finished()) : scored, Outcome.Accepted);
     }
 
     private static (Run, Outcome) Apply(Run run, EndRun end) => run.Ended
         ? (run, Outcome.Duplicate($"Run '{run.Id}' has ended already."))
-        : (Enter(run with { Reason = end.Reason }, end.Failed ? Phase.Failed : Phase.Stopped), Outcome.Accepted);
+        : (End(run, new Stage.Aborted(end.Failed, end.Reason, run.RoundOpenedAt, run.Updates)), Outcome.Accepted);
 
     private static (Run, Outcome) Apply(Run run, PauseRun _)
     {
@@ -269,28 +264,31 @@ public static class RoundMachine
             : (run, Outcome.Duplicate($"Run '{run.Id}' is not paused."));
     }
 
-    /// <summary>The last phases: a run that has ended is not paused.</summary>
-    private static Run Enter(Run run, Phase phase) =>
-        run with { Phase = phase, Paused = run.Paused && phase < Phase.Finished };
+    /// <summary>A run that has ended is not paused.</summary>
+    private static Run End(Run run, Stage.Ended stage) => run with { Stage = stage, Paused = false };
 
     /// <summary>Where nothing is scored, every round of a long trail says the same: one text for all of them.</summary>
     private static string SharedText(Run run, int round, string reason) =>
         round > 0 && run.Trail[round - 1].Unscored is var before && before == reason ? before : reason;
 
-    /// <summary>Waiting -> Training as soon as enough trainers are present, unless the run is paused.</summary>
+    /// <summary>Whether a round of an active run has closed: no further update counts in it.</summary>
+    private static bool IsClosed(Run run, int round) =>
+        round < run.Round || (round == run.Round && run.Stage is Stage.Closed or Stage.Scoring);
+
+    /// <summary>Waiting -> Open as soon as enough trainers are present, unless the run is paused.</summary>
     private static Run OpenRoundIfReady(Run run, long at) =>
-        run is { Phase: Phase.Waiting, Paused: false } && run.Present >= run.Rules.MinTrainers
-            ? run with { Phase = Phase.Training, RoundOpenedAt = at }
+        run is { Stage: Stage.Waiting, Paused: false } && run.Present >= run.Rules.MinTrainers
+            ? run with { Stage = new Stage.Open(at, ImmutableSortedDictionary<TrainerId, Update>.Empty) }
             : run;
 
-    /// <summary>Training -> Aggregating as soon as everybody present has an update in, and there are enough.</summary>
+    /// <summary>Open -> Closed as soon as every present trainer has an accepted update, and there are enough.</summary>
     private static Run CloseRoundIfComplete(Run run)
     {
         int least = Math.Max(run.Rules.MinResults, run.Present);
-        if (run.Phase != Phase.Training || run.Updates.Count < least) return run;
+        if (run.Stage is not Stage.Open open || open.Updates.Count < least) return run;
         foreach (var (id, trainer) in run.Trainers)
-            if (trainer.Present && !run.Updates.ContainsKey(id)) return run;
-        return run with { Phase = Phase.Aggregating };
+            if (trainer.Present && !open.Updates.ContainsKey(id)) return run;
+        return run with { Stage = open.Close() };
     }
 
     private static Update? FindUpdate(Run run, int round, TrainerId trainer)

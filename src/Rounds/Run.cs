@@ -2,34 +2,10 @@ using System.Collections.Immutable;
 
 namespace Quorate.Rounds;
 
-/// <summary>Where a run stands. The numbers are written to disk: append, never renumber.</summary>
-public enum Phase
-{
-    /// <summary>No model yet.</summary>
-    Preparing = 0,
-
-    /// <summary>Too few trainers are present to open the next round.</summary>
-    Waiting = 1,
-
-    /// <summary>The round is open: trainers train, updates come in.</summary>
-    Training = 2,
-
-    /// <summary>The round is closed: its set of updates is fixed and waits for its average.</summary>
-    Aggregating = 3,
-
-    /// <summary>The last model is published and waits for its score.</summary>
-    Scoring = 4,
-
-    Finished = 5,
-    Stopped = 6,
-    Failed = 7,
-}
-
 /// <summary>One training of one model, from its initial model to its last round.</summary>
 /// <remarks>
-/// Invariant: <see cref="Trail"/> holds the models of rounds 0 … n in order, and <see cref="Round"/> is n + 1
-/// while rounds remain (0 while preparing, n when all are done).
-/// Invariant: <see cref="Updates"/> are of <see cref="Round"/>, one a trainer.
+/// Invariant: <see cref="Trail"/> holds the models of rounds 0 … n in order; n is at most the number of rounds.
+/// Invariant: a run that has ended is not paused.
 /// </remarks>
 public sealed record Run
 {
@@ -49,21 +25,12 @@ public sealed record Run
     /// </summary>
     public bool Paused { get; init; }
 
-    public Phase Phase { get; init; }
-
-    /// <summary>The round that is open or opens next; 0 while preparing.</summary>
-    public int Round { get; init; }
-
-    /// <summary>When the current round opened, Unix milliseconds; 0 before.</summary>
-    public long RoundOpenedAt { get; init; }
+    /// <summary>What the run is doing, with the facts that exist only then.</summary>
+    public Stage Stage { get; init; } = new Stage.Preparing();
 
     /// <summary>The client set, and the trainers that left it and may return.</summary>
     public ImmutableSortedDictionary<TrainerId, Trainer> Trainers { get; init; } =
         ImmutableSortedDictionary<TrainerId, Trainer>.Empty;
-
-    /// <summary>Updates accepted in the current round, in trainer-id order: the order they are summed in.</summary>
-    public ImmutableSortedDictionary<TrainerId, Update> Updates { get; init; } =
-        ImmutableSortedDictionary<TrainerId, Update>.Empty;
 
     /// <summary>The model trail: what each round made, and of what.</summary>
     public Trail Trail { get; init; } = Trail.Empty;
@@ -71,10 +38,34 @@ public sealed record Run
     /// <summary>Trainers in the client set now.</summary>
     public int Present { get; init; }
 
-    /// <summary>Why the run ended, when it did not end well.</summary>
-    public string Reason { get; init; } = "";
+    public Phase Phase => Stage.Phase;
 
-    public bool Ended => Phase >= Phase.Finished;
+    /// <summary>The round that is open or opens next: 0 while preparing, the last one when all are done.</summary>
+    public int Round => Math.Min(Trail.Count, Rules.Rounds);
+
+    /// <summary>When the newest round opened, Unix milliseconds; 0: none did.</summary>
+    public long RoundOpenedAt => Stage switch
+    {
+        Stage.InRound round => round.OpenedAt,
+        Stage.Aborted aborted => aborted.OpenedAt,
+        _ => Model?.OpenedAt ?? 0,
+    };
+
+    /// <summary>
+    /// Updates accepted in the round that is open or closed, or in the one that an aborted run was in; in trainer-id
+    /// order.
+    /// </summary>
+    public ImmutableSortedDictionary<TrainerId, Update> Updates => Stage switch
+    {
+        Stage.InRound round => round.Updates,
+        Stage.Aborted aborted => aborted.Updates,
+        _ => ImmutableSortedDictionary<TrainerId, Update>.Empty,
+    };
+
+    /// <summary>Why the run was aborted; empty: it was not.</summary>
+    public string Reason => Stage is Stage.Aborted aborted ? aborted.Why : "";
+
+    public bool Ended => Stage is Stage.Ended;
 
     /// <summary>The newest model, or null while preparing.</summary>
     public PublishedModel? Model => Trail.Count > 0 ? Trail[^1] : null;

@@ -6,7 +6,8 @@ namespace Quorate.Rounds;
 /// <summary>
 /// The whole state as bytes, for snapshots: a head (<see cref="FeatureLevel"/>), then a record for the cluster and one
 /// for each run, trainer, update and model, in counted lists. The bytes carry no checksum; the file around them does.
-/// Decoding checks every count and then the invariants, so a state that could not have arisen is refused.
+/// Decoding checks every count, that the stage's facts fit together, and then the invariants, so a state that could not
+/// have arisen is refused.
 /// </summary>
 public static class StateCodec
 {
@@ -119,7 +120,7 @@ public static class StateCodec
 
     private static Run DecodeRun(ref FactReader r)
     {
-        var run = DecodeHead(ref r);
+        var run = DecodeHead(ref r, out var stage);
         var trainers = ImmutableSortedDictionary.CreateBuilder<TrainerId, Trainer>();
         for (int n = r.Count(Limits.Trainers, TrainerBytesMin); n > 0; n--)
         {
@@ -135,23 +136,49 @@ public static class StateCodec
         var models = new List<PublishedModel>();
         string reason = "";
         for (int n = r.Count(Limits.Rounds + 1, ModelBytesMin); n > 0; n--) models.Add(DecodeModel(ref r, ref reason));
-        return run with
+        return EnterStage(stage, updates.ToImmutable(), run with
         {
             Trainers = trainers.ToImmutable(), Present = trainers.Values.Count(t => t.Present),
-            Updates = updates.ToImmutable(),
             Trail = Trail.Of(packed.ToImmutable(), models, run.Rules.ScoreMetric),
-        };
+        });
     }
 
-    private static Run DecodeHead(ref FactReader outer)
+    /// <summary>Puts a run that has its trail into the encoded stage. Refuses facts that do not belong to it.</summary>
+    private static Run EnterStage(
+        StageFields fields, ImmutableSortedDictionary<TrainerId, Update> updates, Run prepared)
+    {
+        Stage stage = fields.Phase switch
+        {
+            Phase.Preparing => new Stage.Preparing(),
+            Phase.Waiting => new Stage.Waiting(),
+            Phase.Training => new Stage.Open(fields.RoundOpenedAt, updates),
+            Phase.Aggregating => new Stage.Closed(fields.RoundOpenedAt, updates),
+            Phase.Scoring => new Stage.Scoring(),
+            Phase.Finished => new Stage.Finished(),
+            Phase.Stopped or Phase.Failed => new Stage.Aborted(
+                fields.Phase == Phase.Failed, fields.Reason, fields.RoundOpenedAt, updates),
+            _ => throw FactReader.Bad($"a run of the unknown phase {(byte)fields.Phase}"),
+        };
+        var run = prepared with { Stage = stage };
+        if (run.Round != fields.Round) throw FactReader.Bad("a round that does not follow the trail");
+        if (run.RoundOpenedAt != fields.RoundOpenedAt)
+            throw FactReader.Bad("an opening time other than that of the newest model, where no round is open");
+        if (run.Updates.Count != updates.Count) throw FactReader.Bad("updates where no round is open");
+        if (run.Reason != fields.Reason) throw FactReader.Bad("a reason for the end of a run that was not aborted");
+        return run;
+    }
+
+    private static Run DecodeHead(ref FactReader outer, out StageFields stage)
     {
         var r = outer.Record();
         var id = r.Run();
         string plan = r.Text(Limits.PlanChars);
+        var rules = r.Rules();
+        long openedAt = r.Int64();
+        stage = new StageFields((Phase)r.Byte(), r.Int32(), r.Int64(), r.Text(Limits.ReasonChars));
         var run = new Run
         {
-            Id = id, Plan = plan, Rules = r.Rules(), OpenedAt = r.Int64(), Phase = (Phase)r.Byte(), Round = r.Int32(),
-            RoundOpenedAt = r.Int64(), Reason = r.Text(Limits.ReasonChars), Paused = r.Bool(), Parent = r.Parent(),
+            Id = id, Plan = plan, Rules = rules, OpenedAt = openedAt, Paused = r.Bool(), Parent = r.Parent(),
         };
         r.End();
         return run;
@@ -242,4 +269,7 @@ public static class StateCodec
         r.End();
         return model with { Updates = DecodeUpdates(ref outer) };
     }
+
+    /// <summary>What a run's head says about its stage; its updates come later in the bytes.</summary>
+    private readonly record struct StageFields(Phase Phase, int Round, long RoundOpenedAt, string Reason);
 }

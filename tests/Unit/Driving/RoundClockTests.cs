@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Microsoft.Extensions.Time.Testing;
 using Quorate.Coordinator.Driving;
 using Quorate.Rounds;
@@ -16,7 +17,8 @@ public sealed class RoundClockTests
     private readonly RoundClock _clock;
     private readonly Run _open = new()
     {
-        Id = RunId.Parse("test"), Rules = Rules, Plan = "{}", OpenedAt = 0, Phase = Phase.Training, Round = 1,
+        Id = RunId.Parse("test"), Rules = Rules, Plan = "{}", OpenedAt = 0, Trail = Trail.Of([Model(0)]),
+        Stage = new Stage.Open(0, ImmutableSortedDictionary<TrainerId, Update>.Empty),
     };
 
     public RoundClockTests() => _clock = new RoundClock(_time);
@@ -37,13 +39,15 @@ public sealed class RoundClockTests
     {
         _clock.Look(WithUpdate(_open));
         _time.Advance(TimeSpan.FromSeconds(10));
-        Assert.Equal((TimeSpan.Zero, TimeSpan.Zero), _clock.Look(_open with { Round = 2 }));
+        Assert.Equal((TimeSpan.Zero, TimeSpan.Zero), _clock.Look(_open with { Trail = _open.Trail.Add(Model(1)) }));
     }
 
     private static Run WithUpdate(Run run)
     {
         var trainer = TrainerId.Parse("anna");
         var update = new Update(trainer, BlobHash.Of([1]), 1, 1, Metrics.None, 0);
-        return run with { Updates = run.Updates.Add(trainer, update) };
+        return run with { Stage = new Stage.Open(run.RoundOpenedAt, run.Updates.Add(trainer, update)) };
     }
+
+    private static PublishedModel Model(int round) => new(round, BlobHash.Of([2]), 1, round, round, [], 0, 0);
 }

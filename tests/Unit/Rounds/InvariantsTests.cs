@@ -12,9 +12,7 @@ public sealed class InvariantsTests
     public static TheoryData<string, Func<Run, Run>> BrokenRuns => new()
     {
         { "minResults must be 1 to minTrainers (2), not 3.", r => r with { Rules = r.Rules with { MinResults = 3 } } },
-        { "the phase is unknown.", r => r with { Phase = (Phase)99 } },
         { "the trail skips a round.", r => r with { Trail = Trail.Of(r.Trail.Where((_, at) => at != 1)) } },
-        { "the round does not follow the trail.", r => r with { Round = 2 } },
         { "there are more models than rounds.", r => r with { Rules = r.Rules with { Rounds = 1 } } },
         { "the count of present trainers is wrong.", r => r with { Present = 1 } },
         { "a trainer's examples are out of range.", r => WithTrainer(r, t => t with { Examples = 0 }) },
@@ -24,34 +22,21 @@ public sealed class InvariantsTests
             "an update's trainer is unknown.",
             r => r with { Trainers = r.Trainers.Remove(Id("anna")), Present = 1 }
         },
-        { "a preparing run has a model.", r => r with { Phase = Phase.Preparing } },
-        {
-            "an open round has no model.",
-            r => r with { Trail = Trail.Empty, Round = 0 }
-        },
-        {
-            "a run past its last round goes on.",
-            r => r with { Rules = r.Rules with { Rounds = 2 }, Round = 2 }
-        },
-        { "a run ended before its last round.", r => r with { Phase = Phase.Finished } },
+        { "a preparing run has a model.", r => r with { Stage = new Stage.Preparing() } },
+        { "an open round has no model.", r => r with { Trail = Trail.Empty } },
+        { "a run continues past its last round.", r => r with { Rules = r.Rules with { Rounds = 2 } } },
+        { "a run ended before its last round.", r => r with { Stage = new Stage.Scoring() } },
+        { "a run ended before its last round.", r => r with { Stage = new Stage.Finished() } },
         {
             "a finished run has no final score.",
-            r => r with { Rules = r.Rules with { Rounds = 2 }, Round = 2, Phase = Phase.Finished }
+            r => r with { Rules = r.Rules with { Rounds = 2 }, Stage = new Stage.Finished() }
         },
+        { "a run waits for trainers that are present.", r => r with { Stage = new Stage.Waiting() } },
+        { "a run that has ended is paused.", r => Stopped(r) with { Paused = true } },
         {
-            "updates stand where no round is open.",
-            r => r with { Rules = r.Rules with { Rounds = 2 }, Round = 2, Phase = Phase.Scoring }
+            "a round closed with too few updates.",
+            r => r with { Stage = new Stage.Closed(r.RoundOpenedAt, r.Updates.Clear()) }
         },
-        {
-            "a run waits for trainers that are present.",
-            r => r with { Phase = Phase.Waiting, Updates = r.Updates.Clear() }
-        },
-        {
-            "a run that has ended is paused.",
-            r => r with { Phase = Phase.Stopped, Paused = true }
-        },
-        { "a round closed with too few updates.",
-            r => r with { Phase = Phase.Aggregating, Updates = r.Updates.Clear() } },
         { "a model's length is out of range.", r => WithModel(r, 2, m => m with { Length = 0 }) },
         { "the initial model has contributors.", r => WithModel(r, 0, m => m with { Contributors = 1 }) },
         { "a model is made of no updates.", r => WithModel(r, 2, m => m with { Contributors = 0 }) },
@@ -85,7 +70,7 @@ public sealed class InvariantsTests
         var other = run with { Id = RunId.Parse("other") };
         Assert.Equal("the index is negative.", Invariants.FirstBroken(ClusterState.Empty with { Index = -1 }));
         Assert.Equal("the feature level is unknown.", Invariants.FirstBroken(ClusterState.Empty with { Level = 2 }));
-        Assert.Equal("two runs share a name.", Broken([run with { Phase = Phase.Stopped }, run]));
+        Assert.Equal("two runs share a name.", Broken([Stopped(run), run]));
         Assert.Equal("a run that is not the last is active.", Broken([run, other]));
         Assert.Equal("there are too many runs.", Broken([.. Enumerable.Repeat(run, Limits.Runs + 1)]));
 
@@ -106,7 +91,14 @@ public sealed class InvariantsTests
         run with { Trainers = run.Trainers.SetItem(Id("anna"), change(run.Trainers[Id("anna")])) };
 
     private static Run WithUpdate(Run run, Func<Update, Update> change) =>
-        run with { Updates = run.Updates.SetItem(Id("anna"), change(run.Updates[Id("anna")])) };
+        run with
+        {
+            Stage = new Stage.Open(
+                run.RoundOpenedAt, run.Updates.SetItem(Id("anna"), change(run.Updates[Id("anna")]))),
+        };
+
+    private static Run Stopped(Run run) =>
+        run with { Stage = new Stage.Aborted(Failed: false, "enough", run.RoundOpenedAt, run.Updates) };
 
     private static Run WithModel(Run run, int round, Func<PublishedModel, PublishedModel> change) =>
         run with { Trail = run.Trail.SetItem(round, change(run.Trail[round])) };

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Quorate.Rounds;
 using static Quorate.Unit.Rounds.Scene;
 
@@ -19,6 +20,9 @@ public sealed class StateCodecTests
         "0000e80300000000000001000000040000006c6f7373000000000000e03f000000000100000042000000000000003c2c0281" +
         "c4093b065ae1446e6b56762eb5108a2fa5e92873b86116b751a61abe0a000000000000000000000000000000000000000000" +
         "000000000000e80300000000";
+
+    private const string OtherOpeningTime =
+        "an opening time other than that of the newest model, where no round is open";
 
     /// <summary>Of two hundred rounds.</summary>
     private const string PackedGolden = "3225ac952683b83fc8f1a2f72eb09a7d0edaa9c4696fde23fbffe3f5fb8c4176";
@@ -53,7 +57,10 @@ public sealed class StateCodecTests
                 Assert.Equal(model.Counted.ToArray(), sameModel.Counted.ToArray());
                 Assert.Equal(model, sameModel with { Updates = model.Updates, Counted = model.Counted });
             }
-            Assert.Equal(run, same with { Trainers = run.Trainers, Updates = run.Updates, Trail = run.Trail });
+            Assert.Equal(
+                (run.Phase, run.Round, run.RoundOpenedAt, run.Reason),
+                (same.Phase, same.Round, same.RoundOpenedAt, same.Reason));
+            Assert.Equal(run, same with { Trainers = run.Trainers, Stage = run.Stage, Trail = run.Trail });
         }
     }
 
@@ -133,9 +140,47 @@ public sealed class StateCodecTests
     public void A_state_that_breaks_an_invariant_is_refused_with_it()
     {
         var state = Rich();
-        var broken = state with { Runs = state.Runs.SetItem(1, state.Runs[1] with { Round = 1 }) };
+        var scoring = state.Runs[1] with { Stage = new Stage.Scoring() };
+        var broken = state with { Runs = state.Runs.SetItem(1, scoring) };
         var error = Assert.Throws<InvalidDataException>(() => StateCodec.Decode(StateCodec.Encode(broken)));
-        Assert.Equal("The encoded fact holds a broken state: the round does not follow the trail.", error.Message);
+        Assert.Equal("The encoded fact holds a broken state: a run ended before its last round.", error.Message);
+    }
+
+    /// <summary>The encoded run has a model that opened at 0, is in round 1, and has one update.</summary>
+    [Theory]
+    [InlineData((Phase)99, 1, 1000, "", "a run of the unknown phase 99")]
+    [InlineData(Phase.Preparing, 1, 0, "", "updates where no round is open")]
+    [InlineData(Phase.Waiting, 1, 0, "", "updates where no round is open")]
+    [InlineData(Phase.Scoring, 1, 0, "", "updates where no round is open")]
+    [InlineData(Phase.Finished, 1, 0, "", "updates where no round is open")]
+    [InlineData(Phase.Waiting, 1, 1000, "", OtherOpeningTime)]
+    [InlineData(Phase.Scoring, 1, 1000, "", OtherOpeningTime)]
+    [InlineData(Phase.Finished, 1, 1000, "", OtherOpeningTime)]
+    [InlineData(Phase.Training, 0, 1000, "", "a round that does not follow the trail")]
+    [InlineData(Phase.Aggregating, 2, 1000, "", "a round that does not follow the trail")]
+    [InlineData(Phase.Stopped, 2, 1000, "enough", "a round that does not follow the trail")]
+    [InlineData(Phase.Training, 1, 1000, "enough", "a reason for the end of a run that was not aborted")]
+    [InlineData(Phase.Aggregating, 1, 1000, "enough", "a reason for the end of a run that was not aborted")]
+    public void A_stage_with_facts_that_it_does_not_have_is_refused(
+        Phase phase, int round, long roundOpenedAt, string reason, string what)
+    {
+        byte[] bytes = SmallWithStage(phase, round, roundOpenedAt, reason);
+        var error = Assert.Throws<InvalidDataException>(() => StateCodec.Decode(bytes));
+        Assert.Equal($"The encoded fact holds {what}.", error.Message);
+    }
+
+    [Theory]
+    [InlineData(Phase.Training, 1000, "")]
+    [InlineData(Phase.Aggregating, 1000, "")]
+    [InlineData(Phase.Stopped, 77, "enough")]
+    [InlineData(Phase.Failed, 77, "")]
+    public void A_stage_with_its_facts_is_read_and_written_again(Phase phase, long roundOpenedAt, string reason)
+    {
+        byte[] bytes = SmallWithStage(phase, round: 1, roundOpenedAt, reason);
+        var state = StateCodec.Decode(bytes);
+        Assert.Equal((phase, 1, roundOpenedAt, reason, 1), (state.Runs[0].Phase, state.Runs[0].Round,
+            state.Runs[0].RoundOpenedAt, state.Runs[0].Reason, state.Runs[0].Updates.Count));
+        Assert.Equal(bytes, StateCodec.Encode(state));
     }
 
     [Fact]
@@ -152,6 +197,28 @@ public sealed class StateCodecTests
         var scene = Training("anna", "bert");
         scene.Update("anna").IsAccepted();
         return scene.State;
+    }
+
+    /// <summary>The bytes of <see cref="Small"/> with another stage in the run's head.</summary>
+    private static byte[] SmallWithStage(Phase phase, int round, long roundOpenedAt, string reason)
+    {
+        byte[] bytes = StateCodec.Encode(Small());
+        var run = Small().Runs[0];
+        var head = new FactWriter(FeatureLevel.First);
+        using (head.Record())
+        {
+            head.Run(run.Id);
+            head.Text(run.Plan, Limits.PlanChars);
+            head.Rules(run.Rules);
+            head.Int64(run.OpenedAt);
+            head.Byte((byte)phase);
+            head.Int32(round);
+            head.Int64(roundOpenedAt);
+            head.Text(reason, Limits.ReasonChars);
+        }
+        const int Start = 2 + 4 + 40 + 4; // behind the state's head, the cluster's record and the count of runs
+        int end = Start + 4 + BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(Start));
+        return [.. bytes.AsSpan(0, Start), .. head.Written.Span, .. bytes.AsSpan(end)];
     }
 
     /// <summary>
