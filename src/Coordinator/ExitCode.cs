@@ -16,7 +16,10 @@ internal static class ExitCode
     /// <summary>Two replicas computed different models from the same updates.</summary>
     public const int Diverged = 3;
 
-    /// <summary>The log or the disk under it failed, or a part of the program. Starting again is safe.</summary>
+    /// <summary>
+    /// The log or the disk under it failed, another build wrote the log, or a part of the program failed. Starting
+    /// again is safe.
+    /// </summary>
     public const int Broken = 4;
 
     /// <summary>The data directory is empty and the cluster remembers this node: see --rejoin.</summary>

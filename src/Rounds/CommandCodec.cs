@@ -10,7 +10,8 @@ namespace Quorate.Rounds;
 public static class CommandCodec
 {
     /// <param name="level">The cluster's: <see cref="ClusterState.Level"/>.</param>
-    /// <exception cref="ArgumentException">No decoder would read it: an unset id, or a text past its limit.</exception>
+    /// <exception cref="ArgumentException">No decoder would accept it: an id is not set, or a text exceeds its
+    /// limit.</exception>
     public static byte[] Encode(Command command, int level)
     {
         ArgumentNullException.ThrowIfNull(command);
@@ -27,7 +28,8 @@ public static class CommandCodec
         return w.Written.ToArray();
     }
 
-    /// <exception cref="InvalidDataException">The bytes are no command that this build knows.</exception>
+    /// <exception cref="InvalidDataException">The bytes are not a command that this build knows.</exception>
+    /// <exception cref="UnsupportedFormatException">Another build wrote them.</exception>
     public static Command Decode(ReadOnlySpan<byte> bytes)
     {
         if (bytes.Length > Limits.CommandBytes)

@@ -4,9 +4,10 @@ using System.Text;
 namespace Quorate.Rounds;
 
 /// <summary>
-/// Reads what <see cref="FactWriter"/> wrote. Each fact has one encoding: bytes behind a record's last field, or zeros
+/// Reads what <see cref="FactWriter"/> wrote. Each fact has one encoding: bytes after a record's last field, or zeros
 /// at its end, are errors. Every count is checked against the bytes that are left before anything is allocated for it.
-/// Every failure is an <see cref="InvalidDataException"/>.
+/// Every failure is an <see cref="InvalidDataException"/>, except that of a head
+/// (<see cref="UnsupportedFormatException"/>).
 /// </summary>
 internal ref struct FactReader(ReadOnlySpan<byte> bytes)
 {
@@ -15,7 +16,7 @@ internal ref struct FactReader(ReadOnlySpan<byte> bytes)
 
     private ReadOnlySpan<byte> _rest = bytes;
     private bool _isRecord;
-    private bool _endsInZero; // the last byte taken was a zero that its writer would have left out
+    private bool _endsInZero; // the last byte read was a zero that the writer would have left out
 
     public readonly bool IsEmpty => _rest.IsEmpty;
 
@@ -118,7 +119,9 @@ internal ref struct FactReader(ReadOnlySpan<byte> bytes)
         return count;
     }
 
-    /// <summary>Checks that everything was read and that nothing was written that its writer leaves out.</summary>
+    /// <summary>
+    /// Checks that everything was read, and that no zeros were written that the writer would have left out.
+    /// </summary>
     public readonly void End()
     {
         if (_rest.Length > 0) throw Bad($"{_rest.Length} bytes too many");
@@ -127,7 +130,7 @@ internal ref struct FactReader(ReadOnlySpan<byte> bytes)
 
     public static InvalidDataException Bad(string what) => new($"The encoded fact holds {what}.");
 
-    /// <summary>The next bytes; zeros where a record has ended.</summary>
+    /// <summary>The next bytes; zeros past the end of a record.</summary>
     private void Take(scoped Span<byte> field)
     {
         int taken = Math.Min(field.Length, _rest.Length);

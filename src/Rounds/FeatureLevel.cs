@@ -26,13 +26,14 @@ public static class FeatureLevel
         w.Byte(checked((byte)w.Level));
     }
 
-    /// <returns>The level at which the bytes behind were written.</returns>
-    /// <exception cref="InvalidDataException">Another format, or a level that this build does not support.</exception>
+    /// <returns>The level at which the bytes that follow were written.</returns>
+    /// <exception cref="UnsupportedFormatException">An earlier format, or a level above this build's.</exception>
+    /// <exception cref="InvalidDataException">There is no such format or level.</exception>
     internal static int ReadFeatureLevel(this ref FactReader r)
     {
         byte format = r.Byte();
         if (format is 1 or 2)
-            throw new InvalidDataException(
+            throw new UnsupportedFormatException(
                 "This data directory was written by an earlier format of Quorate. Export the models with "
                 + "`quorate pull` of the old build, then start a new cluster with an empty data directory.");
         if (format != Format) throw FactReader.Bad($"format {format}; this build reads {Format}");
@@ -41,13 +42,20 @@ public static class FeatureLevel
         return level;
     }
 
-    /// <exception cref="InvalidDataException">There is no such level, or this build does not support it.</exception>
+    /// <exception cref="UnsupportedFormatException">This build does not support the level.</exception>
+    /// <exception cref="InvalidDataException">There is no such level.</exception>
     internal static void Require(int level)
     {
         if (level < First) throw FactReader.Bad($"feature level {level}");
         if (level > Supported)
-            throw new InvalidDataException(
+            throw new UnsupportedFormatException(
                 $"This log was written at feature level {level}; this build supports up to {Supported}. "
                 + "Install a newer build.");
     }
 }
+
+/// <summary>
+/// The bytes are intact, but another build wrote them and this one cannot read them. The message says what to do. Not
+/// an <see cref="InvalidDataException"/>, because the remedy for damaged data would lose these.
+/// </summary>
+public sealed class UnsupportedFormatException(string message) : Exception(message);

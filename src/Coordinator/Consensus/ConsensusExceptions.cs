@@ -17,7 +17,7 @@ public sealed class OutcomeUnknownException(string why, Exception? inner = null)
     : Exception($"The outcome is unknown ({why}); try again.", inner);
 
 /// <summary>
-/// This node's log or snapshots cannot be trusted; the message is one sentence for the operator.
+/// This node's log or snapshots cannot be trusted or read; the message tells the operator why and what to do.
 /// </summary>
 public sealed class LogDamagedException(string message, Exception inner) : Exception(message, inner);
 

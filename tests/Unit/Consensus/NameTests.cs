@@ -34,7 +34,7 @@ public sealed class NameTests : IAsyncDisposable
         Assert.Equal(Verdict.Duplicate, (await _cluster.ProposeAsync(Commands.Open(), token)).Verdict);
     }
 
-    /// <summary>shared/cases: it said "no quorum, term 0" for ever.</summary>
+    /// <summary>shared/cases: it said "no quorum, term 0" forever.</summary>
     [Fact]
     public async Task A_node_that_returns_with_a_new_address_is_found_again()
     {
@@ -52,7 +52,7 @@ public sealed class NameTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_member_without_an_address_stops_nobody_and_is_reported_once()
+    public async Task A_member_without_an_address_does_not_stop_the_others_and_is_reported_once()
     {
         var token = Patience;
         _cluster.Move(0, "127.0.4.1");

@@ -1,7 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using DotNext.Net.Cluster.Consensus.Raft;
-using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
 using Microsoft.Extensions.Logging.Abstractions;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Consensus.DotNext;
@@ -72,7 +70,7 @@ public sealed class RestartTests : IDisposable
     public async Task An_entry_that_cannot_be_applied_is_named_at_every_start()
     {
         await RunAsync(commands: 2);
-        await AppendAsync(new byte[100]);
+        await OtherBuild.AppendAsync(_root.Path, new byte[100]);
         for (int start = 0; start < 2; start++)
         {
             var refusal = await Assert.ThrowsAsync<LogDamagedException>(() => RunAsync(commands: 0));
@@ -82,21 +80,6 @@ public sealed class RestartTests : IDisposable
     }
 
     public void Dispose() => _root.Dispose();
-
-    /// <summary>Commits an entry without checking it.</summary>
-    private async Task AppendAsync(byte[] content)
-    {
-        await using var state = new ReplicatedState(
-            new DirectoryInfo(Snapshots), 100, new FailStop(_ => { }, NullLogger.Instance));
-        await state.RestoreAsync();
-        await using var log = new WriteAheadLog(RaftNode.LogOptions(Path.Combine(_root.Path, "wal")), state);
-        state.StartApplying();
-        await log.InitializeAsync();
-        IPersistentState seenByTheCluster = log;
-        await log.AppendAsync(new BinaryLogEntry { Content = content, Term = seenByTheCluster.Term });
-        await log.CommitAsync(log.LastEntryIndex);
-        await log.FlushAsync();
-    }
 
     private static void Damage(string file)
     {
@@ -109,8 +92,8 @@ public sealed class RestartTests : IDisposable
     {
         var token = Patience;
         await using var log = await ReplicatedLog.StartAsync(
-            _options with { SnapshotEvery = snapshotEvery }, NullLoggerFactory.Instance, TimeProvider.System, _ =>
-                { }, token);
+            _options with { SnapshotEvery = snapshotEvery }, NullLoggerFactory.Instance, TimeProvider.System,
+            _ => { }, token);
         for (var seen = log.Leadership; !seen.IsLeader;) seen = await log.LeadershipChangedAsync(seen, token);
         if (commands > 0) await log.ProposeAsync(Commands.Open(), token);
         for (int i = 1; i < commands; i++) await log.ProposeAsync(Commands.Join(i), token);

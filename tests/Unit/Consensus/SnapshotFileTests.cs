@@ -90,14 +90,11 @@ public sealed class SnapshotFileTests : IDisposable
     [Fact]
     public void A_snapshot_of_an_earlier_format_is_refused_with_what_to_do()
     {
-        byte[] recorded = Convert.FromHexString(
-            "51435350" + "01000000" + "2d00000000000000" + "01" + new string('0', 88) + "0000000000000000");
-        System.Buffers.Binary.BinaryPrimitives.WriteUInt64LittleEndian(
-            recorded.AsSpan(^8..), System.IO.Hashing.XxHash3.HashToUInt64(recorded.AsSpan(..^8)));
-        var file = Write("0-1", recorded);
+        var file = Write("0-1", SnapshotBytes.Of(OtherBuild.State(earlier: true)));
         Assert.Empty(SnapshotFile.PurgeBroken(Snapshots));
         Assert.StartsWith("This data directory was written by an earlier format",
-            Assert.Throws<InvalidDataException>(() => SnapshotFile.Read(file)).Message, StringComparison.Ordinal);
+            Assert.Throws<UnsupportedFormatException>(() => SnapshotFile.Read(file)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

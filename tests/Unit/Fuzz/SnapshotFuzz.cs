@@ -8,7 +8,7 @@ using Quorate.Unit.Rounds;
 namespace Quorate.Unit.Fuzz;
 
 /// <summary>
-/// Damaged snapshot files: only <see cref="InvalidDataException"/> is thrown, even if the checksum is correct. A
+/// Damaged snapshot files: only the documented exceptions are thrown, even if the checksum is correct. A
 /// damaged file with a wrong checksum is never read.
 /// </summary>
 public sealed class SnapshotFuzz : IDisposable
@@ -51,7 +51,7 @@ public sealed class SnapshotFuzz : IDisposable
                 SnapshotFile.Read(path);
                 return true;
             }
-            catch (InvalidDataException)
+            catch (Exception e) when (e is InvalidDataException or UnsupportedFormatException)
             {
                 return false;
             }

@@ -5,7 +5,7 @@ using Xunit.Abstractions;
 namespace Quorate.Unit.Rounds;
 
 /// <summary>
-/// Mutated bytes in both decoders: only <see cref="InvalidDataException"/> comes out, and never much memory. 100,000
+/// Mutated bytes in both decoders: only the documented exceptions are thrown, and little memory is allocated. 100,000
 /// inputs each here, 10,000,000 with QUORATE_LONG=1.
 /// </summary>
 public sealed class CodecFuzz(ITestOutputHelper output)
@@ -47,7 +47,7 @@ public sealed class CodecFuzz(ITestOutputHelper output)
     }
 
     /// <param name="seeds">Valid inputs.</param>
-    /// <param name="decode">Decodes, and says what must hold of what was decoded.</param>
+    /// <param name="decode">Decodes, and returns a check of the result.</param>
     private void Fuzz(byte[][] seeds, Func<byte[], Action> decode)
     {
         var random = new SplitMix64(Seed);
@@ -64,9 +64,9 @@ public sealed class CodecFuzz(ITestOutputHelper output)
                 check = decode(input);
                 accepted++;
             }
-            catch (InvalidDataException)
+            catch (Exception e) when (e is InvalidDataException or UnsupportedFormatException)
             {
-                // The one documented answer to what is no command and no state.
+                // The documented answers to bytes that are not a command or a state.
             }
             catch (Exception e)
             {

@@ -4,7 +4,7 @@ using static Quorate.Unit.Rounds.Scene;
 
 namespace Quorate.Unit.Rounds;
 
-/// <summary>Snapshots: the format, and that a state which could not have arisen is refused.</summary>
+/// <summary>Snapshots: their format, and that an impossible state is refused.</summary>
 public sealed class StateCodecTests
 {
     /// <summary>The digest of <see cref="Rich"/>'s bytes: snapshots on disk have this format.</summary>
@@ -24,7 +24,7 @@ public sealed class StateCodecTests
     private const string OtherOpeningTime =
         "an opening time other than that of the newest model, where no round is open";
 
-    /// <summary>Of two hundred rounds.</summary>
+    /// <summary>The digest of a trail of two hundred rounds.</summary>
     private const string PackedGolden = "3225ac952683b83fc8f1a2f72eb09a7d0edaa9c4696fde23fbffe3f5fb8c4176";
 
     [Fact]
@@ -94,7 +94,7 @@ public sealed class StateCodecTests
     public void A_state_of_an_earlier_format_is_refused_with_what_to_do()
     {
         byte[] recorded = [1, .. new byte[8], .. new byte[32], 0, 0, 0, 0];
-        var error = Assert.Throws<InvalidDataException>(() => StateCodec.Decode(recorded));
+        var error = Assert.Throws<UnsupportedFormatException>(() => StateCodec.Decode(recorded));
         Assert.Equal(CommandCodecTests.EarlierFormat, error.Message);
     }
 
@@ -103,11 +103,11 @@ public sealed class StateCodecTests
     {
         byte[] bytes = StateCodec.Encode(Rich());
         bytes[1] = FeatureLevel.Supported + 1;
-        var error = Assert.Throws<InvalidDataException>(() => StateCodec.Decode(bytes));
+        var error = Assert.Throws<UnsupportedFormatException>(() => StateCodec.Decode(bytes));
         Assert.Equal(CommandCodecTests.HigherLevel, error.Message);
         bytes[0] = 4;
-        error = Assert.Throws<InvalidDataException>(() => StateCodec.Decode(bytes));
-        Assert.Equal("The encoded fact holds format 4; this build reads 3.", error.Message);
+        var unknown = Assert.Throws<InvalidDataException>(() => StateCodec.Decode(bytes));
+        Assert.Equal("The encoded fact holds format 4; this build reads 3.", unknown.Message);
     }
 
     [Fact]
@@ -127,7 +127,7 @@ public sealed class StateCodecTests
     }
 
     [Fact]
-    public void A_packed_model_is_one_that_awaits_nothing()
+    public void A_packed_model_must_not_await_its_score()
     {
         var awaiting = Enumerable.Range(0, PackedModels.Count).Select(round => new PublishedModel(
             round, Blob($"{round}"), 10, 1, 1, [], 0, 0) { Unscored = round == 7 ? "" : "no data" });

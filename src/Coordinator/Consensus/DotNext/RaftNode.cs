@@ -8,6 +8,7 @@ using DotNext.Net.Cluster.Consensus.Raft.Membership;
 using DotNext.Net.Cluster.Consensus.Raft.StateMachine;
 using DotNext.Threading;
 using Quorate.Coordinator.Disk;
+using Quorate.Rounds;
 
 namespace Quorate.Coordinator.Consensus.DotNext;
 
@@ -49,6 +50,10 @@ internal sealed class RaftNode : IAsyncDisposable
         {
             await state.RestoreAsync(token);
         }
+        catch (UnsupportedFormatException e)
+        {
+            throw Unsupported(options, e);
+        }
         catch (InvalidDataException e)
         {
             throw new LogDamagedException($"{e.Message} Node {options.Node} cannot start from {snapshots.FullName}.",
@@ -71,6 +76,10 @@ internal sealed class RaftNode : IAsyncDisposable
         try
         {
             await Cluster.StartAsync(token);
+        }
+        catch (Exception e) when ((State.Failure ?? e) is UnsupportedFormatException)
+        {
+            throw Unsupported(options, State.Failure ?? e);
         }
         catch (Exception e) when (e is IntegrityException or InvalidDataException)
         {
@@ -136,6 +145,10 @@ internal sealed class RaftNode : IAsyncDisposable
         MemoryManagement = WriteAheadLog.MemoryManagementStrategy.PrivateMemory,
         HashAlgorithm = WriteAheadLog.IntegrityHashAlgorithm.XxHash3,
     };
+
+    /// <summary>The log is intact, so the message must not advise --rejoin.</summary>
+    private static LogDamagedException Unsupported(ConsensusOptions options, Exception why) =>
+        new($"Node {options.Node} cannot read its log in {options.Directory}. {why.Message}", why);
 
     private static WriteAheadLog OpenLog(string directory, ReplicatedState state, bool durable, bool alone) =>
         durable

@@ -51,6 +51,7 @@ internal static class SnapshotFile
 
     /// <exception cref="InvalidDataException">The file is incomplete, damaged, of another version, or not a snapshot.
     /// </exception>
+    /// <exception cref="UnsupportedFormatException">Another build wrote the state.</exception>
     public static ClusterState Read(FileInfo file)
     {
         if (file.Length > BytesMax) throw new InvalidDataException($"The snapshot {file.Name} is too large.");
