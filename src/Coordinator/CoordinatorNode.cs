@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Consensus.DotNext;
 using Quorate.Coordinator.Disk;
@@ -106,8 +105,7 @@ internal sealed class CoordinatorNode(
     {
         var builder = await CreateBuilderAsync(token);
         var broken = new TaskCompletionSource<Exception>(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (DiskWatch.Lack(data.Path) is not null) BlobFiles.DeleteUnfinished(data.Path);
-        if (DiskWatch.Lack(data.Path) is { } lack) throw new DiskFullException(lack);
+        DiskWatch.MakeRoom(data.Path, DiskWatch.Measure);
         await using var log = await OpenLogAsync(
             enrolment, agreement, loggers, e => broken.TrySetResult(e), token);
         _log = log;
@@ -116,7 +114,7 @@ internal sealed class CoordinatorNode(
 
         builder.Services
             .AddSingleton<IReplicatedLog>(log).AddSingleton<StepDown>(log.ResignAsync)
-            .AddSingleton(enrolment).AddSingleton(peers)
+            .AddSingleton(enrolment).AddSingleton(peers).AddSingleton<GreetPeers>(peers.HelloAllAsync)
             .AddSingleton(new HelloResponder(
                 options.Node, options.FeatureLevel, enrolment, agreement, log, _time,
                 loggers.CreateLogger<HelloResponder>()))
@@ -132,7 +130,7 @@ internal sealed class CoordinatorNode(
         Health.Map(app, log);
         await StartAsync(app, token);
         _ = StopOnceBrokenAsync(broken.Task, emergency);
-        // A leader leaves first: while it drained its calls, it would lead and serve nobody. Uploads in progress
+        // A leader steps down first: while it drained its calls, it would lead and serve no one. Uploads in progress
         // continue at the next leader, from the bytes that are stored.
         var left = Task.CompletedTask;
         await using var leave = app.Lifetime.ApplicationStopping.Register(() => left = log.DisposeAsync().AsTask());
@@ -146,7 +144,8 @@ internal sealed class CoordinatorNode(
     private async Task StopOnceBrokenAsync(Task<Exception> broken, EmergencyStop emergency)
     {
         var why = await broken;
-        emergency.Broken(DiskWatch.Lack(data.Path) is { } lack ? new IOException(lack, why) : why);
+        emergency.Broken(
+            DiskWatch.IsFull(data.Path, DiskWatch.Measure, out string? full) ? new IOException(full, why) : why);
     }
 
     private async Task<ReplicatedLog> OpenLogAsync(

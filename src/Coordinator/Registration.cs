@@ -60,6 +60,7 @@ internal static class Registration
             .AddSingleton<EmergencyStop>()
             .AddSingleton<DrawClusterId>(
                 () => ClusterId.FromBytes(RandomNumberGenerator.GetBytes(ClusterId.Size)))
+            .AddSingleton<MeasureDisk>(DiskWatch.Measure)
             .AddHostedService<DiskWatch>()
             .AddHostedService<PullOnChange>()
             .AddHostedService<RoundCleanup>()

@@ -6,7 +6,7 @@ using Quorate.Shared.Transfer.Streams;
 namespace Quorate.Coordinator.Doors;
 
 /// <summary>
-/// Told of a failure that is neither the client's nor the network's; the call is answered UNKNOWN.
+/// Called with a failure that is neither the client's nor the network's; the call is answered UNKNOWN.
 /// </summary>
 internal delegate void StreamFailed(Exception fault);
 
@@ -18,7 +18,7 @@ internal sealed class StreamServer(
     TransferBase transfer, PeersBase peers, Authorizer authorizer, TimeProvider time, StreamFailed failed)
 {
     /// <summary>A client sends the preface at once, and each message in one piece.</summary>
-    private static readonly TimeSpan _messageMax = TimeSpan.FromSeconds(10);
+    public static readonly TimeSpan MessageMax = TimeSpan.FromSeconds(10);
 
     /// <summary>A connection without a call for this long is closed; the client opens another one.</summary>
     private static readonly TimeSpan _idleMax = TimeSpan.FromMinutes(2);
@@ -54,7 +54,7 @@ internal sealed class StreamServer(
 
     private async Task ReadPrefaceAsync(Stream stream, CancellationToken closed)
     {
-        using var guard = new StallGuard(_messageMax, time, closed);
+        using var guard = new StallGuard(MessageMax, time, closed);
         byte[] start = new byte[Frame.Preface.Length];
         await stream.ReadExactlyAsync(start, guard.Token);
         if (!Frame.Preface.SequenceEqual(start)) throw new InvalidDataException("This is no weight stream.");
@@ -80,7 +80,7 @@ internal sealed class StreamServer(
         {
             DownloadRequest? download = null;
             UploadHeader? header = null;
-            using (var guard = new StallGuard(_messageMax, time, closed))
+            using (var guard = new StallGuard(MessageMax, time, closed))
             {
                 if (!Enum.IsDefined(method))
                 {

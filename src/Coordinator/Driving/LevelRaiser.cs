@@ -12,7 +12,7 @@ namespace Quorate.Coordinator.Driving;
 /// that is down or was not upgraded holds the level back, and so does <c>--max-level</c> on any of them.
 /// </summary>
 internal sealed partial class LevelRaiser(
-    IReplicatedLog log, PeerConnections peers, CoordinatorOptions options, TimeProvider time,
+    IReplicatedLog log, GreetPeers greet, CoordinatorOptions options, TimeProvider time,
     ILogger<LevelRaiser> logger) : BackgroundService
 {
     private static readonly TimeSpan _lookEvery = TimeSpan.FromSeconds(5);
@@ -24,32 +24,35 @@ internal sealed partial class LevelRaiser(
     {
         var supported = new CommonLevel(time);
         using var tick = new PeriodicTimer(_lookEvery, time);
-        while (await tick.WaitForNextTickAsync(token))
+        while (await tick.WaitForNextTickAsync(token)) await LookAsync(supported, token);
+    }
+
+    /// <summary>Asks every member once, and proposes a higher level if all have supported it for long enough.</summary>
+    internal async Task LookAsync(CommonLevel supported, CancellationToken token)
+    {
+        var hellos = (await greet(new HelloRequest { Node = options.Node }, token)).Accepted;
+        int lowest = hellos.Count < options.Hosts.Nodes.Count - 1
+            ? 0
+            : hellos.Select(hello => hello.FeatureLevel).Append(options.FeatureLevel).Min();
+        int level = supported.Look(lowest);
+        if (level <= log.State.Level) return;
+        try
         {
-            var hellos = (await peers.HelloAllAsync(new HelloRequest { Node = options.Node }, token)).Accepted;
-            int lowest = hellos.Count < options.Hosts.Nodes.Count - 1
-                ? 0
-                : hellos.Select(hello => hello.FeatureLevel).Append(options.FeatureLevel).Min();
-            int level = supported.Look(lowest);
-            if (level <= log.State.Level) continue;
-            try
-            {
-                long now = time.GetUtcNow().ToUnixTimeMilliseconds();
-                var outcome = await log.ProposeAsync(new Command.RaiseLevel(level, now), token);
-                if (outcome.Verdict == Verdict.Accepted) LogRaised(level);
-            }
-            catch (Exception e) when (e is NotLeaderException or OutcomeUnknownException)
-            {
-                // The next look, or the next leader, proposes it again.
-            }
+            long now = time.GetUtcNow().ToUnixTimeMilliseconds();
+            var outcome = await log.ProposeAsync(new Command.RaiseLevel(level, now), token);
+            if (outcome.Verdict == Verdict.Accepted) LogRaised(level);
+        }
+        catch (Exception e) when (e is NotLeaderException or OutcomeUnknownException)
+        {
+            // The next look, or the next leader, proposes it again.
         }
     }
 
-    [LoggerMessage(EventIds.LevelRaised, LogLevel.Information, "The cluster is at feature level {Level} now.")]
+    [LoggerMessage(EventIds.LevelRaised, LogLevel.Information, "The cluster is now at feature level {Level}.")]
     private partial void LogRaised(int level);
 }
 
-/// <summary>The level that all members have supported, at every look, for a minute.</summary>
+/// <summary>The level that all members have supported at every look for a minute.</summary>
 internal sealed class CommonLevel(TimeProvider time)
 {
     public static readonly TimeSpan Held = TimeSpan.FromMinutes(1);
@@ -57,7 +60,7 @@ internal sealed class CommonLevel(TimeProvider time)
     private int _level;
     private long _since;
 
-    /// <param name="lowest">The lowest level that a member supports now; 0: one did not answer.</param>
+    /// <param name="lowest">The lowest level that any member supports now; 0: one did not answer.</param>
     /// <returns>The level; 0 until one has been supported for long enough.</returns>
     public int Look(int lowest)
     {

@@ -15,6 +15,9 @@ namespace Quorate.Coordinator.Peering;
 /// <param name="Refusals">One sentence for each node that does not belong to it.</param>
 internal sealed record PeerAnswers(IReadOnlyList<HelloReply> Accepted, IReadOnlyList<string> Refusals);
 
+/// <summary>Introduces this node to all peers: <see cref="PeerConnections.HelloAllAsync"/>.</summary>
+internal delegate Task<PeerAnswers> GreetPeers(HelloRequest request, CancellationToken token);
+
 /// <summary>This coordinator's connections to the others.</summary>
 internal sealed class PeerConnections : IDisposable
 {

@@ -13,8 +13,8 @@ using static Quorate.Unit.Blobs.TestBlobs;
 namespace Quorate.Unit.Blobs;
 
 /// <summary>
-/// Three nodes, real sockets: uploads, relays, repair. Promises P1 (durable before told) and P8 (refusal changes
-/// nothing).
+/// Three nodes, real sockets: uploads, relays, repair. Promises P1 (durable before it is acknowledged) and P8 (a
+/// refusal changes nothing).
 /// </summary>
 public sealed class ReplicationTests
 {
@@ -96,12 +96,12 @@ public sealed class ReplicationTests
         nodes[0].Received = (count, _) => Interlocked.Increment(ref received) == 4 ? throw new IOException("cut")
             : Task.CompletedTask;
         Assert.Equal(VerdictCode.Accepted, (await UploadAsync(nodes)).Verdict);
-        // Six parts, one of them twice: the part that the cut fell on.
+        // Six parts, one of them twice: the one at which the transfer was cut.
         Assert.Equal(7, received);
     }
 
     [Fact]
-    public async Task A_damaged_part_is_answered_with_where_to_go_on_and_a_part_out_of_order_too()
+    public async Task A_damaged_part_or_one_out_of_order_is_answered_with_the_offset_to_continue_at()
     {
         await using var nodes = await TestNodes.StartAsync();
         var damaged = await SendAsync(nodes[0], Sealed(0, 1000, header: true), Sealed(1000, 1000, damage: true));
@@ -111,7 +111,7 @@ public sealed class ReplicationTests
     }
 
     [Fact]
-    public async Task A_sender_of_empty_parts_alone_is_cut_when_its_time_is_over()
+    public async Task A_sender_of_only_empty_parts_is_cut_after_the_time_limit()
     {
         using var directory = new TestDirectory();
         using var store = directory.Store();
@@ -222,18 +222,38 @@ public sealed class ReplicationTests
     }
 
     [Fact]
-    public async Task A_blob_that_rotted_here_in_silence_is_found_when_the_peers_refuse_it()
+    public async Task Silent_damage_is_found_when_the_peers_refuse_the_blob()
     {
         await using var nodes = await TestNodes.StartAsync();
         using var directory = new TestDirectory();
-        using var store = directory.Store(disk: new OddDisk(_ => default)); // Every file looks as it ever did.
+        using var store = directory.Store(disk: new OddDisk(_ => default)); // Every file seems unchanged.
         var hash = await store.PutAsync(_content);
         var replication = new Replication(
             store, nodes[0].Peers, TestNode.Options, TimeProvider.System, NullLogger<Replication>.Instance);
         Flip(store.PathOf(hash), 7);
-        Assert.True(await store.HasAsync(hash, default)); // Nothing shows it.
+        Assert.True(await store.HasAsync(hash, default)); // The damage is not visible.
         Assert.Equal(0, await replication.EnsureAsync(Incoming(hash), copies: 2, default));
         Assert.False(store.Exists(hash));
+    }
+
+    [Theory]
+    [InlineData(VerdictCode.Unspecified)]
+    [InlineData((VerdictCode)77)]
+    public async Task A_verdict_that_the_client_does_not_know_ends_the_upload_with_a_sentence(VerdictCode verdict)
+    {
+        await using var nodes = await TestNodes.StartAsync();
+        int answers = 0;
+        nodes[0].Commit = (_, _) =>
+        {
+            answers++;
+            return new VerdictReply { Verdict = verdict };
+        };
+
+        var refusal = await Assert.ThrowsAsync<TransferException>(() => UploadAsync(nodes));
+
+        Assert.Equal($"The leader answered with verdict {(int)verdict}, which this program does not know: update it.",
+            refusal.Message);
+        Assert.Equal(1, answers);
     }
 
     private static async Task<VerdictReply> UploadAsync(
@@ -245,12 +265,12 @@ public sealed class ReplicationTests
         return await upload.SendAsync(Header(BlobHash.Of(content), content.Length), nodes.File(content), null, default);
     }
 
-    /// <summary>Simulation seed 51: an update that was refused for good, because its receiver had lost power.</summary>
+    /// <summary>Simulation seed 51: an update was rejected for good because its receiver had lost power.</summary>
     [Theory]
     [InlineData(1, 400)]
     [InlineData(1000, 1000)]
     [InlineData(5 * Part.BytesUsual, 3 * Part.BytesUsual)]
-    public async Task A_damaged_rest_of_an_upload_costs_another_try_and_never_the_update(int length, int rest)
+    public async Task A_damaged_partial_upload_costs_another_attempt_and_never_the_update(int length, int rest)
     {
         await using var nodes = await TestNodes.StartAsync();
         byte[] content = Bytes(length, seed: 7);
@@ -268,9 +288,9 @@ public sealed class ReplicationTests
         Assert.Equal(VerdictCode.Accepted, (await UploadAsync(nodes, content)).Verdict);
     }
 
-    /// <summary>Simulation seed 4: the driver ended, and its coordinator with it.</summary>
+    /// <summary>Simulation seed 4: the driver ended, and the coordinator with it.</summary>
     [Fact]
-    public async Task A_peer_whose_answer_is_damaged_counts_as_none()
+    public async Task A_peer_with_a_damaged_answer_counts_as_unreachable()
     {
         using var directory = new TestDirectory();
         using var store = directory.Store();
@@ -284,7 +304,7 @@ public sealed class ReplicationTests
         Assert.Equal(1, await replication.EnsureAsync(Incoming(hash), copies: 2, default));
     }
 
-    /// <summary>A hundred parts without a byte, and before each something happens.</summary>
+    /// <summary>A hundred empty parts; an action runs before each of them.</summary>
     private sealed class EmptyParts(Action before) : IAsyncStreamReader<Part>
     {
         public int Sent { get; private set; }

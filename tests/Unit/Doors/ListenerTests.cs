@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Doors;
 using Quorate.Coordinator.Settings;
@@ -66,10 +67,35 @@ public sealed class ListenerTests
     [Fact]
     public async Task A_connection_that_stays_silent_is_closed()
     {
-        await using var node = await Node.StartAsync(
-            new ListenerLimits { FirstBytesMax = TimeSpan.FromMilliseconds(1) });
+        var limits = new ListenerLimits();
+        await using var node = await Node.StartAsync(limits);
         using var silent = await node.ConnectAsync();
+        await node.AcceptedAsync(1);
+        node.Time.Advance(limits.FirstBytesMax);
         Assert.True(await IsClosedAsync(silent));
+    }
+
+    /// <summary>The first byte of a weight stream alone must not keep a thread busy.</summary>
+    [Fact]
+    public async Task A_connection_that_sends_one_byte_of_a_preface_costs_no_polling_and_is_closed_after_its_bound()
+    {
+        var time = new CountingTime();
+        var server = new StreamServer(
+            null!, null!, Authorizer.WithoutCertificates, time, fault => Assert.Fail(fault.ToString()));
+        await using var node = await Node.StartAsync(new ListenerLimits(), time, server);
+        using var client = await node.ConnectAsync();
+        await client.SendAsync("Q"u8.ToArray());
+        await time.ReachAsync(2).WaitAsync(_patience); // The bound of the first bytes, and that of the preface.
+
+        time.Advance(StreamServer.MessageMax - TimeSpan.FromTicks(1));
+        Assert.Equal(2, time.Timers);
+        Assert.Equal(0, client.Available);
+        var closed = IsClosedAsync(client);
+        Assert.False(closed.IsCompleted);
+        time.Advance(TimeSpan.FromTicks(1));
+
+        Assert.True(await closed);
+        Assert.Equal(2, time.Timers);
     }
 
     [Fact]
@@ -116,14 +142,14 @@ public sealed class ListenerTests
     private sealed class Node : IAsyncDisposable
     {
         private readonly WebApplication _app;
-        private readonly Accepts _accepts = new();
 
-        private Node(ListenerLimits limits)
+        private Node(ListenerLimits limits, CountingTime time, StreamServer? server)
         {
             var builder = WebApplication.CreateSlimBuilder();
             builder.Logging.ClearProviders();
             builder.Services.AddSingleton<IConnectionListenerFactory>(
-                new Listener(limits, () => null, _accepts, NullLoggerFactory.Instance));
+                new Listener(limits, () => server, time, NullLoggerFactory.Instance));
+            Time = time;
             builder.WebHost.ConfigureKestrel(kestrel =>
             {
                 KestrelLimits.Apply(kestrel);
@@ -136,9 +162,12 @@ public sealed class ListenerTests
 
         public string Address { get; private set; } = "";
 
-        public static async Task<Node> StartAsync(ListenerLimits limits)
+        public CountingTime Time { get; }
+
+        public static async Task<Node> StartAsync(
+            ListenerLimits limits, CountingTime? time = null, StreamServer? server = null)
         {
-            var node = new Node(limits);
+            var node = new Node(limits, time ?? new CountingTime(), server);
             await node._app.StartAsync();
             node.Address = new Uri(node._app.Urls.First(url => url.Contains("127.0.0.1", StringComparison.Ordinal)))
                 .Authority;
@@ -152,8 +181,8 @@ public sealed class ListenerTests
             return socket;
         }
 
-        /// <summary>Returns once so many connections wait for their first bytes, or have waited.</summary>
-        public Task AcceptedAsync(int count) => _accepts.ReachAsync(count).WaitAsync(_patience);
+        /// <summary>Returns once this many connections wait, or have waited, for their first bytes.</summary>
+        public Task AcceptedAsync(int count) => Time.ReachAsync(count).WaitAsync(_patience);
 
         public async ValueTask DisposeAsync()
         {
@@ -162,12 +191,14 @@ public sealed class ListenerTests
         }
     }
 
-    /// <summary>The system's clock, which counts the timers of first bytes: one for each accepted connection.</summary>
-    private sealed class Accepts : TimeProvider
+    /// <summary>Counts the timers made: one for the first bytes of each accepted connection.</summary>
+    private sealed class CountingTime : FakeTimeProvider
     {
         private readonly Lock _gate = new();
         private readonly List<(int Count, TaskCompletionSource Reached)> _waiting = [];
         private int _count;
+
+        public int Timers => Volatile.Read(ref _count);
 
         public Task ReachAsync(int count)
         {
@@ -183,13 +214,14 @@ public sealed class ListenerTests
         public override ITimer CreateTimer(
             TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
         {
+            var timer = base.CreateTimer(callback, state, dueTime, period);
             lock (_gate)
             {
                 _count++;
                 foreach (var (count, reached) in _waiting)
                     if (_count >= count) reached.TrySetResult();
             }
-            return System.CreateTimer(callback, state, dueTime, period);
+            return timer;
         }
     }
 

@@ -41,7 +41,7 @@ public sealed class PaceTests
     }
 
     [Fact]
-    public async Task An_upload_that_nobody_wants_any_more_ends_at_its_next_part()
+    public async Task An_upload_that_is_no_longer_wanted_ends_at_its_next_part()
     {
         bool wanted = true;
         var parts = new PacedParts(new Parts(100, () => { }), () => wanted, _time);
@@ -51,7 +51,7 @@ public sealed class PaceTests
         Assert.Equal("The round is over.", fault.Message);
     }
 
-    /// <summary>Parts without end, each after something happened.</summary>
+    /// <summary>Endless parts; an action runs before each.</summary>
     private sealed class Parts(int bytes, Action before) : IAsyncStreamReader<Part>
     {
         public Part Current { get; private set; } = Part.Rent(0);
