@@ -17,7 +17,7 @@ public sealed record ClusterState
 
     /// <summary>
     /// SHA-256 over (previous chain, index, command bytes). Two replicas with the same chain at an index have applied
-    /// the same commands at the same places. The hash includes the index, so a place taken by a no-op shows as well.
+    /// the same commands at the same indexes. The hash includes the index, so it also shows where a no-op took one.
     /// </summary>
     public BlobHash Chain { get; init; }
 
@@ -29,7 +29,7 @@ public sealed record ClusterState
     /// <summary>The cluster's id; not set until the first leader has named it.</summary>
     public ClusterId Id { get; init; }
 
-    /// <summary>Runs in the order of their opening.</summary>
+    /// <summary>Runs in the order in which they were opened.</summary>
     public ImmutableList<Run> Runs { get; init; } = [];
 
     /// <summary>The active run, or null.</summary>

@@ -4,12 +4,12 @@ namespace Quorate.Rounds;
 
 /// <summary>A fact that a leader proposes. Closed hierarchy: the state machine matches every case.</summary>
 /// <param name="At">
-/// The proposer's wall clock, Unix milliseconds. It is data for display; no decision reads it.
+/// The proposer's wall clock, in Unix milliseconds. For display only; no decision depends on it.
 /// </param>
 public abstract record Command(long At)
 {
     /// <summary>
-    /// Who asked for it, at most <see cref="Limits.ActorChars"/> characters; empty: the coordinators themselves.
+    /// Who asked for it, at most <see cref="Limits.ActorChars"/> characters; empty: a coordinator itself.
     /// </summary>
     public string Actor { get; init; } = "";
 
@@ -25,8 +25,8 @@ public abstract record Command(long At)
     }
 
     /// <summary>
-    /// Adds a trainer to the client set. A member under another incarnation is replaced only if
-    /// <see cref="Replaces"/> names that incarnation: only the proposer can know whether the old process still lives.
+    /// Adds a trainer to the client set. A member under another incarnation is replaced only if <see cref="Replaces"/>
+    /// names that incarnation: only the proposer can know whether the old process is still alive.
     /// </summary>
     public sealed record Join(RunId Run, TrainerId Trainer, ulong Incarnation, ulong Replaces, long Examples, long At)
         : OfRun(Run, At);
@@ -59,7 +59,7 @@ public abstract record Command(long At)
         /// <summary>What the aggregation rule carries to the next round, such as optimiser moments.</summary>
         public BlobRef? Memory { get; init; }
 
-        /// <summary>What the aggregation says about the round.</summary>
+        /// <summary>What the aggregation reports about the round.</summary>
         public Metrics Metrics { get; init; } = Metrics.None;
 
         /// <summary>By content.</summary>
@@ -88,7 +88,7 @@ public abstract record Command(long At)
     /// <summary>Raises the cluster's feature level. Every member supports it before this is proposed.</summary>
     public sealed record RaiseLevel(int Level, long At) : Command(At);
 
-    /// <summary>Gives the cluster its id. The first one counts.</summary>
+    /// <summary>Gives the cluster its id. Only the first one counts.</summary>
     public sealed record NameCluster(ClusterId Id, long At) : Command(At);
 }
 

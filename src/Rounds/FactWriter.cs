@@ -6,12 +6,12 @@ namespace Quorate.Rounds;
 /// <summary>
 /// Writes facts as records. A record is a length (4 bytes) and its fields in order: little-endian numbers, hashes,
 /// counted UTF-8 texts, records. Zero bytes at a record's end are left out and read back as zeros, and every field's
-/// default is zero; so a field that is added at the end changes no fact that does not use it. A text or an inner record
-/// that is not empty is never cut.
+/// default is zero; so a field that is added at the end does not change facts that do not use it. A text or an inner
+/// record that is not empty is never cut.
 /// Invariant: what is written can be read. An unreadable fact in the log would stop every replica for good.
 /// </summary>
 /// <param name="level">The cluster's feature level: fields of a higher one are not written.</param>
-/// <param name="capacity">Bytes that are written without a larger buffer.</param>
+/// <param name="capacity">Initial capacity of the buffer, in bytes.</param>
 internal sealed class FactWriter(int level, int capacity = 256)
 {
     private byte[] _bytes = new byte[capacity];
@@ -24,7 +24,7 @@ internal sealed class FactWriter(int level, int capacity = 256)
 
     public ReadOnlyMemory<byte> Written => _bytes.AsMemory(0, _count);
 
-    /// <summary>Starts again with nothing written. The bytes of <see cref="Written"/> are overwritten.</summary>
+    /// <summary>Discards everything written. The bytes of <see cref="Written"/> are overwritten.</summary>
     public void Clear() => _count = _uncut = 0;
 
     /// <summary>Starts a record. Disposing the result ends it.</summary>
@@ -48,7 +48,7 @@ internal sealed class FactWriter(int level, int capacity = 256)
     public void Trainer(TrainerId value) => Text(value.ToString(), Slug.MaxLength, charsMin: 1);
 
     /// <summary>
-    /// Few bytes for a number near 0: seven bits a byte, the lowest first, after the sign was folded into bit 0 (the
+    /// Writes numbers near 0 in few bytes: seven bits a byte, lowest first, with the sign folded into bit 0 (the
     /// "sint64" of Protocol Buffers).
     /// </summary>
     public void Small(long value)
@@ -58,7 +58,7 @@ internal sealed class FactWriter(int level, int capacity = 256)
         Byte((byte)rest);
     }
 
-    /// <exception cref="ArgumentException">The text has another length than its reader allows.</exception>
+    /// <exception cref="ArgumentException">The text is longer than its reader allows.</exception>
     public void Text(string value, int charsMax, int charsMin = 0)
     {
         if (value.Length < charsMin || value.Length > charsMax)

@@ -14,14 +14,14 @@ public static class Limits
     public const int Trainers = 20_000;
 
     /// <summary>
-    /// Rounds in a run: the trail keeps some 70 bytes a round in memory and in a snapshot, so 100,000 rounds stay near
-    /// 7 MB.
+    /// Rounds in a run: the trail keeps about 70 bytes a round in memory and in a snapshot, so 100,000 rounds take
+    /// about 7 MB.
     /// </summary>
     public const int Rounds = 100_000;
 
     /// <summary>
-    /// Updates that the trail lists, the open round's not counted: with some 150 bytes each, 15 MB of every snapshot.
-    /// Where keepUpdateRounds times the trainers is more, fewer rounds are kept.
+    /// Updates that the trail lists, not counting the open round's: at about 150 bytes each, 15 MB of every snapshot.
+    /// If keepUpdateRounds times the number of trainers exceeds it, fewer rounds are kept.
     /// </summary>
     public const int ListedUpdates = 100_000;
 
@@ -45,12 +45,12 @@ public static class Limits
     /// </summary>
     public const long BlobBytes = 64L << 30;
 
-    /// <summary>Characters of an actor's name: those of a trainer's id.</summary>
+    /// <summary>Characters of an actor's name, as many as of a trainer's id.</summary>
     public const int ActorChars = 63;
 
     /// <summary>
     /// Trainers that a model can name as its contributors. Rules that choose among updates compare them in pairs, which
-    /// nobody does with more; a rule that counts all of them names none.
+    /// is impractical with more; a rule that counts all updates names none.
     /// </summary>
     public const int Contributors = 1_000;
 

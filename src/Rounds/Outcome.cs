@@ -6,10 +6,10 @@ public enum Verdict
     /// <summary>It changed the state.</summary>
     Accepted,
 
-    /// <summary>The state already holds this very fact; answered like <see cref="Accepted"/>.</summary>
+    /// <summary>The state already holds this fact; answered like <see cref="Accepted"/>.</summary>
     Duplicate,
 
-    /// <summary>It speaks of a round that is over; nothing changed.</summary>
+    /// <summary>It is about a round that is over; nothing changed.</summary>
     Stale,
 
     /// <summary>It contradicts the state; nothing changed.</summary>
@@ -21,7 +21,7 @@ public readonly record struct Outcome(Verdict Verdict, string Reason)
 {
     public static readonly Outcome Accepted = new(Verdict.Accepted, "");
 
-    /// <summary>True when the state holds the fact, whoever put it there.</summary>
+    /// <summary>True when the state holds the fact, whether this command or an earlier one added it.</summary>
     public bool Holds => Verdict is Verdict.Accepted or Verdict.Duplicate;
 
     public static Outcome Duplicate(string reason) => new(Verdict.Duplicate, reason);

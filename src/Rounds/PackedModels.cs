@@ -1,12 +1,12 @@
 namespace Quorate.Rounds;
 
 /// <summary>
-/// A stretch of the trail in few bytes, some 44 a model: each is a record that holds its difference from the one before
-/// it. Snapshots contain these bytes.
+/// A stretch of the trail in few bytes, about 44 a model: each model is a record of its differences from the one
+/// before. Snapshots contain these bytes.
 /// </summary>
 internal static class PackedModels
 {
-    /// <summary>Models in a stretch. Finding one unpacks all: 64 take some microseconds.</summary>
+    /// <summary>Models in a stretch. Access to one unpacks all: 64 take a few microseconds.</summary>
     public const int Count = 64;
 
     /// <summary>The least a stretch takes: a length, a hash and a duration for each model.</summary>
@@ -16,7 +16,7 @@ internal static class PackedModels
 
     public static byte[] Pack(IEnumerable<PublishedModel> models)
     {
-        // Fields of higher levels are zero, and so left out, until the cluster's level has risen.
+        // Fields of higher levels are zero, and therefore left out, until the cluster's level rises.
         var w = new FactWriter(FeatureLevel.First);
         var before = _before;
         Metrics score = Metrics.None, metrics = Metrics.None;

@@ -1,6 +1,8 @@
 namespace Quorate.Rounds;
 
-/// <summary>What a run's rounds obey. The rest of a run's configuration (model, data, optimiser) is its plan.</summary>
+/// <summary>
+/// The rules of a run's rounds. The rest of a run's configuration (model, data, optimiser) is its plan.
+/// </summary>
 public sealed record RunRules
 {
     public const string DefaultScoreMetric = Metrics.Accuracy;
@@ -11,7 +13,7 @@ public sealed record RunRules
     /// <summary>Trainers that must be present before a round opens: 1 to <see cref="Limits.Trainers"/>.</summary>
     public required int MinTrainers { get; init; }
 
-    /// <summary>Updates without which no round closes: 1 to <see cref="MinTrainers"/>.</summary>
+    /// <summary>Updates that a round needs before it can close: 1 to <see cref="MinTrainers"/>.</summary>
     public required int MinResults { get; init; }
 
     /// <summary>
@@ -20,30 +22,31 @@ public sealed record RunRules
     public required TimeSpan Deadline { get; init; }
 
     /// <summary>
-    /// With <see cref="MinResults"/> updates in, stragglers have this long before the round closes without them.
-    /// Zero: no grace period runs, and only the deadline leaves a straggler behind. At most 7 days.
+    /// Once a round has <see cref="MinResults"/> updates, stragglers have this long before it closes without them.
+    /// Zero: there is no grace period, and only the deadline closes a round without stragglers. At most 7 days.
     /// </summary>
     public required TimeSpan Grace { get; init; }
 
     /// <summary>
-    /// Closed rounds whose updates (facts and bytes) are kept: 0 to 1,000, and no more than list
-    /// <see cref="Limits.ListedUpdates"/> updates in all. The open round's always are.
+    /// Closed rounds whose updates (facts and bytes) are kept: 0 to 1,000, with at most
+    /// <see cref="Limits.ListedUpdates"/> updates in all. The open round's updates are always kept.
     /// </summary>
     public required int KeepUpdateRounds { get; init; }
 
     /// <summary>
-    /// Newest models whose bytes are kept: 1 to <see cref="Limits.Rounds"/>. The best-scored one always is.
+    /// Newest models whose bytes are kept: 1 to <see cref="Limits.Rounds"/>. The model with the best score is always
+    /// kept.
     /// </summary>
     public required int KeepModels { get; init; }
 
     /// <summary>
-    /// The score metric by which the best model is chosen. Of a metric whose name ends with "loss", lower is better; of
-    /// any other, higher.
+    /// The score metric by which the best model is chosen. Lower is better if its name ends with "loss"; otherwise
+    /// higher is better.
     /// </summary>
     public string ScoreMetric { get; init; } = DefaultScoreMetric;
 
     /// <summary>
-    /// The first rule that is out of its range, as a sentence that names its key; null when all hold.
+    /// The first rule that is out of its range, as a sentence that names its key; null if all are valid.
     /// </summary>
     public string? FirstError() => Errors() is [var first, ..] ? first : null;
 

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace Quorate.Rounds;
 
-/// <summary>Groups of fields that commands and states have in common.</summary>
+/// <summary>Groups of fields that occur in commands and in states.</summary>
 internal static class SharedFields
 {
     public static void Rules(this FactWriter w, RunRules rules)

@@ -59,7 +59,7 @@ public readonly record struct RunId
 
 internal static class Slug
 {
-    /// <summary>Longest name: a DNS label's 63, so that a name fits wherever a host name fits.</summary>
+    /// <summary>Longest name: 63, as for a DNS label, so a name fits wherever a host name does.</summary>
     public const int MaxLength = 63;
 
     public static bool IsValid(string? text, bool upperCase)
@@ -70,7 +70,9 @@ internal static class Slug
         return true;
     }
 
-    /// <summary>A foreign text, made fit for an error sentence: no control characters, at most 80 long.</summary>
+    /// <summary>
+    /// Text from outside, made safe for an error message: no control characters, at most 80 characters.
+    /// </summary>
     public static string Shown(string? text)
     {
         text ??= "";

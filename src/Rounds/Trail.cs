@@ -6,21 +6,21 @@ namespace Quorate.Rounds;
 /// <summary>
 /// The model trail of a run: the models of rounds 0 … n in order. Immutable: a change gives another trail.
 /// <para>
-/// The newest models are kept as they are. Older ones are packed by the <see cref="PackedModels.Count"/>, at a quarter
-/// of the memory, and unpacked at each access: a run over a weekend has a hundred thousand, and only people look back
-/// that far.
+/// The newest models are kept as they are. Older ones are packed, <see cref="PackedModels.Count"/> at a time, into a
+/// quarter of the memory and unpacked at each access: a run over a weekend has a hundred thousand models, and only
+/// people look at old ones.
 /// </para>
 /// <para>
-/// Invariant: whether a model is packed follows from the trail alone, so replicas agree on it. What is packed lists no
-/// updates and, but for the initial model, is judged.
+/// Invariant: whether a model is packed follows from the trail alone, so replicas agree on it. A packed model
+/// lists no updates and, except for the initial one, is judged.
 /// </para>
 /// </summary>
 public sealed class Trail : IReadOnlyList<PublishedModel>
 {
     public static readonly Trail Empty = RankedBy(RunRules.DefaultScoreMetric);
 
-    private readonly string _metric; // the score metric that decides about Best
-    private readonly int _unjudged; // no model of the rounds 1 … this - 1 awaits its score
+    private readonly string _metric; // the score metric that decides Best
+    private readonly int _unjudged; // no model of rounds 1 to this - 1 awaits its score
 
     private Trail(
         string metric, ImmutableList<byte[]> packed, ImmutableList<PublishedModel> newest, int unjudged,
@@ -36,8 +36,8 @@ public sealed class Trail : IReadOnlyList<PublishedModel>
     public int Count => PackedCount + NotPacked.Count;
 
     /// <summary>
-    /// The model with the best score, the earliest of equals, without its list of updates; null when none has the
-    /// metric that the run is judged by.
+    /// The model with the best score, the earliest among equals, without its list of updates; null if no model has the
+    /// run's score metric.
     /// </summary>
     public PublishedModel? Best { get; }
 
@@ -61,7 +61,7 @@ public sealed class Trail : IReadOnlyList<PublishedModel>
     public static Trail Of(IEnumerable<PublishedModel> models, string metric = RunRules.DefaultScoreMetric) =>
         Of([], models, metric);
 
-    /// <exception cref="InvalidDataException">A packed part breaks the invariant, or is no packed part.</exception>
+    /// <exception cref="InvalidDataException">A packed part is invalid or breaks the invariant.</exception>
     internal static Trail Of(
         ImmutableList<byte[]> packed, IEnumerable<PublishedModel> newest, string metric)
     {
@@ -82,14 +82,16 @@ public sealed class Trail : IReadOnlyList<PublishedModel>
     /// <summary>The trail with another model for <paramref name="round"/>.</summary>
     public Trail SetItem(int round, PublishedModel model)
     {
-        // A late score of a packed model, or another score for the best: rare enough to build the trail again.
+        // A late score of a packed model, or a new score of the best one, is rare enough to rebuild the trail.
         if (round < PackedCount || (round == Best?.Round && !model.Score.Equals(Best.Score)))
             return Of(this.Select((old, at) => at == round ? model : old), _metric);
         int unjudged = model.Judged ? _unjudged : Math.Min(_unjudged, Math.Max(1, round));
         return Changed(NotPacked.SetItem(round - PackedCount, model), unjudged, Better(Best, model));
     }
 
-    /// <summary>The newest <paramref name="count"/> models, or all there are, in the order of rounds.</summary>
+    /// <summary>
+    /// The newest <paramref name="count"/> models, or all if there are fewer, in the order of rounds.
+    /// </summary>
     public IEnumerable<PublishedModel> Newest(int count)
     {
         int first = Math.Max(0, Count - count);
@@ -118,7 +120,7 @@ public sealed class Trail : IReadOnlyList<PublishedModel>
     {
         while (unjudged - PackedCount is var at && at < newest.Count && newest[at].Judged) unjudged++;
         var packed = Packed;
-        // Twice what is packed: the newest ones, which every round reads, are never packed.
+        // At least one stretch stays unpacked: every round reads the newest models.
         while (newest.Count >= 2 * PackedModels.Count && unjudged >= (packed.Count + 1) * PackedModels.Count
             && newest[PackedModels.Count - 1].Updates.IsEmpty
             && newest.Take(PackedModels.Count).All(model => model.Updates.IsEmpty))

@@ -120,7 +120,7 @@ public sealed class Link : IAsyncDisposable
         }
     }
 
-    /// <summary>Closes with a reset: what is under way is lost, and the other end hears of it at once.</summary>
+    /// <summary>Closes with a reset: data in flight is lost, and the other end learns of it at once.</summary>
     private static void Abort(Socket socket)
     {
         try

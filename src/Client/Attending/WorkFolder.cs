@@ -13,7 +13,7 @@ internal sealed class WorkFolder(string root)
 
     private string Updates => Path.Combine(root, "updates");
 
-    /// <summary>Where the model is, or is to be downloaded to.</summary>
+    /// <summary>Where the model is, or will be downloaded to.</summary>
     public string ModelPath(BlobHash model) => Path.Combine(Models, $"{model}.pt");
 
     /// <summary>

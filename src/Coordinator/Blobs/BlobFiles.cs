@@ -58,8 +58,8 @@ internal sealed class BlobFiles
     }
 
     /// <summary>
-    /// Deletes the unfinished blobs of a node that is not running. Nothing is lost: nobody was told that they are here,
-    /// and their senders send them again.
+    /// Deletes the unfinished blobs of a node that is not running. Nothing is lost: no sender was told that they are
+    /// stored, and their senders send them again.
     /// </summary>
     public static void DeleteUnfinished(string root)
     {
@@ -206,7 +206,8 @@ internal sealed class BlobFiles
         }
         catch (IOException e)
         {
-            // After a failed flush nobody knows what is on the disk, and another flush would not tell: delete the file.
+            // After a failed flush the bytes on the disk are unknown, and another flush would not tell: delete the
+            // file.
             if (StoreFullException.IsDiskFull(e)) throw Full(hash, RandomAccess.GetLength(file), path, e);
             _disk.Delete(path);
             throw;

@@ -92,14 +92,14 @@ internal sealed class BlobAges
         }
     }
 
-    /// <summary>Whether nobody used the blob within <paramref name="steps"/> whole steps.</summary>
+    /// <summary>Whether the blob was not used within <paramref name="steps"/> whole steps.</summary>
     public bool IsIdle(BlobHash hash, int steps)
     {
         // A blob that this process has not seen yet counts as used when the process started.
         lock (_gate) return _step - _usedAt.GetValueOrDefault(hash) > steps;
     }
 
-    /// <summary>Removes a blob's file if nobody used it within <paramref name="steps"/> whole steps.</summary>
+    /// <summary>Removes a blob's file if it was not used within <paramref name="steps"/> whole steps.</summary>
     /// <param name="remove">Returns false if it did not remove the file.</param>
     public bool RemoveIdle(BlobHash hash, int steps, Func<bool> remove)
     {

@@ -5,14 +5,14 @@ using Quorate.Shared.Transfer;
 
 namespace Quorate.Coordinator.Blobs;
 
-/// <summary>A blob that somebody sends.</summary>
+/// <summary>A blob that a trainer or a peer sends.</summary>
 /// <param name="Round">The round that an update arrives for; null: the blob is not an update.</param>
 public readonly record struct IncomingBlob(BlobHash Hash, long Length, UpdateRound? Round);
 
 /// <summary>How receiving a blob ended.</summary>
 public enum ReceiptKind
 {
-    /// <summary>Every copy that was asked for is durable.</summary>
+    /// <summary>Every requested copy is durable.</summary>
     Stored,
 
     /// <summary>The sender should continue at <see cref="Receipt.Have"/>.</summary>

@@ -8,8 +8,8 @@ namespace Quorate.Coordinator.Blobs;
 public delegate ValueTask<IReadOnlySet<BlobHash>?> ReferencedBlobs(CancellationToken token);
 
 /// <summary>
-/// Deletes blobs and unfinished parts that nothing references and nobody used within a grace period. The grace covers
-/// the time between an upload's bytes and its fact, and between two attempts of an upload.
+/// Deletes blobs and unfinished parts that nothing references and that were not used within a grace period. The grace
+/// covers the time between an upload's bytes and its fact, and between two attempts of an upload.
 /// Invariant: nothing is deleted while the references are unknown, nor within the first grace period of a process:
 /// the store does not remember uses from before it started.
 /// </summary>

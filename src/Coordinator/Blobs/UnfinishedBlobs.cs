@@ -5,14 +5,15 @@ namespace Quorate.Coordinator.Blobs;
 /// <summary>
 /// Which blobs are being written, and which unfinished ones wait for the rest of their bytes. An index: nothing lists
 /// the directory after the start.
-/// Invariant: at most one holder of a claim per hash, and nobody writes or deletes an unfinished blob without it.
+/// Invariant: at most one holder of a claim per hash, and an unfinished blob is written
+/// or deleted only under its claim.
 /// </summary>
 internal sealed class UnfinishedBlobs
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<BlobHash, Claim> _claims = [];
 
-    /// <summary>Unfinished blobs that nobody writes, in the order in which their writers left.</summary>
+    /// <summary>Unfinished blobs without a writer, in the order in which their writers left.</summary>
     private readonly LinkedList<StoredBlob> _idle = new();
 
     private readonly Dictionary<BlobHash, LinkedListNode<StoredBlob>> _idleByHash = [];

@@ -22,7 +22,8 @@ internal sealed record Caller(string Identity, Role Role)
 /// Decides whether a caller may make a call. gRPC and weight streams both ask it, before anything else is read of the
 /// call.
 /// </summary>
-/// <param name="allowAnonymous">True until the cluster has certificates: then nobody can prove a role.</param>
+/// <param name="allowAnonymous">True as long as the cluster has no certificates, because no caller can prove a role
+/// without them.</param>
 internal sealed class Authorizer(bool allowAnonymous)
 {
     public static readonly Authorizer WithoutCertificates = new(allowAnonymous: true);
@@ -31,7 +32,7 @@ internal sealed class Authorizer(bool allowAnonymous)
     public void Require(Caller caller, string method)
     {
         if (!Permissions.TryFind(method, out var roles))
-            throw LeaderGate.Refusal(StatusCode.PermissionDenied, $"Nobody may call {method}.");
+            throw LeaderGate.Refusal(StatusCode.PermissionDenied, $"No role may call {method}.");
         if (caller.Role == Role.Anonymous && allowAnonymous) return;
         if ((caller.Role & roles) == 0) throw LeaderGate.Refusal(StatusCode.PermissionDenied,
             $"{(caller.Role == Role.Anonymous ? "An anonymous caller" : $"{caller.Role} '{caller.Identity}'")} may not "

@@ -10,7 +10,7 @@ using Quorate.Shared.Transfer;
 
 namespace Quorate.Coordinator.Doors;
 
-/// <summary>What trainers and people ask of a coordinator. It decodes, asks the log, and encodes.</summary>
+/// <summary>The calls of trainers and operators. It decodes a request, asks the log, and encodes the answer.</summary>
 internal sealed partial class FederationService(
     IReplicatedLog log, LeaderGate gate, CallLimits limits, Attendance attendance, RunSignal signal, StatusView view,
     CoordinatorOptions options, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<FederationService> logger)
@@ -92,7 +92,7 @@ internal sealed partial class FederationService(
                 throw LeaderGate.Refusal(StatusCode.InvalidArgument, "The heartbeat names no valid trainer id.");
             RequireKnown(requestStream.Current.Activity);
             who = (trainer, requestStream.Current.Incarnation);
-            attendance.Heard(trainer, requestStream.Current, requestStream);
+            attendance.Record(trainer, requestStream.Current, requestStream);
 
             listening = ListenAsync(requestStream, trainer, who.Value.Incarnation, wake.Writer, ends);
             // Every heartbeat is answered, even if nothing changed: the trainer learns that its leader is alive.
@@ -119,7 +119,7 @@ internal sealed partial class FederationService(
     /// <summary>
     /// Reads heartbeats until the trainer hangs up or is silent past its lease; then ends the stream.
     /// </summary>
-    /// <exception cref="RpcException">INVALID_ARGUMENT: a heartbeat that no trainer of this version sends.</exception>
+    /// <exception cref="RpcException">INVALID_ARGUMENT: no trainer of this version sends such a heartbeat.</exception>
     private async Task ListenAsync(
         IAsyncStreamReader<Heartbeat> heartbeats, TrainerId trainer, ulong incarnation,
         ChannelWriter<bool> wake, CancellationTokenSource ends)
@@ -136,7 +136,7 @@ internal sealed partial class FederationService(
                 if (heartbeats.Current.Trainer != trainer.ToString() || heartbeats.Current.Incarnation != incarnation)
                     continue;
                 RequireKnown(heartbeats.Current.Activity);
-                attendance.Heard(trainer, heartbeats.Current, heartbeats);
+                attendance.Record(trainer, heartbeats.Current, heartbeats);
                 wake.TryWrite(true);
             }
         }

@@ -20,8 +20,8 @@ internal sealed class HttpOneEndPoint : EndPoint
 
 /// <summary>
 /// One port for gRPC, HTTP/1.1 and weights: accepts connections, bounds their number, looks at their first bytes, and
-/// hands each to its server. A weight stream is served here, straight from its socket: through the web server's pipes,
-/// every byte would be copied once more and every part would wake two more threads.
+/// hands each to its server. A weight stream is served here, straight from its socket: the web server's pipes would
+/// copy every byte once more and wake two more threads for every part.
 /// </summary>
 /// <param name="server">Called at each weight stream; null: this node does not serve weights yet.</param>
 internal sealed partial class Listener(
@@ -166,7 +166,7 @@ internal sealed partial class Listener(
                 }
                 catch (Exception e) when (_unbound && e is SocketException or ObjectDisposedException)
                 {
-                    // This node stops.
+                    // This node is stopping.
                 }
                 catch (SocketException e)
                 {

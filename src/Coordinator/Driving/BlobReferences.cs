@@ -6,9 +6,9 @@ using Quorate.Rounds;
 namespace Quorate.Coordinator.Driving;
 
 /// <summary>
-/// Which blobs the state names. Models belong on every node. The open rounds' updates belong on the leader, which will
-/// average them, and on the nodes they were relayed to; so a new leader pulls those it lacks, which also restores their
-/// second copy. A kept update that was damaged on this node is pulled again. With <c>--verify</c> every node pulls all
+/// Which blobs the state names, and which of them this node needs. Every node needs the models. The leader also needs
+/// the open round's updates, because it averages them: a new leader pulls those it lacks, which also restores their
+/// second copy. A kept update that was damaged on this node is pulled again. With <c>--verify</c>, every node pulls all
 /// kept updates.
 /// </summary>
 internal sealed class BlobReferences(
@@ -25,8 +25,8 @@ internal sealed class BlobReferences(
     }
 
     /// <summary>
-    /// Every blob that must not be collected; null if this node cannot tell. Its state may be old, and a blob that it
-    /// does not name yet may be named by now.
+    /// Every blob that must not be collected; null if this node cannot tell. Its own state may be out of date and lack
+    /// a blob that the cluster has named since.
     /// </summary>
     public async ValueTask<IReadOnlySet<BlobHash>?> KeptAsync(CancellationToken token)
     {

@@ -16,7 +16,7 @@ internal sealed class FreshState(IReplicatedLog log, IReadOnlyList<Peer> peers, 
     /// <summary>Callers are background passes; they retry on the next one.</summary>
     private static readonly TimeSpan _max = TimeSpan.FromSeconds(10);
 
-    /// <summary>Null: nobody could say in time.</summary>
+    /// <summary>The state; null if no answer arrived in time.</summary>
     public async Task<ClusterState?> ReadAsync(CancellationToken token)
     {
         using var late = new CancellationTokenSource(_max, time);

@@ -6,9 +6,9 @@ using Quorate.Shared.Transfer;
 
 namespace Quorate.Coordinator.Driving;
 
-/// <summary>A round's model, not named yet. Dispose deletes what has not become a blob.</summary>
+/// <summary>A round's model before it is published. Dispose deletes the files that have not become blobs.</summary>
 /// <param name="Model">The model.</param>
-/// <param name="Memory">What the strategy keeps for the next round, if anything.</param>
+/// <param name="Memory">The strategy's memory for the next round, if it has one.</param>
 /// <param name="Contributors">The trainers whose updates count; empty if all count.</param>
 internal sealed record BuiltModel(
     ModelDraft Model, ModelDraft? Memory, ImmutableArray<TrainerId> Contributors) : IDisposable
@@ -26,7 +26,7 @@ internal static class ModelBuilder
     private static readonly Aggregator _aggregator = new();
 
     /// <param name="blobs">This node's store.</param>
-    /// <param name="replication">Pulls what this node lacks.</param>
+    /// <param name="replication">Pulls blobs that this node lacks.</param>
     /// <param name="plan">The run's strategy and key rules.</param>
     /// <param name="previous">The model that the updates were trained from, and its memory.</param>
     /// <param name="updates">In trainer-id order: the order of summation.</param>

@@ -45,8 +45,8 @@ internal sealed partial class Recompute(
     private async Task CompareAsync(Run run, PublishedModel model, CancellationToken token)
     {
         var plan = run.ReadAggregation();
-        // Without a memory, all that is read of the previous model is what the model itself has too: schema and frozen
-        // tensors. With one, the previous round's files are needed, and they may not be kept.
+        // A strategy without memory reads only the schema and the frozen tensors of the previous model, which the new
+        // model has as well. A strategy with memory needs the previous round's files, which may be gone.
         var previous = plan.HasMemory ? run.KeptModels.FirstOrDefault(kept => kept.Round == model.Round - 1) : model;
         if (previous is null) return;
         using var own = await ModelBuilder.BuildAsync(blobs, replication, plan, previous, model.Updates, token);

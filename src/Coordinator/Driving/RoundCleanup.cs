@@ -7,9 +7,9 @@ namespace Quorate.Coordinator.Driving;
 /// <summary>
 /// Releases what a round needed once its model is published. Updates that the run does not keep are no longer needed:
 /// the next round's updates overwrite their files. Kept updates and the previous model are read again only by a new
-/// follower or a check, so their pages are dropped from the kernel's file cache. Otherwise every round would fill free
-/// pages, which are slow to get in a virtual machine that returns free memory to its host, and other programs' files
-/// would be evicted.
+/// follower or a check, so their pages are dropped from the kernel's file cache. Otherwise every round would fill more
+/// of the cache and evict other programs' files, and in a virtual machine that returns free memory to its host, new
+/// pages are slow to get.
 /// </summary>
 internal sealed class RoundCleanup(IReplicatedLog log, BlobStore store) : BackgroundService
 {

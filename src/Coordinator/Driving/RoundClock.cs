@@ -16,7 +16,7 @@ internal sealed class RoundClock(TimeProvider time)
 
     public (TimeSpan SinceOpened, TimeSpan SinceEnough) Look(Run run)
     {
-        // A round that was paused has its whole deadline from the moment on at which the run continues.
+        // A paused round gets its whole deadline again when the run continues.
         if (_round != (run.Id, run.Round) || run.Phase != Phase.Training || run.Paused)
             (_round, _opened, _enough) = ((run.Id, run.Round), time.GetTimestamp(), null);
         if (_enough is null && run.Updates.Count >= run.Rules.MinResults) _enough = time.GetTimestamp();

@@ -10,7 +10,7 @@ using Quorate.Shared.Processes;
 namespace Quorate.Coordinator.Driving;
 
 /// <summary>
-/// The leader's loop: look at the state, do the one next step, look again. There is no recovery code: every step is
+/// The leader's loop: look at the state, do the next step, look again. There is no recovery code: every step is
 /// idempotent, everything a leader knows is in the state, and a new leader runs this same loop from there.
 /// <para>
 /// A step that fails (no reachable node has a blob, the disk is full, the quorum is lost) is logged and retried after a
@@ -88,8 +88,8 @@ internal sealed partial class RoundDriver(
     }
 
     /// <summary>
-    /// Whether the cluster has never seen a run. Where runs have been forgotten, it may be among them, and only
-    /// `quorate run` opens it again.
+    /// Whether the cluster has never seen a run. Once the state holds its maximum of runs, older ones may have been
+    /// forgotten, this one among them; then only `quorate run start` opens it again.
     /// </summary>
     internal static bool IsNew(RunId name, ClusterState state) =>
         state.Find(name) is null && state.Runs.Count < Limits.Runs;
@@ -118,7 +118,7 @@ internal sealed partial class RoundDriver(
         }
         finally
         {
-            // The program writes a temporary file and renames it. Both go, so that a full disk does not fill further.
+            // The program writes a temporary file and renames it. Delete both, so that retries do not fill the disk.
             File.Delete(draft + ".tmp");
             File.Delete(draft);
         }
@@ -152,8 +152,8 @@ internal sealed partial class RoundDriver(
         CrashPoint.Pass("model-published");
         if (outcome.Verdict == Verdict.Accepted) LogPublished(round, hash.Short, run.Updates.Count);
         if (outcome.Holds) return;
-        // The same round averaged twice must give the same bytes; another hash means that a node computes wrongly. Only
-        // an initial model may differ: one was uploaded meanwhile.
+        // Averaging a round twice must give the same bytes; another hash means that a node computes wrongly. Only an
+        // initial model may differ, because one may have been uploaded in the meantime.
         if (round > 0 && log.State.Find(run.Id) is { } now && now.Trail.Count > round)
             emergency.Diverged(
                 $"Round {round} of run {run.Id} gave {hash.Short}… here and {now.Trail[round].Blob.Short}… before.");

@@ -7,7 +7,7 @@ namespace Quorate.Coordinator.Driving;
 /// </summary>
 internal sealed class Trimming(TimeProvider time) : BackgroundService
 {
-    /// <summary>Some MB collect in this time, and giving them back takes about a millisecond.</summary>
+    /// <summary>A few MB accumulate in this time; returning them takes about a millisecond.</summary>
     private static readonly TimeSpan _period = TimeSpan.FromMinutes(1);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -8,9 +8,9 @@ using Quorate.Shared.Runs;
 namespace Quorate.Coordinator.Evaluation;
 
 /// <summary>
-/// Scores published models while the rounds continue, one at a time, oldest first: on a slice of the held-out images,
-/// the last model on all of them. If a model cannot be scored, the reason is recorded instead, and no round waits for
-/// it. In a run that asks for no scores, every model carries that reason from its publication.
+/// Scores published models while the rounds continue, one at a time and oldest first. Each is scored on a part of the
+/// held-out images, the last one on all of them. If a model cannot be scored, the reason is recorded instead. No round
+/// waits for a score. In a run without scoring, every model is published with that reason.
 /// </summary>
 internal sealed partial class Scorer(
     IReplicatedLog log, BlobStore blobs, Replication replication, TrainerProgram trainer,
@@ -43,7 +43,7 @@ internal sealed partial class Scorer(
         }
         finally
         {
-            trainer.StopChild(); // The next leader finds the same model unscored.
+            trainer.StopChild(); // The next leader scores the same model.
         }
     }
 
@@ -55,7 +55,7 @@ internal sealed partial class Scorer(
         if (state.Runs.LastOrDefault()?.Model is { Unscored: { Length: > 0 } why })
         {
             if (notices.Post("scoring", $"Scoring is off: {why}")) LogUnscored(why);
-            if (why == PublishedModel.NoScoresAsked) trainer.StopChild(); // It has made the initial model.
+            if (why == PublishedModel.NoScoresAsked) trainer.StopChild(); // It was needed only for the initial model.
         }
         else if (state.Runs.LastOrDefault()?.Model?.Score.Count > 0) notices.Withdraw("scoring");
         if (run is null || NextStep.ToScore(run) is not { } model)
@@ -69,7 +69,7 @@ internal sealed partial class Scorer(
         CrashPoint.Pass("score-recorded");
     }
 
-    /// <returns>Metrics, or none and the reason.</returns>
+    /// <returns>The metrics, or no metrics and the reason.</returns>
     private async Task<(Metrics Metrics, string Reason)> ScoreAsync(
         Run run, PublishedModel model, CancellationToken token)
     {

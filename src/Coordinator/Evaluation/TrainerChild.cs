@@ -6,14 +6,16 @@ using Quorate.Shared.Processes;
 namespace Quorate.Coordinator.Evaluation;
 
 /// <summary>
-/// One process of the trainer program that answers a line with a line (<c>serve</c>), until it is disposed of. It is
-/// niced below the coordinator and bounded in what it may print. For one caller at a time.
+/// A process of the trainer program in <c>serve</c> mode: it answers each line with a line until it is disposed. It
+/// runs at a lower priority than the coordinator, and its output is bounded. Not safe for concurrent callers.
 /// </summary>
 internal sealed class TrainerChild : IDisposable
 {
     private const int OutputCharsMax = 64 * 1024;
 
-    /// <summary>Nice 10: the coordinator and the trainers next to it come first, and the score still arrives.</summary>
+    /// <summary>
+    /// Nice 10: the coordinator and trainers on the same machine come first, but scoring still makes progress.
+    /// </summary>
     private const string Niceness = "10";
 
     private static readonly string[] _nicePrograms = ["/usr/bin/nice", "/bin/nice"];
@@ -40,10 +42,10 @@ internal sealed class TrainerChild : IDisposable
         _errors = ReadErrorsAsync(_process.StandardError);
     }
 
-    /// <summary>The next line it prints, after it was told this one.</summary>
-    /// <exception cref="TrainerProgramException">It ended, or printed a line beyond bounds.</exception>
-    /// <exception cref="OperationCanceledException">It was killed, so that nobody takes its answer for another's.
-    /// </exception>
+    /// <summary>Sends one line and returns the next line that the program prints.</summary>
+    /// <exception cref="TrainerProgramException">It ended, or printed a line that is too long.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled. The process was killed, so its late answer cannot be
+    /// taken for the answer to another request.</exception>
     public async Task<string> AskAsync(string line, CancellationToken token)
     {
         await using var end = token.Register(Kill);
@@ -56,7 +58,7 @@ internal sealed class TrainerChild : IDisposable
         }
         catch (IOException)
         {
-            answer = null; // It ended before it had read all of the line.
+            answer = null; // It ended before it read the whole line.
         }
         token.ThrowIfCancellationRequested();
         if (answer is not null) return answer;
@@ -67,7 +69,7 @@ internal sealed class TrainerChild : IDisposable
         { ExitCode = _process.ExitCode };
     }
 
-    /// <summary>kill -9: it has nothing to lose. Whoever waits for an answer hears that it ended.</summary>
+    /// <summary>Kills the process (kill -9); it has no state to save. A pending request fails.</summary>
     public void Dispose()
     {
         lock (_gate)
@@ -97,14 +99,14 @@ internal sealed class TrainerChild : IDisposable
         foreach (string word in words.Skip(1)) start.ArgumentList.Add(word);
         start.ArgumentList.Add("serve");
         start.Environment["OMP_NUM_THREADS"] = "1";
-        // This program's settings are not the child's: QUORATE_DATA, for one, means another folder there.
+        // The child must not inherit the coordinator's settings: QUORATE_DATA, for one, has another meaning there.
         foreach (var setting in CoordinatorOptions.Settings) start.Environment.Remove(setting.Variable);
-        // A coordinator killed with -9 cannot kill its child; the child reads its input and so notices that it ended.
+        // A coordinator killed with -9 cannot kill its child, but the child notices the end of its standard input.
         start.Environment.Remove("QUORATE_EXIT_ON_STDIN_CLOSE");
         return start;
     }
 
-    /// <summary>Null: it ended.</summary>
+    /// <summary>The next line; null at the end of the output.</summary>
     private async Task<string?> ReadLineAsync()
     {
         var line = new StringBuilder();
@@ -126,7 +128,8 @@ internal sealed class TrainerChild : IDisposable
     }
 
     /// <summary>
-    /// Reads to the end and keeps the last part, so that a child that prints without end blocks nobody.
+    /// Reads to the end and keeps only the last part, so a child that prints without end neither blocks nor fills
+    /// memory.
     /// </summary>
     private static async Task<string> ReadErrorsAsync(StreamReader reader)
     {

@@ -6,10 +6,10 @@ using Quorate.Rounds;
 namespace Quorate.Coordinator.Evaluation;
 
 /// <summary>
-/// The trainer program as a child process, for what needs torch: the initial model and the scores. A coordinator never
-/// loads torch itself, so a fault in torch costs a score and not a leader. The first request starts the child, which
-/// then serves the next ones until <see cref="StopChild"/>, because a start takes five times as long as a score.
-/// Invariant: a child that died, hung or gave an unrelated answer is not used again.
+/// Runs the trainer program as a child process for the work that needs torch: initial models and scores. A coordinator
+/// never loads torch itself, so a fault in torch costs a score and not a leader. The first request starts the child,
+/// which serves further requests until <see cref="StopChild"/>, because a start takes five times as long as a score.
+/// Invariant: a child that died, hung or gave an unrelated answer is never used again.
 /// </summary>
 internal sealed class TrainerProgram(CoordinatorOptions options, TimeProvider time) : IDisposable
 {
@@ -22,7 +22,7 @@ internal sealed class TrainerProgram(CoordinatorOptions options, TimeProvider ti
 
     public bool Exists => Program is not null;
 
-    // Once found it is not looked for again: where it is gone for a moment, being built anew, a start is tried again.
+    // Once found, the path is kept: if the file is missing for a moment because it is being rebuilt, a retry helps.
     private string? Program => _program ??= options.TrainerPrograms.FirstOrDefault(File.Exists);
 
     /// <summary>Writes the run's initial model to <paramref name="path"/>.</summary>
@@ -100,7 +100,7 @@ internal sealed class TrainerProgram(CoordinatorOptions options, TimeProvider ti
             "There is no trainer program here."));
     }
 
-    /// <exception cref="FormatException">It answers another request.</exception>
+    /// <exception cref="FormatException">The line answers another request.</exception>
     private static JsonDocument Parse(string line, long id)
     {
         var json = JsonDocument.Parse(line);
@@ -110,15 +110,15 @@ internal sealed class TrainerProgram(CoordinatorOptions options, TimeProvider ti
     }
 }
 
-/// <summary>The trainer program could not do its work; the sentence says why.</summary>
+/// <summary>The trainer program failed; the message says why.</summary>
 internal sealed class TrainerProgramException(string sentence) : Exception(sentence)
 {
-    /// <summary>The program's exit code for input that no retry mends.</summary>
+    /// <summary>The program's exit code for bad input, which a retry cannot fix.</summary>
     public const int BadInput = 2;
 
     /// <summary>
-    /// What it exited with, or <see cref="BadInput"/> where it said so; 0 when it did not get that far, or when it said
-    /// that the fault may pass.
+    /// The program's exit code, or <see cref="BadInput"/> if its answer refused the input; 0 if it did not exit, or if
+    /// it called the fault temporary.
     /// </summary>
     public int ExitCode { get; init; }
 

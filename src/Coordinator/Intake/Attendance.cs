@@ -6,50 +6,51 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Coordinator.Intake;
 
 /// <summary>
-/// Who was heard from, when, and what it was doing: this leader's own memory, never replicated. A leadership starts
-/// with an empty one and gives everybody a fresh lease.
+/// Which trainers this leader has received heartbeats from, when, and what they were doing. Kept in memory and never
+/// replicated: a new leader starts with nothing and gives every trainer a full lease.
 /// </summary>
 internal sealed class Attendance(CoordinatorOptions options, TimeProvider time)
 {
-    /// <summary>By process, not by id: a second process under a trainer's id says nothing of the first.</summary>
+    /// <summary>
+    /// Keyed by process, not by id alone: a second process with the same id says nothing about the first.
+    /// </summary>
     private readonly ConcurrentDictionary<(TrainerId Trainer, ulong Incarnation), Sighting> _sightings = new();
 
     internal enum Contact
     {
-        /// <summary>A member that this leader has not heard from yet.</summary>
+        /// <summary>A member that has not sent this leader a heartbeat yet.</summary>
         Awaited,
         Attending,
         Ended,
     }
 
     /// <param name="Timestamp">
-    /// When it was last heard, or since when it is awaited, in <see cref="TimeProvider.GetTimestamp"/> units.
+    /// The time of its last heartbeat, or since when it is awaited; a timestamp of <see cref="TimeProvider"/>.
     /// </param>
-    /// <param name="Stream">What it was last heard on.</param>
+    /// <param name="Stream">The stream of its last heartbeat.</param>
     internal sealed record Sighting(
         Contact Contact, long Timestamp, object? Stream = null, Activity Activity = Activity.Idle, float Progress = 0,
         string Run = "", string Fault = "");
 
-    public void Heard(TrainerId trainer, Heartbeat heartbeat, object stream) =>
+    public void Record(TrainerId trainer, Heartbeat heartbeat, object stream) =>
         _sightings[(trainer, heartbeat.Incarnation)] = new Sighting(
             Contact.Attending, time.GetTimestamp(), stream, heartbeat.Activity,
             float.IsFinite(heartbeat.Progress) ? Math.Clamp(heartbeat.Progress, 0, 1) : 0,
             heartbeat.Run, Limits.CutReason(heartbeat.Fault));
 
-    /// <summary>Trainers that attend and say why they do not do their part in the run, in the order of their ids.
-    /// </summary>
+    /// <summary>Attending trainers that report why they cannot take part in the run, ordered by id.</summary>
     public IReadOnlyList<(TrainerId Trainer, string Fault)> Faults(RunId run) =>
     [
         .. from sighting in _sightings
            let last = sighting.Value
            where last.Fault.Length > 0 && last.Run == run.ToString() && !IsGone(last)
-           orderby sighting.Key.Trainer.ToString() // A stable order for people who read it again and again.
+           orderby sighting.Key.Trainer.ToString() // A stable order, because people compare one status with the next.
            select (sighting.Key.Trainer, last.Fault),
     ];
 
     /// <summary>
-    /// Another process may now take the id over; the lease itself runs on. The late end of a stream says nothing once
-    /// its process was heard on a newer one.
+    /// Records that a stream ended. Another process may now take the id; the lease still runs. Ignored if the same
+    /// process has sent a heartbeat on a newer stream.
     /// </summary>
     public void Ended(TrainerId trainer, ulong incarnation, object stream)
     {
@@ -60,24 +61,30 @@ internal sealed class Attendance(CoordinatorOptions options, TimeProvider time)
 
     public Sighting? Find(Trainer member) => _sightings.GetValueOrDefault((member.Id, member.Incarnation));
 
-    /// <summary>A member's process is gone when its stream here ended, or when it was silent for a lease.</summary>
+    /// <summary>
+    /// Whether a member's process is gone: its stream to this leader ended, or it was silent for a whole lease.
+    /// </summary>
     public bool IsGone(Trainer member) => Find(member) is { } last && IsGone(last);
 
     /// <summary>
-    /// Whether a newcomer may take a member's place: where the member is gone, or where this leader has yet to hear
-    /// from it and the newcomer attends. After a failover a trainer that was started again so joins at once; where both
-    /// live, the one that came second hears that its id is in use, until the leader changes again at least.
+    /// Whether a newcomer may take a member's place: the member is gone, or the newcomer attends and the member has not
+    /// contacted this leader yet. So a trainer that was restarted during a failover joins at once. If both processes
+    /// are alive, the one that contacts this leader second is told that its id is in use.
     /// </summary>
     public bool YieldsTo(Trainer member, ulong newcomer) =>
         IsGone(member)
         || (Find(member) is null or { Contact: Contact.Awaited }
             && Find(member with { Incarnation = newcomer }) is { Contact: Contact.Attending });
 
-    /// <summary>How long the member has been silent: zero at the first look, where it was never heard.</summary>
+    /// <summary>
+    /// How long the member has been silent. If it never sent a heartbeat, the time counts from the first call.
+    /// </summary>
     public TimeSpan SilentFor(Trainer member) => time.GetElapsedTime(_sightings.GetOrAdd(
         (member.Id, member.Incarnation), _ => new Sighting(Contact.Awaited, time.GetTimestamp())).Timestamp);
 
-    /// <summary>Forgets who is gone and no member: anyone may attend, under ever new ids.</summary>
+    /// <summary>
+    /// Forgets processes that are gone and are not members: otherwise clients with ever new ids would fill the memory.
+    /// </summary>
     public void ForgetStrangers(Run? run)
     {
         foreach (var sighting in _sightings)
@@ -87,7 +94,7 @@ internal sealed class Attendance(CoordinatorOptions options, TimeProvider time)
                 _sightings.TryRemove(sighting);
     }
 
-    /// <summary>A leadership begins: what the one before knew is too old to judge anybody by.</summary>
+    /// <summary>Forgets everything when a leadership begins: sightings from an earlier one are out of date.</summary>
     public void Clear() => _sightings.Clear();
 
     private bool IsGone(Sighting last) =>

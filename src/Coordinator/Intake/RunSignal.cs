@@ -5,19 +5,20 @@ using Quorate.Rounds;
 namespace Quorate.Coordinator.Intake;
 
 /// <summary>
-/// Wakes every attending trainer when its work may have changed: another run, phase, round or model. An accepted
-/// update or a join wakes nobody: with thousands of trainers each of them would wake all the others. Counts that
-/// changed meanwhile travel with the answer to the next heartbeat.
+/// Wakes every attending trainer when its work may have changed: another run, phase, round or model. Accepted updates
+/// and joins wake no trainer, because with thousands of trainers each one would wake all the others. Changed counts are
+/// sent with the answer to the next heartbeat.
 /// </summary>
 internal sealed class RunSignal(IReplicatedLog log) : BackgroundService
 {
     private readonly Lock _gate = new();
 
-    /// <summary>In an order that depends on comings and goings alone: the simulation wakes them the same way again.
+    /// <summary>
+    /// Its order depends only on the order of additions and removals, so the simulation can repeat a run exactly.
     /// </summary>
     private readonly HashSet<ChannelWriter<bool>> _listeners = [];
 
-    /// <summary>A wake-up channel of capacity one: several wake-ups that nobody read yet are one.</summary>
+    /// <summary>A channel that receives wake-ups. Its capacity is one: several unread wake-ups count as one.</summary>
     public Channel<bool> Listen()
     {
         var channel = Channel.CreateBounded<bool>(

@@ -42,7 +42,7 @@ public enum Normalisation
 /// <summary>The rule by which a local step moves the weights.</summary>
 public enum OptimiserKind
 {
-    /// <summary>Gradient descent, with momentum and weight decay where asked for.</summary>
+    /// <summary>Gradient descent, with momentum and weight decay if configured.</summary>
     Sgd,
 
     /// <summary>Adam with the usual decay rates, 0.9 and 0.999.</summary>

@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 
 namespace Quorate.Torch.Learning;
 
-/// <summary>config/runs/mnist-logistic.json without a cluster: what its rounds must come to if nothing between the
+/// <summary>config/runs/mnist-logistic.json without a cluster: what its rounds must result in if nothing between the
 /// trainers is lost.</summary>
 public sealed class FederationTests : IDisposable
 {

@@ -13,7 +13,7 @@ public sealed class BlobReceiverTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task A_part_made_longer_on_its_way_is_requested_again_and_refuses_nobody()
+    public async Task A_part_made_longer_in_transit_is_requested_again_and_not_rejected()
     {
         byte[] content = Bytes(100);
         using var store = _directory.Store();

@@ -124,14 +124,14 @@ public sealed class BlobStoreTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Readers_that_wait_for_a_rotten_blob_get_the_good_copy_that_came_meanwhile_or_none(bool pulled)
+    public async Task Readers_that_wait_for_a_rotten_blob_get_the_good_copy_that_arrives_or_none(bool pulled)
     {
         var hash = await RottenAsync();
         List<Task<SafeFileHandle?>> waiting = [];
         BlobStore? store = null;
         var disk = new OddDisk(stamp =>
         {
-            // Now the first reader hashes.
+            // The first reader is hashing now.
             while (waiting.Count < 3) waiting.Add(store!.OpenAsync(hash, default));
             return stamp;
         });
@@ -184,7 +184,7 @@ public sealed class BlobStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task Of_two_writers_of_one_blob_the_second_is_turned_away_until_the_first_ends()
+    public async Task A_second_writer_of_a_blob_is_turned_away_until_the_first_one_ends()
     {
         using var store = _directory.Store();
         var hash = BlobHash.Of(Bytes(10));
@@ -246,7 +246,7 @@ public sealed class BlobStoreTests : IDisposable
     }
 
     [Theory]
-    [InlineData(100L << 20, 64L << 20)] // A small disk must be of some use.
+    [InlineData(100L << 20, 64L << 20)] // A small disk must be usable.
     [InlineData(1L << 30, 256L << 20)]
     [InlineData(8L << 30, 512L << 20)]
     [InlineData(100L << 30, 5L << 30)]
@@ -255,7 +255,7 @@ public sealed class BlobStoreTests : IDisposable
         Assert.Equal(mark, BlobStoreOptions.UploadMark(disk));
 
     [Fact]
-    public async Task Below_the_upload_mark_uploads_are_refused_and_what_the_state_names_is_stored()
+    public async Task Below_the_upload_mark_uploads_are_refused_and_blobs_of_the_state_are_stored()
     {
         long free = 512L << 20;
         using var store = _directory.Store(disk: new OddDisk(s => s) { Free = _ => free, Total = 8L << 30 });
@@ -268,7 +268,7 @@ public sealed class BlobStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task Room_that_other_writers_were_promised_is_not_given_away_twice()
+    public async Task Room_reserved_for_one_writer_is_not_given_to_another()
     {
         using var store = _directory.Store(
             change: o => o with { FreeBytesKept = 0 }, disk: new OddDisk(s => s) { Free = _ => 1000, Total = 1000 });
@@ -285,7 +285,7 @@ public sealed class BlobStoreTests : IDisposable
         for (int seed = 1; seed <= 5; seed++) await LeaveAsync(store, seed);
         Assert.Equal(
             [0, 0, 1, 1, 1], Enumerable.Range(1, 5).Select(seed => store.PartLength(BlobHash.Of(Bytes(2, seed)))));
-        await LeaveAsync(store, 3); // The oldest is touched, so that the next one goes.
+        await LeaveAsync(store, 3); // The oldest one is used, so the next one is deleted.
         await LeaveAsync(store, 6);
         Assert.Equal(0, store.PartLength(BlobHash.Of(Bytes(2, 4))));
         Assert.Equal(1, store.PartLength(BlobHash.Of(Bytes(2, 3))));
@@ -311,7 +311,7 @@ public sealed class BlobStoreTests : IDisposable
         Assert.True(await store.HasAsync(model.Hash, default));
         Assert.False(File.Exists(draft));
     }
-    /// <summary>What lies on the disk of a node that is about to start.</summary>
+    /// <summary>What is on the disk of a node that is about to start.</summary>
     private async Task<BlobHash> RottenAsync()
     {
         using var store = _directory.Store();

@@ -43,7 +43,7 @@ public sealed class CollectorTests : IDisposable
     }
 
     [Fact]
-    public async Task Blobs_that_were_used_lately_or_are_being_written_stay()
+    public async Task Blobs_that_were_used_recently_or_are_being_written_stay()
     {
         using var store = _directory.Store(time: _time);
         var asked = await store.PutAsync(Bytes(10, 1));
@@ -63,7 +63,7 @@ public sealed class CollectorTests : IDisposable
         using var store = _directory.Store(time: _time);
         var loose = await store.PutAsync(Bytes(10));
         _time.AdjustTime(_time.GetUtcNow() + TimeSpan.FromDays(1));
-        store.Step(); // However long it stood still, it took one step since.
+        store.Step(); // However long it was paused, this is only one step.
         Assert.Equal(0, await Collector(store, []).PassAsync(default));
         Assert.True(store.Exists(loose));
     }

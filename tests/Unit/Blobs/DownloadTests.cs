@@ -6,7 +6,7 @@ using static Quorate.Unit.Blobs.TestBlobs;
 
 namespace Quorate.Unit.Blobs;
 
-/// <summary>BlobDownload against real nodes that cut, damage and lack.</summary>
+/// <summary>BlobDownload from real nodes that cut the transfer, damage parts or lack the blob.</summary>
 public sealed class DownloadTests
 {
     private static readonly byte[] _content = Bytes(5 * Part.BytesUsual + 77);
@@ -54,7 +54,7 @@ public sealed class DownloadTests
     }
 
     [Fact]
-    public async Task A_bad_rest_of_an_earlier_process_is_thrown_away_whole()
+    public async Task A_damaged_partial_file_of_an_earlier_process_is_discarded()
     {
         await using var nodes = await StartAsync(1);
         string path = nodes.NewPath();
@@ -92,7 +92,7 @@ public sealed class DownloadTests
     }
 
     [Fact]
-    public async Task A_range_that_cannot_be_is_refused()
+    public async Task An_impossible_range_is_refused()
     {
         await using var nodes = await StartAsync(1);
         foreach (var (offset, length) in new[] { (-1L, 0L), (_content.Length + 1L, 0L), (5L, -1L), (

@@ -3,12 +3,12 @@ using Quorate.Coordinator.Disk;
 
 namespace Quorate.Unit.Blobs;
 
-/// <summary>A disk that shows files otherwise than they are, or in whose looking at one the test has a hand.</summary>
+/// <summary>A disk that reports false file stamps or sizes, or that calls the test when a file is looked at.</summary>
 internal sealed class OddDisk(Func<FileStamp, FileStamp> shown) : IDisk
 {
     private readonly RealDisk _disk = new();
 
-    /// <summary>Bytes free under a path; null: those of the disk.</summary>
+    /// <summary>Bytes free under a path; null: those of the real disk.</summary>
     public Func<string, long>? Free { get; init; }
 
     public FileStamp StampOf(SafeFileHandle file, string path) => shown(_disk.StampOf(file, path));
@@ -34,7 +34,7 @@ internal sealed class OddDisk(Func<FileStamp, FileStamp> shown) : IDisk
 
     public long FreeBytes(string path) => Free?.Invoke(path) ?? _disk.FreeBytes(path);
 
-    /// <summary>Bytes of the whole disk; null: those of the disk.</summary>
+    /// <summary>Bytes of the whole disk; null: those of the real disk.</summary>
     public long? Total { get; init; }
 
     public long TotalBytes(string path) => Total ?? _disk.TotalBytes(path);

@@ -5,7 +5,7 @@ using static Quorate.Unit.Blobs.TestBlobs;
 
 namespace Quorate.Unit.Blobs;
 
-/// <summary>An update's file is written over once its round is over, unless somebody could still count on it.</summary>
+/// <summary>An update's file is overwritten once its round is over, unless the bytes may still be needed.</summary>
 public sealed class ReusingTests : IDisposable
 {
     private const int Length = 300_000;
@@ -50,7 +50,7 @@ public sealed class ReusingTests : IDisposable
     public async Task A_blob_that_arrived_for_two_rounds_is_not_recycled()
     {
         var hash = await BringAsync(Bytes(Length), _first);
-        _store.RecordPurpose(hash, _second); // Whoever says so is told next that it is here.
+        _store.RecordPurpose(hash, _second); // Its sender is then told that the bytes are stored.
         await OverAsync(_first, _second);
         Assert.True(await _store.HasAsync(hash, default));
     }
@@ -68,7 +68,7 @@ public sealed class ReusingTests : IDisposable
     public async Task A_blob_that_was_here_before_its_purpose_was_recorded_is_not_recycled()
     {
         var hash = await _store.PutAsync(Bytes(Length));
-        _store.RecordPurpose(hash, _first); // Another life of this process may have promised it for another round.
+        _store.RecordPurpose(hash, _first); // An earlier process may have acknowledged it for another round.
         await OverAsync(_first);
         Assert.True(await _store.HasAsync(hash, default));
     }

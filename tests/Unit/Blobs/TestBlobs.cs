@@ -5,7 +5,7 @@ using Quorate.Rounds;
 
 namespace Quorate.Unit.Blobs;
 
-/// <summary>A directory that goes with the test, and blobs made from a seed.</summary>
+/// <summary>A directory that is deleted after the test.</summary>
 internal sealed class TestDirectory : IDisposable
 {
     public string Root { get; } = Directory.CreateTempSubdirectory("quorate-blobs-").FullName;
@@ -47,7 +47,7 @@ internal static class TestBlobs
         return hash;
     }
 
-    /// <summary>So many steps of the store's life that what nobody asks for meanwhile is old.</summary>
+    /// <summary>Takes so many steps that every unused blob counts as old.</summary>
     public static void Grow(this BlobStore store)
     {
         for (int step = 0; step <= BlobStore.KeptSteps; step++) store.Step();
@@ -60,8 +60,8 @@ internal static class TestBlobs
     }
 
     /// <summary>
-    /// Flips one bit on the disk, as a bad disk does (the time makes it visible even within one tick of the file
-    /// system's clock).
+    /// Flips one bit on the disk, as a bad disk does. The file's time is changed too, so the change is visible even
+    /// within one tick of the file system's clock.
     /// </summary>
     public static void Flip(string path, int at = 0)
     {

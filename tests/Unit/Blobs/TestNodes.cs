@@ -34,7 +34,7 @@ internal sealed class TestNodes : IAsyncDisposable
 
     public TestNode this[int id] => All[id];
 
-    /// <param name="time">By which the services measure silence; null: the system's.</param>
+    /// <param name="time">The clock by which the services measure silence; null: the system's.</param>
     public static async Task<TestNodes> StartAsync(int count = 3, TimeProvider? time = null)
     {
         var nodes = new TestNodes();
@@ -113,7 +113,7 @@ internal sealed class TestNode : IAsyncDisposable
     /// <summary>The same service, over gRPC.</summary>
     public TransferClient GrpcClient => new(Channel.CreateCallInvoker());
 
-    /// <summary>What the node would log as failures of its own.</summary>
+    /// <summary>What the node would log as its own failures.</summary>
     public ConcurrentQueue<Exception> Failures { get; } = [];
 
     /// <summary>Files given to the commit.</summary>
@@ -133,7 +133,7 @@ internal sealed class TestNode : IAsyncDisposable
     /// </summary>
     public Func<int, CancellationToken, Task> Received { get; set; } = (_, _) => Task.CompletedTask;
 
-    /// <summary>Offset and length of every download asked for.</summary>
+    /// <summary>Offset and length of every requested download.</summary>
     public List<(long Offset, long Length)> Downloads { get; } = [];
 
     public static async Task<TestNode> StartAsync(int id, TestDirectory directory, TimeProvider time)
@@ -162,7 +162,7 @@ internal sealed class TestNode : IAsyncDisposable
         Store.Dispose();
     }
 
-    /// <summary>TransferService with the tests' hooks in the place of UpdateIntake.</summary>
+    /// <summary>TransferService with the tests' hooks instead of UpdateIntake.</summary>
     private sealed class FaultyTransfer(TestNode node, BlobReceiver receiver, LeaderGate gate, TimeProvider time)
         : TransferBase
     {

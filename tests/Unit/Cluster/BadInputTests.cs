@@ -11,9 +11,9 @@ using static Quorate.Unit.Cluster.OpenRound;
 namespace Quorate.Unit.Cluster;
 
 /// <summary>
-/// Promise P8: whatever is said to a coordinator, it answers with a reason, its runs stay as they are, and it lives.
-/// Each row is what is said and what the answer must contain: its verdict or its status code, and the reason. More
-/// rows, of the commonest mistakes, stand in IntakeTests.
+/// Promise P8: a coordinator answers any input with a reason, keeps running, and leaves its runs unchanged. Each row is
+/// an input and what the answer must contain: a verdict or a status code, and the reason. IntakeTests has more rows,
+/// with the most common mistakes.
 /// </summary>
 public sealed class BadInputTests(OpenRound round) : IClassFixture<OpenRound>
 {
@@ -21,7 +21,7 @@ public sealed class BadInputTests(OpenRound round) : IClassFixture<OpenRound>
 
     private static readonly Dictionary<string, (Func<OpenRound, Task<VerdictReply>> Say, string Answer)> Rows = new()
     {
-        // Files that are no update of this model.
+        // Files that are not an update of this model.
         ["a file of no bytes that says it has one"] = (r => r.UploadAsync(PartOf([], Header(r, [1]))), "ended after 0"),
         ["a file of one byte"] = (r => r.Anna.UpdateAsync([0]), "Rejected"),
         ["an empty archive"] = (r => r.Anna.UpdateAsync([.. "PK\u0005\u0006"u8, .. new byte[18]]), "Rejected"),
@@ -104,7 +104,7 @@ public sealed class BadInputTests(OpenRound round) : IClassFixture<OpenRound>
         ["other bytes than the hash says"] = (r => r.UploadAsync(PartOf(Other(5), Header(r, Other(6)))),
             "wrong SHA-256"),
 
-        // What coordinators ask of each other.
+        // Calls between coordinators.
         ["a put without a header"] = (r => r.PutAsync(PartOf(Good)), "carries no header"),
         ["a put of other bytes"] = (r => r.PutAsync(PartOf(Other(7), Header(r, Other(8)))), "are not those of blob"),
         ["a put of 65 GiB"] = (r => r.PutAsync(PartOf(Good, new UploadHeader
@@ -120,12 +120,12 @@ public sealed class BadInputTests(OpenRound round) : IClassFixture<OpenRound>
         ["a download of a negative length"] = (r => r.DownloadAsync(Model(0, -1)), "OutOfRange"),
         ["a download whose end overflows"] = (r => r.DownloadAsync(Model(1, long.MaxValue)), "OutOfRange"),
 
-        // What trainers and people ask.
+        // Calls of trainers and operators.
         ["a join with incarnation 0"] = (r => JoinAsync(r, j => j.Incarnation = 0), "incarnation of 0"),
         ["a join under a path"] = (r => JoinAsync(r, j => j.Trainer = "../x"), "Rejected"),
         ["a join of an unknown run"] = (r => JoinAsync(r, j => j.Run = "other"), "no run 'other'"),
         ["a join with fewer examples than none"] = (r => JoinAsync(r, j => j.Examples = -1), "Examples must be"),
-        ["a heartbeat of nobody"] = (r => r.AttendAsync(new Heartbeat { Trainer = "//" }), "no valid trainer id"),
+        ["a heartbeat of no trainer"] = (r => r.AttendAsync(new Heartbeat { Trainer = "//" }), "no valid trainer id"),
         ["a heartbeat with an unknown activity"] = (r => r.AttendAsync(new Heartbeat
         {
             Trainer = "zoe", Incarnation = 1, Activity = (Activity)9,
@@ -141,7 +141,7 @@ public sealed class BadInputTests(OpenRound round) : IClassFixture<OpenRound>
         ["a stop of an unknown run"] = (r => StopAsync(r, "other"), "no run 'other'"),
         ["a stop of a path"] = (r => StopAsync(r, "/etc/passwd"), "Rejected"),
 
-        // Bytes that are no call.
+        // Bytes that are not a call.
         ["HTTP/1.1 on the port of gRPC"] = (r => r.RawAsync("GET / HTTP/1.1\r\n\r\n"u8.ToArray(), raft: false),
             "closed"),
         ["noise on the port of gRPC"] = (r => r.RawAsync(Noise(), raft: false), "closed"),
@@ -155,7 +155,7 @@ public sealed class BadInputTests(OpenRound round) : IClassFixture<OpenRound>
 
     [Theory]
     [MemberData(nameof(Names))]
-    public async Task It_is_answered_with_a_reason_and_changes_nothing(string what)
+    public async Task Bad_input_is_answered_with_a_reason_and_changes_nothing(string what)
     {
         var (say, answer) = Rows[what];
         var (runs, index, chain) = await round.StateAsync();
@@ -209,7 +209,7 @@ public sealed class BadInputTests(OpenRound round) : IClassFixture<OpenRound>
         Blob = ByteString.CopyFrom(BlobHash.Of(TestTrainer.Weights(0)).ToArray()), Offset = offset, Length = length,
     };
 
-    /// <summary>An update that no other row sends: none meets the bytes that another left.</summary>
+    /// <summary>An update that no other row sends, so no row finds bytes that another one left.</summary>
     private static byte[] Other(float value) => TestTrainer.Weights(100 + value);
 
     private static byte[] Fixture(string name) => File.ReadAllBytes(PtFixtures.PathOf(name));
@@ -217,7 +217,7 @@ public sealed class BadInputTests(OpenRound round) : IClassFixture<OpenRound>
     private static byte[] Flipped()
     {
         byte[] bytes = [.. Good];
-        // The bytes of 1.0f: a weight, not the archive's own.
+        // The bytes of 1.0f: those of a weight, not of the archive.
         ReadOnlySpan<byte> ones = [0x00, 0x00, 0x80, 0x3F, 0x00, 0x00, 0x80, 0x3F];
         int at = bytes.AsSpan().IndexOf(ones);
         bytes[at + 2] ^= 1;

@@ -66,7 +66,8 @@ public sealed class IntakeTests : IAsyncLifetime
         await OpenRoundAsync();
         await _anna.UpdateAsync(TestTrainer.Weights(1));
         await _bert.UpdateAsync(TestTrainer.Weights(5));
-        // Its score, or here the reason why there is none, is the last fact of round 1: nothing moves after it.
+        // Its score, or here the reason for its absence, is the last fact of round 1. The state does not change after
+        // it.
         await _cluster.StatusAsync(run => run.Round == 2 && run.Trail[^1].Unscored.Length > 0, "the end of round 1");
         var carl = new TestTrainer(_cluster[0], "carl", incarnation: 3);
         await carl.JoinAsync();
@@ -191,21 +192,21 @@ public sealed class IntakeTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task No_update_is_rejected_because_the_model_rotted_here()
+    public async Task An_update_is_not_rejected_when_the_model_is_damaged_on_this_node()
     {
         await OpenRoundAsync();
         string name = BlobHash.Of(TestTrainer.Weights(0)).ToString();
         string model = Path.Combine(_cluster.Options(0).DataDirectory, "blobs", name[..2], name);
         byte[] bytes = await File.ReadAllBytesAsync(model);
         byte[] rotten = [.. bytes];
-        rotten[^30] ^= 0x80; // In the archive's directory, behind the weights.
+        rotten[^30] ^= 0x80; // In the archive's directory, after the weights.
         await File.WriteAllBytesAsync(model, rotten);
 
         var answer = await Assert.ThrowsAsync<RpcException>(() => _anna.UpdateAsync(TestTrainer.Weights(1)));
 
         Assert.Equal(StatusCode.Unavailable, answer.StatusCode);
         Assert.Contains("is damaged on this node", answer.Status.Detail, StringComparison.Ordinal);
-        await File.WriteAllBytesAsync(model, bytes); // As a peer would bring it back.
+        await File.WriteAllBytesAsync(model, bytes); // As a pull from a peer would.
         Assert.Equal(VerdictCode.Accepted, (await _anna.UpdateAsync(TestTrainer.Weights(1))).Verdict);
     }
 
@@ -223,7 +224,7 @@ public sealed class IntakeTests : IAsyncLifetime
                 Assert.False((await BeatAsync(second, newer)).Member);
                 long index = (await StateAsync()).Index;
                 await RefusedAsync(() => second.JoinAsync(), VerdictCode.Rejected, "in use by a live trainer");
-                Assert.Equal(index, (await StateAsync()).Index); // It asks for ever: that must not fill the log.
+                Assert.Equal(index, (await StateAsync()).Index); // Its repeated requests must not fill the log.
                 Assert.Equal(VerdictCode.Duplicate, (await _anna.JoinAsync()).Verdict);
             }
         } // Killed: its stream breaks.
@@ -299,7 +300,7 @@ public sealed class IntakeTests : IAsyncLifetime
         Assert.Equal(verdict, reply.Verdict);
         Assert.Contains(reason, reply.Reason, StringComparison.Ordinal);
         var after = await StateAsync();
-        // A refusal by the state machine itself may stand in the log; the runs are what it must not change.
+        // The state machine's own refusals may be in the log, but they must not change the runs.
         Assert.Equal(updates, after.Updates);
         Assert.True(after.Index == index ? after.Chain == chain : after.Index > index);
     }

@@ -12,7 +12,7 @@ public sealed class LeaderSearchTests
     public async Task A_leader_is_found_while_another_node_hangs()
     {
         await using var cluster = await TestCluster.StartAsync(nodes: 1);
-        // As a stopped process does: the kernel takes the connection, and nobody ever answers.
+        // Like a stopped process: the kernel accepts the connection, and no answer ever comes.
         using var hung = new TcpListener(IPAddress.Loopback, 0);
         hung.Start();
         var hosts = HostsFile.Parse($$"""
@@ -24,7 +24,7 @@ public sealed class LeaderSearchTests
             """);
         using var connections = new ClusterConnections(hosts, TimeProvider.System)
         {
-            StatusTimeout = TimeSpan.FromMinutes(10), // Whoever waited for the node that hangs would never come back.
+            StatusTimeout = TimeSpan.FromMinutes(10), // A client that waited for the hanging node would never return.
         };
 
         var leader = await connections.FindLeaderAsync(CancellationToken.None).WaitAsync(TestCluster.Patience);

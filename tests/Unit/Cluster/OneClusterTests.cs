@@ -123,7 +123,7 @@ public sealed class OneClusterTests : IAsyncDisposable
     private HostsFile Hosts(params int[] ids) =>
         HostsFile.Parse($$"""{ "nodes": [ {{string.Join(", ", ids.Select(id => Line(id, id)))}} ] }""");
 
-    /// <param name="at">The machine: two ports of it.</param>
+    /// <param name="at">Selects the machine's two ports.</param>
     private string Line(int id, int at) =>
         $$"""{ "id": {{id}}, "raft": "127.0.0.1:{{_ports[2 * at]}}", "grpc": "127.0.0.1:{{_ports[2 * at + 1]}}" }""";
 

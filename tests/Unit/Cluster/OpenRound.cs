@@ -10,8 +10,8 @@ using Quorate.Shared.Transfer;
 namespace Quorate.Unit.Cluster;
 
 /// <summary>
-/// One coordinator with round 1 open for anna and bert, for tests that leave it as it is; and ways to say to it what no
-/// client of ours would.
+/// One coordinator with round 1 open for anna and bert, for tests that do not change it, and ways to send it input that
+/// our clients would not send.
 /// </summary>
 public sealed class OpenRound : IAsyncLifetime
 {
@@ -45,8 +45,8 @@ public sealed class OpenRound : IAsyncLifetime
     }
 
     /// <summary>
-    /// The runs, and the chain hash at the index where they stand. A fact that the state machine itself refused may
-    /// stand in the log and in the chain, but never in the runs.
+    /// The runs, and the chain hash at their index. A fact that the state machine refused may be in the log and in the
+    /// chain, but never in the runs.
     /// </summary>
     internal async Task<(string Runs, long Index, string Chain)> StateAsync()
     {
@@ -55,7 +55,7 @@ public sealed class OpenRound : IAsyncLifetime
         return (status.Run.ToString(), status.Index, status.Chain.ToBase64());
     }
 
-    /// <summary>Sends messages over gRPC, as a client that knows nothing of weight streams does.</summary>
+    /// <summary>Sends messages over gRPC, as a client without weight streams does.</summary>
     internal async Task<VerdictReply> UploadAsync(params Part[] parts)
     {
         using var call = new TransferClient(_channel.CreateCallInvoker()).Upload(CancellationToken.None);
@@ -101,7 +101,7 @@ public sealed class OpenRound : IAsyncLifetime
         }
         catch (SocketException)
         {
-            // Closed before all was taken.
+            // Closed before everything was read.
         }
         return new VerdictReply { Reason = "closed" };
     }
@@ -128,7 +128,7 @@ public sealed class OpenRound : IAsyncLifetime
         }
         catch (Exception e) when (e is RpcException or IOException or InvalidOperationException)
         {
-            // Answered before everything was sent: the answer says why.
+            // It answered before everything was sent; the answer says why.
         }
         return await call.ResponseAsync.WaitAsync(TestCluster.Patience);
     }

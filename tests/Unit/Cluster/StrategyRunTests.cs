@@ -3,7 +3,7 @@ using Quorate.Shared.Protocol;
 
 namespace Quorate.Unit.Cluster;
 
-/// <summary>Runs with a strategy and key rules of their own, on a whole coordinator.</summary>
+/// <summary>Runs with their own strategy and key rules, on a whole coordinator.</summary>
 public sealed class StrategyRunTests
 {
     [Theory]

@@ -16,7 +16,7 @@ namespace Quorate.Unit.Cluster;
 internal sealed class TestCluster : IAsyncDisposable
 {
     /// <summary>
-    /// Bound of everything a test waits for: far above what a loaded machine needs, so that only a hang meets it.
+    /// Bound of every wait in a test: far above what a loaded machine needs, so only a hang reaches it.
     /// </summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
@@ -80,7 +80,7 @@ internal sealed class TestCluster : IAsyncDisposable
             $"node-{id}"), TrainerPrograms = _trainers, Lease = _lease,
     };
 
-    /// <summary>Returns once every node's doors are open and it hears a majority.</summary>
+    /// <summary>Returns once every node answers and reaches a majority.</summary>
     public Task AllAnswerAsync() => UntilAsync(
         async token =>
         {
@@ -93,12 +93,12 @@ internal sealed class TestCluster : IAsyncDisposable
         async token =>
         {
             foreach (var (_, run, _) in _running.Values)
-                if (run.IsCompleted) await run; // A node that died says why, here.
+                if (run.IsCompleted) await run; // Rethrows why a node died.
             return await Connections.FindLeaderAsync(token);
         },
         "a leader");
 
-    /// <summary>The newest status that satisfies <paramref name="wanted"/>, from whichever node leads.</summary>
+    /// <summary>The newest status that satisfies <paramref name="wanted"/>, from the node that leads.</summary>
     public Task<StatusReply> StatusAsync(Func<RunStatus, bool> wanted, string what) => UntilAsync(
         async token =>
         {
@@ -134,7 +134,7 @@ internal sealed class TestCluster : IAsyncDisposable
 
     private static HostsFile FreeHosts(int nodes)
     {
-        // All are held until all are known, so that no two are the same.
+        // All ports are held until all are known, so no two are the same.
         var held = Enumerable.Range(0, 2 * nodes).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToList();
         held.ForEach(listener => listener.Start());
         int[] ports = [.. held.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port)];

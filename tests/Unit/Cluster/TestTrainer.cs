@@ -9,7 +9,7 @@ using Quorate.Unit.Pt;
 
 namespace Quorate.Unit.Cluster;
 
-/// <summary>What a trainer says, a call at a time, so that a test can say it wrong.</summary>
+/// <summary>A trainer's calls, one at a time, so that a test can make wrong ones.</summary>
 internal sealed class TestTrainer(NodeConnection leader, string id, ulong incarnation)
 {
     public const string Run = "test";
@@ -52,7 +52,7 @@ internal sealed class TestTrainer(NodeConnection leader, string id, ulong incarn
     public static Task<VerdictReply> SendAsync(NodeConnection leader, byte[] bytes, UploadHeader header) =>
         SendAsync(leader, [(bytes, false)], header);
 
-    /// <summary>Sends these parts, each damaged on its way or not, the first with the header.</summary>
+    /// <summary>Sends these parts, each damaged in transit or not; the first one carries the header.</summary>
     public static async Task<VerdictReply> SendAsync(
         NodeConnection leader, (byte[] Bytes, bool Damaged)[] parts, UploadHeader header, long offset = 0)
     {
@@ -65,7 +65,7 @@ internal sealed class TestTrainer(NodeConnection leader, string id, ulong incarn
                 bytes.CopyTo(part.Room.Span);
                 if (offset == 0 || parts.Length == 1) part.Header = header;
                 part.Fill(offset, bytes.Length);
-                if (damaged) part.Room.Span[0] ^= 1; // After its check sum was taken.
+                if (damaged) part.Room.Span[0] ^= 1; // After its checksum was computed.
                 await call.RequestStream.WriteAsync(part);
                 offset += bytes.Length;
             }
@@ -73,7 +73,7 @@ internal sealed class TestTrainer(NodeConnection leader, string id, ulong incarn
         }
         catch (RpcException)
         {
-            // Answered before everything was sent: the answer says why.
+            // It answered before everything was sent; the answer says why.
         }
         return await call.ResponseAsync.WaitAsync(TestCluster.Patience);
     }

@@ -155,7 +155,7 @@ public sealed class ThreeNodeTests
         Assert.Contains("\"grpc\" of node 0", refusal.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>192.0.2.1 is an address for documents (RFC 5737), no machine's.</summary>
+    /// <summary>192.0.2.1 is reserved for documentation (RFC 5737): no machine has it.</summary>
     [Theory]
     [InlineData("raft", "192.0.2.1:20100", "127.0.0.1:20101")]
     [InlineData("grpc", "127.0.0.1:20100", "192.0.2.1:20101")]

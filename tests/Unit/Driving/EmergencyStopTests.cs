@@ -9,7 +9,7 @@ public sealed class EmergencyStopTests
 {
     /// <summary>A full disk, noticed while the node starts, once ended it by SIGABRT instead of exit code 4.</summary>
     [Fact]
-    public async Task A_reason_to_stop_while_the_host_starts_stops_it_when_it_has_started()
+    public async Task A_reason_to_stop_during_the_start_stops_the_host_once_it_has_started()
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Services.AddSingleton(provider => new EmergencyStop(
@@ -23,7 +23,7 @@ public sealed class EmergencyStopTests
         Assert.Equal(ExitCode.Broken, host.Services.GetRequiredService<EmergencyStop>().Code);
     }
 
-    /// <summary>Once it was 0: a supervisor that starts again what failed left the node down.</summary>
+    /// <summary>The exit code was once 0, so a supervisor that restarts failed processes left the node down.</summary>
     [Fact]
     public async Task A_service_that_fails_stops_the_node_with_an_exit_code()
     {

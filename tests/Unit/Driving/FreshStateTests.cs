@@ -9,7 +9,7 @@ using Quorate.Unit.Consensus;
 
 namespace Quorate.Unit.Driving;
 
-/// <summary>A follower that stood still knows who leads before it knows what was committed meanwhile.</summary>
+/// <summary>A follower that was paused learns who leads before it learns what was committed in the meantime.</summary>
 public sealed class FreshStateTests
 {
     private static readonly CancellationToken _over = new(canceled: true);
@@ -17,7 +17,7 @@ public sealed class FreshStateTests
     private readonly Follower _log = new();
 
     [Fact]
-    public async Task A_follower_waits_until_it_is_as_far_as_its_leader_was()
+    public async Task A_follower_waits_until_it_has_applied_its_leaders_index()
     {
         var reading = Fresh(new Answering(7)).ReadAsync(default);
         _log.Apply(6);
@@ -27,7 +27,7 @@ public sealed class FreshStateTests
     }
 
     [Fact]
-    public async Task Without_a_leader_or_its_answer_nothing_is_known()
+    public async Task Without_a_leader_or_its_answer_there_is_no_state()
     {
         Assert.Null(await Fresh(new Answering(null)).ReadAsync(default));
         _log.Known = new Leadership(null, 3, _over);
@@ -35,7 +35,7 @@ public sealed class FreshStateTests
     }
 
     [Fact]
-    public async Task A_follower_that_does_not_get_there_gives_up()
+    public async Task A_follower_that_does_not_catch_up_in_time_gives_up()
     {
         var reading = Fresh(new Answering(7)).ReadAsync(default);
         _time.Advance(TimeSpan.FromMinutes(1));
@@ -43,7 +43,7 @@ public sealed class FreshStateTests
     }
 
     [Fact]
-    public async Task A_question_that_is_given_up_ends_as_given_up() =>
+    public async Task A_cancelled_read_throws() =>
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Fresh(new Answering(null)).ReadAsync(_over));
 
     private FreshState Fresh(CallInvoker leader) => new(_log, [new Peer(2, leader)], _time);
@@ -62,7 +62,7 @@ public sealed class FreshStateTests
             _state.WhenAsync(state => state.Index > after, token);
     }
 
-    /// <summary>A leader that is so far; null: it has none that follow it.</summary>
+    /// <summary>A leader that has applied this index; null: it has no quorum.</summary>
     private sealed class Answering(long? index) : CallInvoker
     {
         public override AsyncUnaryCall<TResponse> AsyncUnaryCall<TRequest, TResponse>(

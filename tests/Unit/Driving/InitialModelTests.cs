@@ -15,7 +15,7 @@ public sealed class InitialModelTests
         """;
 
     [Fact]
-    public async Task What_may_pass_is_tried_again_and_leaves_no_file_behind()
+    public async Task A_temporary_failure_is_retried_and_leaves_no_file_behind()
     {
         string program = Path.Combine(SourceFile.Root, "tests/Unit/Evaluation/trainer.sh");
         await using var cluster = await TestCluster.StartAsync(nodes: 1, Littering, trainers: program);

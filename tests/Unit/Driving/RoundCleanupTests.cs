@@ -9,7 +9,7 @@ public sealed class RoundCleanupTests
     [Theory]
     [InlineData(0)]
     [InlineData(2)]
-    public void A_published_model_ends_the_use_of_its_updates_and_of_the_model_before_it(int keepUpdateRounds)
+    public void A_published_model_releases_its_updates_and_the_previous_model(int keepUpdateRounds)
     {
         var scene = Prepared(Rules(keepUpdateRounds: keepUpdateRounds));
         scene.Join("anna");
@@ -24,7 +24,7 @@ public sealed class RoundCleanupTests
     }
 
     [Fact]
-    public void Nothing_is_over_while_a_round_is_open()
+    public void No_blob_is_released_while_a_round_is_open()
     {
         var scene = Training("anna", "bert");
         var before = scene.State;
@@ -33,7 +33,7 @@ public sealed class RoundCleanupTests
     }
 
     [Fact]
-    public void The_initial_model_ends_nothing()
+    public void The_initial_model_releases_no_blob()
     {
         var scene = new Scene();
         scene.Open();

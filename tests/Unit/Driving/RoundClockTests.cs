@@ -24,7 +24,7 @@ public sealed class RoundClockTests
     public RoundClockTests() => _clock = new RoundClock(_time);
 
     [Fact]
-    public void It_measures_since_it_first_saw_the_round_open_and_since_there_were_enough_updates()
+    public void The_clock_measures_since_the_opening_and_since_there_were_enough_updates()
     {
         Assert.Equal((TimeSpan.Zero, TimeSpan.Zero), _clock.Look(_open));
         _time.Advance(TimeSpan.FromSeconds(10));
@@ -35,7 +35,7 @@ public sealed class RoundClockTests
     }
 
     [Fact]
-    public void A_new_round_starts_it_anew()
+    public void A_new_round_restarts_the_clock()
     {
         _clock.Look(WithUpdate(_open));
         _time.Advance(TimeSpan.FromSeconds(10));

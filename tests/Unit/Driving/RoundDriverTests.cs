@@ -6,7 +6,9 @@ namespace Quorate.Unit.Driving;
 
 public sealed class RoundDriverTests
 {
-    /// <summary>Sixteen runs later the first was forgotten, and its leader opened and trained it once more.</summary>
+    /// <summary>
+    /// After sixteen more runs the first one was forgotten, and the leader once opened and trained it again.
+    /// </summary>
     [Fact]
     public void A_run_that_may_have_been_forgotten_is_not_opened_by_itself()
     {

@@ -8,8 +8,8 @@ using Quorate.Unit.Tidy;
 namespace Quorate.Unit.Evaluation;
 
 /// <summary>
-/// A coordinator and its trainer program, for which trainer.sh stands in: a plan's text says how it behaves, a score's
-/// images are its process id, and its loss is the number of answers before.
+/// A coordinator and its trainer program, with trainer.sh in its place: a plan's text says how it behaves, a score's
+/// images are its process id, and its loss is the number of its earlier answers.
 /// </summary>
 public sealed class TrainerProgramTests : IDisposable
 {
@@ -52,7 +52,7 @@ public sealed class TrainerProgramTests : IDisposable
     [InlineData("IMPOSSIBLE", "printed an impossible score: ", false)]
     [InlineData("ANOTHERS", "printed no answer: it answers another request than 2", false)]
     [InlineData("FLOODS", "printed more than 65536 characters on a line", false)]
-    public async Task A_fault_costs_one_answer_and_the_process_that_gave_it(string plan, string reason, bool bad)
+    public async Task A_fault_costs_one_answer_and_ends_the_process(string plan, string reason, bool bad)
     {
         int before = (int)(await ScoreAsync("SERVED"))[Metrics.Examples];
         var fault = await Assert.ThrowsAsync<TrainerProgramException>(() => ScoreAsync(plan));
@@ -66,7 +66,7 @@ public sealed class TrainerProgramTests : IDisposable
     [Theory]
     [InlineData("UNFIT", "it is no model", true)]
     [InlineData("PASSES", "the disk is full", false)]
-    public async Task What_it_refuses_in_words_costs_one_answer_and_no_process(string plan, string reason, bool bad)
+    public async Task A_refusal_in_words_costs_one_answer_and_keeps_the_process(string plan, string reason, bool bad)
     {
         var fault = await Assert.ThrowsAsync<TrainerProgramException>(() => ScoreAsync(plan));
         Assert.Equal((reason, bad), (fault.Message, fault.IsBadInput));
@@ -76,7 +76,7 @@ public sealed class TrainerProgramTests : IDisposable
     }
 
     [Fact]
-    public async Task One_that_hangs_is_ended_when_its_time_is_over()
+    public async Task A_process_that_hangs_is_ended_after_its_time_limit()
     {
         var hanging = ScoreAsync("HANGS");
         _time.Advance(TimeSpan.FromSeconds(301));
@@ -86,7 +86,7 @@ public sealed class TrainerProgramTests : IDisposable
     }
 
     [Fact]
-    public async Task A_request_that_nobody_awaits_any_more_is_never_answered_to_the_next()
+    public async Task The_answer_to_an_abandoned_request_is_never_given_to_the_next_one()
     {
         using var leading = new CancellationTokenSource();
         var deposed = _trainer.ScoreAsync("HANGS", "model", 1, leading.Token);
@@ -96,7 +96,7 @@ public sealed class TrainerProgramTests : IDisposable
     }
 
     [Fact]
-    public async Task Stopping_the_child_ends_the_request_it_works_on()
+    public async Task Stopping_the_child_ends_its_pending_request()
     {
         var hanging = ScoreAsync("HANGS");
         _trainer.StopChild();
@@ -104,11 +104,11 @@ public sealed class TrainerProgramTests : IDisposable
     }
 
     [Fact]
-    public async Task What_it_says_on_the_side_blocks_nobody() =>
+    public async Task Output_to_standard_error_does_not_block_an_answer() =>
         Assert.Equal(1, (await ScoreAsync("CHATS"))[Metrics.Examples]);
 
     [Fact]
-    public async Task A_program_that_is_not_there_is_a_fault()
+    public async Task A_missing_program_is_reported()
     {
         using var trainer = Program("/no/such/program");
         await Assert.ThrowsAsync<TrainerProgramException>(

@@ -44,13 +44,13 @@ public sealed class LeasesTests : IDisposable
     }
 
     [Fact]
-    public async Task However_briefly_a_leader_did_not_lead_every_lease_starts_anew()
+    public async Task Every_lease_restarts_when_a_leadership_was_lost_however_briefly()
     {
         await _leases.StartAsync(default);
         await AnnaIsAwaitedAsync();
         Hear(Anna);
         _time.Advance(TimeSpan.FromSeconds(9));
-        _log.LeadAnew();
+        _log.LeadAgain();
         await AnnaIsAwaitedAsync();
         await _leases.StopAsync(default);
 
@@ -63,7 +63,7 @@ public sealed class LeasesTests : IDisposable
     }
 
     [Fact]
-    public async Task A_member_that_was_never_heard_has_a_lease_from_the_first_look_on()
+    public async Task A_member_without_a_heartbeat_has_a_full_lease_from_the_first_look()
     {
         _time.Advance(TimeSpan.FromHours(1));
         await _leases.PassAsync(default);
@@ -96,10 +96,10 @@ public sealed class LeasesTests : IDisposable
     }
 
     /// <summary>
-    /// With a lease to wait under each new leader, a trainer that was started again stayed out for many of them.
+    /// When every new leader made it wait for a lease, a restarted trainer stayed out under many leaders.
     /// </summary>
     [Fact]
-    public async Task A_member_that_this_leader_never_heard_yields_to_a_process_that_attends_and_to_no_other()
+    public async Task A_member_without_a_heartbeat_yields_to_a_process_that_attends_and_to_no_other()
     {
         var again = Anna with { Incarnation = 7 };
         await _leases.PassAsync(default);
@@ -111,7 +111,7 @@ public sealed class LeasesTests : IDisposable
     }
 
     [Fact]
-    public async Task Who_came_and_went_under_ever_new_ids_is_forgotten_and_members_and_guests_are_not()
+    public async Task Processes_that_left_are_forgotten_and_members_and_attending_guests_are_not()
     {
         object stream = Hear(Anna);
         _attendance.Ended(Anna.Id, Anna.Incarnation, stream);
@@ -137,30 +137,30 @@ public sealed class LeasesTests : IDisposable
         Assert.True(_attendance.IsGone(Anna));
     }
 
-    /// <summary>A heartbeat on a stream of its own.</summary>
+    /// <summary>A heartbeat on its own stream.</summary>
     private object Hear(Trainer trainer)
     {
         object stream = new();
-        _attendance.Heard(trainer.Id, new Heartbeat { Incarnation = trainer.Incarnation }, stream);
+        _attendance.Record(trainer.Id, new Heartbeat { Incarnation = trainer.Incarnation }, stream);
         return stream;
     }
 
     private Task<Attendance.Sighting> AnnaIsAwaitedAsync() => TestCluster.UntilAsync(
         _ => Task.FromResult(_attendance.Find(Anna) is { Contact: Attendance.Contact.Awaited } seen ? seen : null),
-        "a lease that starts anew");
+        "a lease that restarts");
 
-    /// <summary>A log that always leads, takes every proposal and applies none.</summary>
+    /// <summary>A log that always leads, accepts every proposal and applies none.</summary>
     private sealed class LeadingLog(ClusterState state) : StubLog, IDisposable
     {
         private CancellationTokenSource _leading = new();
 
-        /// <summary>Whom it was told to let go.</summary>
+        /// <summary>The trainers it was told to remove.</summary>
         public List<TrainerId> Left { get; } = [];
 
         public override ClusterState State => state;
         public override Leadership Leadership => new(0, 1, _leading.Token);
 
-        public void LeadAnew()
+        public void LeadAgain()
         {
             var old = _leading;
             _leading = new CancellationTokenSource();

@@ -65,7 +65,7 @@ public sealed class ClientSetScenarios
     }
 
     [Fact]
-    public void Zero_is_no_incarnation_or_a_newcomer_who_replaces_nobody_would_replace_it()
+    public void An_incarnation_of_zero_is_refused_because_zero_means_that_a_join_replaces_no_one()
     {
         var scene = Prepared();
         scene.Join("anna", incarnation: 0).IsRejected("Trainer anna's incarnation is 0: choose a random one.");
@@ -116,7 +116,7 @@ public sealed class ClientSetScenarios
     }
 
     [Fact]
-    public void Nobody_joins_a_run_that_has_ended_but_its_trainers_may_leave()
+    public void A_run_that_has_ended_takes_no_new_trainers_but_its_trainers_may_leave()
     {
         var scene = Training("anna");
         scene.End();
@@ -162,7 +162,7 @@ public sealed class ClientSetScenarios
     }
 
     [Fact]
-    public void A_newcomer_in_an_open_round_is_waited_for()
+    public void An_open_round_waits_for_a_newcomer()
     {
         var scene = Training("anna", "bert");
         scene.Update("anna");
@@ -204,7 +204,7 @@ public sealed class ClientSetScenarios
     }
 
     /// <summary>
-    /// A run with every place taken. Joined without a scene's checks, which cost time for each of 20,000.
+    /// A run at its limit of trainers. The joins skip the scene's checks, which would be slow for 20,000 trainers.
     /// </summary>
     private static Scene FullRun()
     {

@@ -25,7 +25,7 @@ public sealed class IdTests
     [InlineData("ä")]
     [InlineData("a\n")]
     [InlineData("\u0661")]
-    public void What_is_no_name_is_refused(string? text)
+    public void An_invalid_name_is_refused(string? text)
     {
         Assert.False(TrainerId.TryParse(text, out _));
         Assert.False(RunId.TryParse(text, out _));
@@ -75,5 +75,5 @@ public sealed class IdTests
     [InlineData("BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD")]
     [InlineData("ga7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")]
     [InlineData("../816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")]
-    public void What_is_no_hash_is_refused(string? text) => Assert.False(BlobHash.TryParse(text, out _));
+    public void An_invalid_hash_is_refused(string? text) => Assert.False(BlobHash.TryParse(text, out _));
 }

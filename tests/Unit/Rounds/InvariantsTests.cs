@@ -5,7 +5,7 @@ using static Quorate.Unit.Rounds.Scene;
 namespace Quorate.Unit.Rounds;
 
 /// <summary>
-/// The checker itself: every invariant is found where it is broken. A checker that passes all proves nothing.
+/// Tests the checker itself: it finds every broken invariant. A checker that accepts everything proves nothing.
 /// </summary>
 public sealed class InvariantsTests
 {
@@ -77,7 +77,7 @@ public sealed class InvariantsTests
         static string? Broken(ImmutableList<Run> runs) => Invariants.FirstBroken(new ClusterState { Runs = runs });
     }
 
-    /// <summary>Round 3 of 3, one of two updates in.</summary>
+    /// <summary>Round 3 of 3, with one of two updates.</summary>
     private static ClusterState Sound()
     {
         var scene = Training("anna", "bert");

@@ -91,7 +91,7 @@ public sealed class ModelScenarios
     }
 
     [Fact]
-    public void A_model_that_nobody_will_score_is_judged_as_it_is_published()
+    public void A_model_that_will_not_be_scored_is_judged_when_it_is_published()
     {
         var scene = Prepared(Rules(rounds: 2, minTrainers: 1));
         scene.Join("anna");
@@ -133,7 +133,7 @@ public sealed class ModelScenarios
     }
 
     [Fact]
-    public void A_model_that_names_every_contributor_is_one_that_names_none()
+    public void Naming_every_contributor_is_the_same_as_naming_none()
     {
         var scene = Training("anna", "bert");
         scene.Update("anna");
@@ -245,7 +245,7 @@ public sealed class ModelScenarios
     }
 
     [Fact]
-    public void However_many_trainers_there_are_the_trail_lists_no_more_updates_than_its_limit()
+    public void The_trail_never_lists_more_updates_than_its_limit()
     {
         var scene = Prepared(Rules(rounds: 5, minTrainers: 1, keepUpdateRounds: 5));
         scene.Join("anna");

@@ -4,7 +4,7 @@ using Quorate.Rounds;
 namespace Quorate.Unit.Rounds;
 
 /// <summary>
-/// Valid bytes, damaged in the ways that reach deep: single bits, lost and doubled stretches, absurd counts.
+/// Valid bytes with damage that gets past the first checks: flipped bits, lost and doubled stretches, absurd counts.
 /// </summary>
 internal static class Mutations
 {

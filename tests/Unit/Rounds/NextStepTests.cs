@@ -17,7 +17,7 @@ public sealed class NextStepTests
     }
 
     [Fact]
-    public void A_waiting_run_waits_for_the_state_to_move() =>
+    public void A_waiting_run_waits_for_a_change_of_the_state() =>
         Assert.Equal(UntilTheStateMoves, Next(Prepared(), 100_000, 100_000));
 
     [Fact]
@@ -76,7 +76,7 @@ public sealed class NextStepTests
     }
 
     [Fact]
-    public void Each_closing_step_is_one_that_the_state_machine_accepts()
+    public void The_state_machine_accepts_every_closing_step()
     {
         var scene = OneOfTwo();
         var close = Assert.IsType<NextStep.Close>(Next(scene, 600, 0));

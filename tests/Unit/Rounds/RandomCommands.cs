@@ -5,8 +5,8 @@ using static Quorate.Rounds.Command;
 namespace Quorate.Unit.Rounds;
 
 /// <summary>
-/// Commands that drive a cluster through whole runs, mixed with late, repeated, contradicting and absurd ones. Names
-/// and contents are few, so that they often meet.
+/// Commands that drive a cluster through whole runs, mixed with late, repeated, contradictory and absurd ones. There
+/// are few names and contents, so they often collide.
 /// </summary>
 internal sealed class RandomCommands(ulong seed)
 {
@@ -20,7 +20,7 @@ internal sealed class RandomCommands(ulong seed)
     private readonly List<Command> _past = [];
     private long _now;
 
-    /// <summary>The next command, given what its proposers can see.</summary>
+    /// <summary>The next command, given the state that its proposers see.</summary>
     public Command Next(ClusterState state)
     {
         _now += _random.Below(100);
@@ -108,7 +108,7 @@ internal sealed class RandomCommands(ulong seed)
             : null,
     };
 
-    /// <summary>Every kind of command about any run, known or not, mostly without sense.</summary>
+    /// <summary>Any kind of command about any run, known or not; most make no sense.</summary>
     private Command Any(ClusterState state)
     {
         if (_random.OneIn(4)) return OfCluster();

@@ -5,8 +5,8 @@ using static Quorate.Rounds.Command;
 namespace Quorate.Unit.Rounds;
 
 /// <summary>
-/// What must hold whatever is proposed, checked on random commands. 100,000 of them here, 1,000,000 with
-/// QUORATE_LONG=1; a failure names the seed, and QUORATE_SEED=that replays its sequence alone.
+/// Properties that hold for all proposals, checked on random commands: 100,000 of them here, 1,000,000 with
+/// QUORATE_LONG=1; a failure names the seed, and QUORATE_SEED replays only that seed's sequence.
 /// </summary>
 public sealed class RoundMachineProperties
 {
@@ -15,7 +15,7 @@ public sealed class RoundMachineProperties
     private static readonly int Sequences = Environment.GetEnvironmentVariable("QUORATE_LONG") == "1" ? 400 : 40;
 
     [Fact]
-    public void Whatever_is_proposed_every_promise_of_the_state_machine_holds()
+    public void Every_promise_of_the_state_machine_holds_for_random_commands()
     {
         var reached = new HashSet<string>();
         if (Environment.GetEnvironmentVariable("QUORATE_SEED") is { } seed)
@@ -25,7 +25,7 @@ public sealed class RoundMachineProperties
         }
         for (int i = 0; i < Sequences; i++) new Sequence((ulong)i, reached).Run();
 
-        // A generator that no longer reaches a case proves nothing about it.
+        // The test proves nothing about cases that the generator does not reach.
         Assert.Equal(EveryCase.Split(' ', StringSplitOptions.RemoveEmptyEntries).Order(), reached.Order());
     }
 
@@ -42,8 +42,8 @@ public sealed class RoundMachineProperties
         "Preparing Waiting Training Aggregating Scoring Finished Stopped Failed forgotten reopened";
 
     /// <summary>
-    /// Two replicas on one sequence: one applies every command, the other is made anew from the first one's snapshot at
-    /// random moments and goes on from there.
+    /// Two replicas with one sequence: one applies every command, the other is restored from the first one's snapshot
+    /// at random moments and continues from there.
     /// </summary>
     private sealed class Sequence(ulong seed, HashSet<string> reached)
     {
@@ -156,7 +156,7 @@ public sealed class RoundMachineProperties
             Check(next, $"the phase went from {was.Phase} to {run.Phase}");
         }
 
-        /// <summary>What a model averages is what was accepted for its round, no more and no less.</summary>
+        /// <summary>A model averages exactly the updates that were accepted for its round.</summary>
         private void CheckTrail(Run run)
         {
             if (_command is not PublishModel publish) return;

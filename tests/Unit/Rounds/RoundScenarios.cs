@@ -18,7 +18,7 @@ public sealed class RoundScenarios
     }
 
     [Fact]
-    public void Updates_stand_in_ordinal_order_of_trainer_ids_however_they_arrive()
+    public void Updates_are_ordered_by_trainer_id_in_whatever_order_they_arrive()
     {
         string[] arrival = ["b", "B", "a-1", "a", "a.1", "10", "9", "a1"];
         var scene = Training(arrival);
@@ -175,7 +175,7 @@ public sealed class RoundScenarios
     }
 
     [Fact]
-    public void A_closed_round_stays_closed_whoever_joins_or_leaves()
+    public void Joins_and_leaves_do_not_reopen_a_closed_round()
     {
         var scene = Training("anna", "bert");
         scene.Update("anna");
@@ -186,7 +186,7 @@ public sealed class RoundScenarios
     }
 
     [Fact]
-    public void An_update_keeps_what_the_trainer_said()
+    public void An_update_keeps_what_the_trainer_reported()
     {
         var scene = Training("anna", "bert");
         scene.Now = 77;

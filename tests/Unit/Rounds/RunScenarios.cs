@@ -147,7 +147,7 @@ public sealed class RunScenarios
     }
 
     [Fact]
-    public void An_index_that_does_not_grow_is_a_programmers_error()
+    public void An_index_that_does_not_grow_throws()
     {
         var command = new Command.CloseRound(Digits, 1, 0);
         var state = ClusterState.Empty with { Index = 5 };

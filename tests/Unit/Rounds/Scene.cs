@@ -4,8 +4,8 @@ using Quorate.Rounds;
 namespace Quorate.Unit.Rounds;
 
 /// <summary>
-/// A replica on its own. Every command takes the way it takes in the log (encoded, decoded, applied), and after each
-/// one the invariants hold and a refusal has changed nothing.
+/// A single replica. Every command is encoded, decoded and applied, as in the log. After each one the invariants are
+/// checked, and that a refusal changed nothing.
 /// </summary>
 internal sealed class Scene
 {
@@ -14,7 +14,7 @@ internal sealed class Scene
     public ClusterState State { get; private set; } = ClusterState.Empty;
     public Run Run => State.Runs[^1];
 
-    /// <summary>What is proposed gets this time; tests that look at times move it.</summary>
+    /// <summary>The time of every proposal; tests that check times change it.</summary>
     public long Now { get; set; } = 1000;
 
     public static RunRules Rules(
@@ -81,14 +81,14 @@ internal sealed class Scene
     public Outcome End(string run = "digits", bool failed = false, string reason = "enough") =>
         Do(new Command.EndRun(RunId.Parse(run), failed, reason, Now));
 
-    /// <summary>Everybody delivers and the model is published.</summary>
+    /// <summary>Every trainer delivers its update, and the model is published.</summary>
     public void PlayRound(int round, params string[] trainers)
     {
         foreach (string trainer in trainers) Update(trainer, round).IsAccepted();
         Publish(round).IsAccepted();
     }
 
-    /// <summary>Goes on from a state made elsewhere.</summary>
+    /// <summary>Continues from another state.</summary>
     public void Restore(ClusterState state) => State = state;
 
     public Outcome Do(Command command)
@@ -96,7 +96,7 @@ internal sealed class Scene
         byte[] bytes = Bytes(command);
         var before = State;
         (State, var outcome) = RoundMachine.Apply(before, before.Index + 1, CommandCodec.Decode(bytes), bytes);
-        // Looking at every model after every command would take most of a long run's time.
+        // Checking every model after every command would take most of the time of a long run.
         if (State.Runs.All(run => run.Trail.Count < 200) || State.Index % 64 == 0)
             Assert.Null(Invariants.FirstBroken(State));
         Assert.NotEqual(before.Chain, State.Chain);
@@ -109,7 +109,7 @@ internal sealed class Scene
 
 internal static class OutcomeExpectations
 {
-    /// <summary>The verdict and, to the letter, the sentence.</summary>
+    /// <summary>Compares the verdict and the exact sentence.</summary>
     public static void Is(this Outcome actual, Outcome expected) => Assert.Equal(expected, actual);
 
     public static void IsAccepted(this Outcome actual) => Assert.Equal(Outcome.Accepted, actual);

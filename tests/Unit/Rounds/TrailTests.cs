@@ -2,14 +2,14 @@ using Quorate.Rounds;
 
 namespace Quorate.Unit.Rounds;
 
-/// <summary>The trail against a plain list that is told the same.</summary>
+/// <summary>The trail compared with a plain list of the same models.</summary>
 public sealed class TrailTests
 {
     [Theory]
     [InlineData(1, 40)]
     [InlineData(2, 1000)]
     [InlineData(3, 3000)]
-    public void A_trail_answers_as_a_list_of_its_models_does(int seed, int changes)
+    public void A_trail_behaves_like_a_list_of_its_models(int seed, int changes)
     {
         var random = new Random(seed);
         var list = new List<PublishedModel>();
@@ -17,7 +17,7 @@ public sealed class TrailTests
         for (int change = 0; change < changes; change++)
         {
             int waiting = list.FindIndex(model => model is { Round: > 0, Judged: false });
-            // Scores lag behind, mostly come in order, and a few are heard of out of it.
+            // Scores are late, mostly in order, and a few arrive out of order.
             int round = waiting >= 0 && random.Next(2) == 0 ? waiting : random.Next(20) == 0 ? Any() : list.Count;
             var model = new PublishedModel(
                 round, Scene.Blob($"{change}"), random.Next(1, 3), random.Next(5), random.NextInt64(), [],
@@ -44,7 +44,7 @@ public sealed class TrailTests
     }
 
     [Fact]
-    public void What_lists_updates_is_not_packed_and_what_is_packed_may_list_some_again()
+    public void Models_that_list_updates_are_not_packed_and_a_packed_model_may_list_some_again()
     {
         var update = new Update(Scene.Id("anna"), Scene.Blob("w"), 10, 1, Metrics.None, 1000);
         var models = Enumerable.Range(0, 200).Select(round => new PublishedModel(

@@ -4,13 +4,15 @@ using Quorate.Shared.Transfer.Streams;
 
 namespace Quorate.Unit.Transfer;
 
-/// <summary>Simulation seed 150: an upload whose head lost a bit was stored, called safe and never counted.</summary>
+/// <summary>
+/// Simulation seed 150: an upload with a flipped bit in its head was stored and acknowledged but never counted.
+/// </summary>
 public sealed class FrameTests
 {
     [Theory]
     [InlineData((int)FrameKind.Call, (long)StreamMethod.Upload)]
     [InlineData((int)FrameKind.Fault, 0)]
-    public async Task No_flipped_bit_makes_another_message_of_a_message(int kind, long offset)
+    public async Task A_flipped_bit_never_turns_a_message_into_another_one(int kind, long offset)
     {
         byte[] sent = await WrittenAsync((FrameKind)kind, new StreamFault { Code = 2, Detail = "no" }, offset);
         Assert.Equal(2, (await ReadAsync(sent)).Code);
@@ -31,7 +33,7 @@ public sealed class FrameTests
         return stream.Written.ToArray();
     }
 
-    /// <summary>Reads as a peer does that takes a part for a message wherever one could stand.</summary>
+    /// <summary>Reads like a peer that may take a part for a message.</summary>
     private static async Task<StreamFault> ReadAsync(byte[] bytes)
     {
         var frames = new FrameStream(new TwoWay(bytes));

@@ -32,7 +32,7 @@ public sealed class HashedFileStreamTests : IDisposable
     }
 
     [Fact]
-    public void A_file_that_is_there_already_stays_as_it_is()
+    public void An_existing_file_is_not_changed()
     {
         File.WriteAllText(_path, "another draft");
         Assert.Throws<IOException>(() => HashedFileStream.Create(_path));
@@ -59,7 +59,8 @@ public sealed class HashedFileStreamTests : IDisposable
         Assert.Equal(bytes, File.ReadAllBytes(_path));
     }
 
-    /// <summary>In the simulation, what a killed trainer had open stays open, and the next one never got an update out.
+    /// <summary>
+    /// In the simulation a killed trainer's files stay open, and its successor once could not write an update.
     /// </summary>
     [Fact]
     public void A_file_that_is_still_being_read_is_overwritten()
@@ -96,7 +97,7 @@ public sealed class HashedFileStreamTests : IDisposable
             File.Delete(_path);
         }
 
-        // Other tests write files meanwhile, and may hold the pool's buffers of 64 KiB.
+        // Other tests write files at the same time and may hold the pool's buffers of 64 KiB.
         Assert.InRange(allocated, 0, Threads * (BlockBytes / 8));
     }
 }

@@ -12,7 +12,7 @@ using Quorate.Shared.Transfer;
 
 namespace Quorate.Unit.Transfer;
 
-/// <summary>A status lists whatever the state may hold. Above 1 MiB none could be had once, of any node.</summary>
+/// <summary>A status lists everything the state may hold. Once, no node could send one above 1 MiB.</summary>
 public sealed class LargeReplyTests
 {
     [Fact]

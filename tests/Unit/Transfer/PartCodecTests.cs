@@ -75,7 +75,7 @@ public sealed class PartCodecTests
     }
 
     [Fact]
-    public void Fields_of_a_later_version_are_skipped_but_not_without_end()
+    public void Fields_of_a_later_version_are_skipped_up_to_a_limit()
     {
         byte[] known = new BlobPart { Offset = 5 }.ToByteArray();
         byte[] later = [9 << 3, 42, 10 << 3 | 1, .. new byte[8], 11 << 3 | 2, 2, 0, 0, 12 << 3 | 5, .. new byte[4]];
@@ -105,7 +105,7 @@ public sealed class PartCodecTests
     }
 
     [Fact]
-    public void A_message_beyond_the_limit_is_refused_before_it_is_looked_at()
+    public void A_message_beyond_the_limit_is_refused_before_it_is_parsed()
     {
         byte[] bytes = new byte[PartCodec.MessageBytesMax + 1];
         Assert.Throws<InvalidDataException>(() => PartCodec.Read(new ReadOnlySequence<byte>(bytes)));
@@ -134,11 +134,11 @@ public sealed class PartCodecTests
             }
             catch (InvalidDataException)
             {
-                // Refused: fine.
+                // A refusal is fine.
             }
         }
         Assert.InRange(accepted, FuzzInputs.Count / 10, FuzzInputs.Count * 9 / 10);
-        // Some 10 kB an input with the comparison and the exceptions; a single size believed would be a megabyte.
+        // About 10 kB an input with comparison and exceptions; trusting a single false size would take a megabyte.
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, FuzzInputs.Count * 20_000L);
     }
 

@@ -10,7 +10,7 @@ using static Quorate.Unit.Blobs.TestBlobs;
 
 namespace Quorate.Unit.Transfer;
 
-/// <summary>Weight streams: what gRPC promises of a call holds over them too.</summary>
+/// <summary>Weight streams keep gRPC's promises about a call.</summary>
 public sealed class StreamTests
 {
     private static readonly byte[] _content = Bytes(5 * Part.BytesUsual + 77);
@@ -46,9 +46,9 @@ public sealed class StreamTests
         Assert.Equal("2", refusal.Trailers.GetValue("quorate-leader-id"));
     }
 
-    /// <summary>Raft's heartbeats take other threads of the pool, and must find one.</summary>
+    /// <summary>Raft's heartbeats use the same thread pool and must find a free thread.</summary>
     [Fact]
-    public async Task Weight_streams_run_as_many_steps_at_a_time_as_there_are_cores_however_many_they_are()
+    public async Task Weight_streams_run_at_most_as_many_steps_at_a_time_as_there_are_cores()
     {
         await using var nodes = await TestNodes.StartAsync(1);
         int steps = 0;
@@ -64,7 +64,7 @@ public sealed class StreamTests
     }
 
     [Fact]
-    public async Task One_connection_serves_call_after_call_refused_ones_too()
+    public async Task One_connection_serves_many_calls_including_refused_ones()
     {
         await using var nodes = await TestNodes.StartAsync(1);
         await nodes[0].Store.PutAsync(_content);
@@ -105,7 +105,7 @@ public sealed class StreamTests
     }
 
     [Fact]
-    public async Task A_reader_that_leaves_in_the_middle_of_a_download_is_no_failure_of_the_coordinators()
+    public async Task A_client_that_leaves_during_a_download_is_not_reported_as_a_failure()
     {
         await using var nodes = await TestNodes.StartAsync(1);
         await nodes[0].Store.PutAsync(_content);
@@ -119,7 +119,7 @@ public sealed class StreamTests
     [InlineData(0)]
     [InlineData(3)]
     [InlineData(5)] // All but the last part, which goes out with the end.
-    public async Task A_reader_that_takes_no_more_is_left_and_a_slow_one_is_not(int taken)
+    public async Task A_client_that_stops_reading_is_cut_and_a_slow_one_is_not(int taken)
     {
         var time = new FakeTimeProvider();
         await using var nodes = await TestNodes.StartAsync(1, time);
@@ -150,7 +150,7 @@ public sealed class StreamTests
     [InlineData(20 + 320, 300)]
     [InlineData(20 + 320 + 50, 0)]
     [InlineData(20 + 320 + 320 + 5, 0)] // In the middle of the header.
-    public async Task A_connection_that_breaks_in_the_middle_of_an_upload_is_no_failure_of_the_coordinators(
+    public async Task A_connection_that_breaks_during_an_upload_is_not_reported_as_a_failure(
         int missing, long kept)
     {
         await using var nodes = await TestNodes.StartAsync(2);
@@ -171,14 +171,14 @@ public sealed class StreamTests
     [InlineData("a message of 1 MiB", new byte[] { 4, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 })]
     [InlineData("an end with a payload", new byte[] { 3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 })]
     [InlineData("a negative offset", new byte[] { 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 128, 0, 0, 0, 0 })]
-    public void A_head_that_cannot_be_is_refused(string what, byte[] head)
+    public void An_impossible_frame_head_is_refused(string what, byte[] head)
     {
         Assert.NotEmpty(what);
         Assert.Throws<InvalidDataException>(() => Frame.Read(head));
     }
 
     [Fact]
-    public async Task Whatever_bytes_arrive_the_server_ends_the_connection_and_allocates_little()
+    public async Task Random_bytes_end_the_connection_and_cost_little_memory()
     {
         await using var nodes = await TestNodes.StartAsync(1);
         byte[] good = await RecordAsync();
@@ -197,7 +197,7 @@ public sealed class StreamTests
         Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 2_000L * 300_000);
     }
 
-    /// <summary>The bytes that ask for a download.</summary>
+    /// <summary>The bytes of a download request.</summary>
     private static async Task<byte[]> RequestAsync()
     {
         var pipe = new TwoWay([]);

@@ -1,7 +1,7 @@
 namespace Quorate.Unit.Transfer;
 
-/// <summary>A connection whose other side has sent all that it will ever send, and takes everything.</summary>
-/// <param name="room">Bytes that can be written; the next breaks the connection.</param>
+/// <summary>A connection whose other side sends nothing more and accepts everything.</summary>
+/// <param name="room">Bytes that can be written; the next one breaks the connection.</param>
 internal sealed class TwoWay(byte[] received, long room = long.MaxValue) : Stream
 {
     private readonly MemoryStream _received = new(received);
@@ -9,16 +9,16 @@ internal sealed class TwoWay(byte[] received, long room = long.MaxValue) : Strea
 
     public MemoryStream Written { get; } = new();
 
-    /// <summary>Whether the connection breaks, and not only ends, behind what was received.</summary>
+    /// <summary>Whether the connection breaks after the received bytes instead of ending.</summary>
     public bool Breaks { get; init; }
 
-    /// <summary>Whether the other side stays silent, and does not close, after what was received.</summary>
+    /// <summary>Whether the other side stays silent after the received bytes instead of closing.</summary>
     public bool IsSilent { get; init; }
 
     /// <summary>Completes when everything that was received is read.</summary>
     public Task Silent => _silent.Task;
 
-    /// <summary>What each write takes until it is done.</summary>
+    /// <summary>Completes each write.</summary>
     public Func<CancellationToken, Task> Taking { get; init; } = _ => Task.CompletedTask;
 
     public override bool CanRead => true;

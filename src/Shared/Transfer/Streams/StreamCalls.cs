@@ -85,7 +85,7 @@ internal sealed class UploadCall : StreamCall, IClientStreamWriter<Part>
         : base(streams, token)
     {
         (_method, _headers) = (method, headers);
-        // If sending fails first, nobody awaits the answer: that is no unobserved failure.
+        // If sending fails first, the answer is never awaited; its failure must not be reported as unobserved.
         _ = _answer.Task.ContinueWith(static task => task.Exception, TaskScheduler.Default);
     }
 
