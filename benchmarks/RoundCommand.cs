@@ -66,7 +66,7 @@ internal static class BenchOptions
 
     public static Option<bool> Keep() => new("--keep") { Description = "Keep the run's folder with the logs" };
 
-    /// <summary>Prints a report for people, and if asked for, as JSON. Returns the exit code.</summary>
+    /// <summary>Prints a report for people and, on request, JSON. Returns the exit code.</summary>
     public static int Print(Action<TextWriter> print, Func<string> toJson, bool json)
     {
         print(Console.Out);

@@ -5,8 +5,8 @@ namespace Quorate.Coordinator.Blobs;
 /// <summary>
 /// Which blobs are being written, and which unfinished ones wait for the rest of their bytes. An index: nothing lists
 /// the directory after the start.
-/// Invariant: at most one holder of a claim per hash, and an unfinished blob is written
-/// or deleted only under its claim.
+/// Invariant: at most one holder of a claim per hash, and an unfinished blob is written or deleted only under its
+/// claim.
 /// </summary>
 internal sealed class UnfinishedBlobs
 {

@@ -8,8 +8,8 @@ namespace Quorate.Coordinator.Driving;
 
 /// <summary>
 /// Reads a state that contains every fact acknowledged anywhere before the call, on any node. Knowing the leader is not
-/// enough: a node that was paused or cut off learns who leads before it learns what was committed meanwhile. A follower
-/// asks the leader for its applied index and waits until it has applied that index too.
+/// enough: a node that was paused or cut off learns who leads before it learns what was committed while it was away. A
+/// follower asks the leader for its applied index and waits until it has applied that index too.
 /// </summary>
 internal sealed class FreshState(IReplicatedLog log, IReadOnlyList<Peer> peers, TimeProvider time)
 {

@@ -33,7 +33,7 @@ internal sealed partial class UpdateIntake(
 
     private readonly GroupCommit _group = new(time);
 
-    /// <summary>The latest round's. Kept because the model is read only once. Replaced as a whole.</summary>
+    /// <summary>The rules of the latest round, kept so that its model is read only once. Replaced as a whole.</summary>
     private volatile RoundRules? _latest;
 
     /// <summary>How an upload would be answered, and how many of its bytes need not be sent.</summary>
@@ -52,7 +52,7 @@ internal sealed partial class UpdateIntake(
     /// <param name="first">Its first part, which the caller disposes.</param>
     /// <param name="parts">The others.</param>
     /// <param name="guard">Judges the sender alone.</param>
-    /// <param name="token">Stops waiting, and withdraws nothing: a fact that was proposed may be committed.</param>
+    /// <param name="token">Stops the wait; a fact that was proposed may still be committed.</param>
     /// <exception cref="NotLeaderException">This node does not lead.</exception>
     /// <exception cref="OutcomeUnknownException">The fact may be committed or not.</exception>
     /// <exception cref="BlobUnavailableException">The model or the update is damaged here.</exception>
@@ -89,7 +89,7 @@ internal sealed partial class UpdateIntake(
         }
         catch (IOException)
         {
-            // If its round has ended meanwhile, its file may be another update's by now.
+            // If its round has just ended, its file may already have been reused for another update.
             if (TryJudge(offer, out outcome)) return outcome;
             throw;
         }

@@ -21,7 +21,7 @@ internal sealed partial class ClusterWatch(
 
     private static readonly TimeSpan _lookEvery = TimeSpan.FromSeconds(5);
 
-    /// <summary>Commands compared at each look: more than a busy cluster commits meanwhile.</summary>
+    /// <summary>Commands compared at each look: more than a busy cluster commits between two looks.</summary>
     private const int Window = 512;
 
     private static readonly Meter _meter = new(MeterName);

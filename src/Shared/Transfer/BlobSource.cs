@@ -5,7 +5,7 @@ namespace Quorate.Shared.Transfer;
 
 /// <summary>
 /// The bytes of a blob in a file, complete or still being written. Readers of a growing blob follow the writer through
-/// the page cache. The file is the queue, so a slow reader delays nobody, costs no memory, and may start anywhere.
+/// the page cache. The file is the queue, so a slow reader delays no other, costs no memory, and may start anywhere.
 /// Invariant: bytes below <see cref="Available"/> are in the file and do not change.
 /// </summary>
 public sealed class BlobSource : IDisposable

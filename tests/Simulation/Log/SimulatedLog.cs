@@ -131,7 +131,7 @@ internal sealed class SimulatedLog : IReplicatedLog
         _leadership.Set(now);
         if (!ended) return;
         foreach (var open in _open.ToList())
-            open.Answer.TrySetException(new OutcomeUnknownException("this node lost the leadership meanwhile"));
+            open.Answer.TrySetException(new OutcomeUnknownException("this node lost its leadership"));
     }
 
     /// <summary>The proposer will learn only that the outcome is unknown.</summary>

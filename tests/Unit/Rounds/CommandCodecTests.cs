@@ -238,9 +238,9 @@ public sealed class CommandCodecTests
         ["a long actor"] = new CloseRound(Digits, 1, 1) { Actor = new string('x', Limits.ActorChars + 1) },
         ["no cluster id"] = new NameCluster(default, 1),
         ["no run"] = new CloseRound(default, 1, 1),
-        ["nobody leaves"] = new Leave(Digits, default, 1, 1),
-        ["nobody joins"] = new Join(Digits, default, 1, 0, 1, 1),
-        ["nobody's update"] = new AcceptUpdate(Digits, 1, default, Hash, 1, 1, Metrics.None, 1),
+        ["a leave without a trainer"] = new Leave(Digits, default, 1, 1),
+        ["a join without a trainer"] = new Join(Digits, default, 1, 0, 1, 1),
+        ["an update without a trainer"] = new AcceptUpdate(Digits, 1, default, Hash, 1, 1, Metrics.None, 1),
     };
 
     public static TheoryData<string> UnreadableNames => new(Unreadable.Keys);

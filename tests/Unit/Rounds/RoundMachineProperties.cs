@@ -111,7 +111,7 @@ public sealed class RoundMachineProperties
                 .TakeLast(_first.Runs.Count - 1)), "another run changed");
 
             if (_command is OpenRun open) CountOpening(before, open.Run);
-            else Check(was!.Id == run.Id && !Ended(was, run), "a run that had ended goes on");
+            else Check(was!.Id == run.Id && !Ended(was, run), "a run that had ended continues");
             if (_command is AcceptUpdate accept) Count(accept);
             if (was is not null) CheckProgress(was, run);
             CheckTrail(run);
