@@ -76,6 +76,9 @@ internal sealed class RaftNode : IAsyncDisposable
         try
         {
             await Cluster.StartAsync(token);
+            // The library may return before the committed entries are applied. One that cannot be applied must end the
+            // start, with its sentence, and not the node a moment later.
+            await Wal.WaitForApplyAsync(Wal.LastCommittedEntryIndex, token);
         }
         catch (Exception e) when ((State.Failure ?? e) is UnsupportedFormatException)
         {
@@ -87,7 +90,7 @@ internal sealed class RaftNode : IAsyncDisposable
                 $"The log of node {options.Node} in {options.Directory} is damaged ({e.Message.TrimEnd('.')}): "
                 + "set the node's data directory aside and start it with --rejoin.", e);
         }
-        catch (PendingTaskInterruptedException e)
+        catch (Exception e) when (e is PendingTaskInterruptedException || State.Failure is not null)
         {
             string why = (State.Failure ?? e).Message.TrimEnd('.');
             throw new LogDamagedException(
