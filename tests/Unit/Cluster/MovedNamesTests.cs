@@ -22,14 +22,7 @@ public sealed class MovedNamesTests : IAsyncDisposable
     private readonly string _root = Directory.CreateTempSubdirectory("quorate-test-").FullName;
     private readonly int[] _ports = LoopbackCluster.FreePorts(6);
     private readonly ConcurrentDictionary<string, IPAddress> _table = new();
-    private readonly HostNames _names;
     private readonly List<(CancellationTokenSource Stop, Task<int> Run, DataDirectory Data)> _running = [];
-
-    public MovedNamesTests() => _names = new HostNames(
-        host => _table.TryGetValue(host, out var address)
-            ? [address]
-            : throw new SocketException((int)SocketError.HostNotFound),
-        TimeProvider.System);
 
     [Fact]
     public async Task Three_coordinators_restart_with_new_addresses_and_the_run_continues()
@@ -74,10 +67,17 @@ public sealed class MovedNamesTests : IAsyncDisposable
                 Node = id, Hosts = Hosts("fed", first: 0), Run = RunFile.Parse(OneTrainer), DataDirectory = path,
                 TrainerPrograms = [], Lease = TimeSpan.FromMinutes(5),
             };
-            var node = new CoordinatorNode(options, data, _ => { }, _names);
+            var node = new CoordinatorNode(options, data, _ => { }, Names());
             _running.Add((stop, Task.Run(() => node.RunAsync(stop.Token)), data));
         }
     }
+
+    /// <summary>Each start has its own, as a new process has: answers are reused for half a second.</summary>
+    private HostNames Names() => new(
+        host => _table.TryGetValue(host, out var address)
+            ? [address]
+            : throw new SocketException((int)SocketError.HostNotFound),
+        TimeProvider.System);
 
     private async Task StopAllAsync()
     {
