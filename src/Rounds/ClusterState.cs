@@ -26,6 +26,9 @@ public sealed record ClusterState
     /// </summary>
     public int Level { get; init; } = FeatureLevel.First;
 
+    /// <summary>Who holds the level where it is; empty: it may rise.</summary>
+    public string LevelHeldBy { get; init; } = "";
+
     /// <summary>The cluster's id; not set until the first leader has named it.</summary>
     public ClusterId Id { get; init; }
 

@@ -88,6 +88,9 @@ public abstract record Command(long At)
     /// <summary>Raises the cluster's feature level. Every member supports it before this is proposed.</summary>
     public sealed record RaiseLevel(int Level, long At) : Command(At);
 
+    /// <summary>Holds the feature level where it is, or allows it to rise again.</summary>
+    public sealed record HoldLevel(bool Held, long At) : Command(At);
+
     /// <summary>Gives the cluster its id. Only the first one counts.</summary>
     public sealed record NameCluster(ClusterId Id, long At) : Command(At);
 }

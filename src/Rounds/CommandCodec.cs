@@ -60,6 +60,7 @@ public static class CommandCodec
         NameCluster => 10,
         PauseRun => 11,
         ResumeRun => 12,
+        HoldLevel => 13,
         _ => throw new System.Diagnostics.UnreachableException($"Unknown command {command.GetType()}."),
     };
 
@@ -110,6 +111,9 @@ public static class CommandCodec
                     throw new ArgumentException($"This build does not support feature level {c.Level}.");
                 w.Byte((byte)c.Level);
                 break;
+            case HoldLevel c:
+                w.Bool(c.Held);
+                break;
             case NameCluster c:
                 w.Cluster(c.Id.IsSet ? c.Id : throw new ArgumentException("The cluster's id is not set."));
                 break;
@@ -132,6 +136,7 @@ public static class CommandCodec
             r.Cluster() is { IsSet: true } id ? id : throw FactReader.Bad("a cluster id that is not set"), at),
         11 => new PauseRun(r.Run(), at),
         12 => new ResumeRun(r.Run(), at),
+        13 => new HoldLevel(r.Bool(), at),
         _ => throw FactReader.Bad($"a command of the unknown kind {kind}"),
     };
 

@@ -43,15 +43,27 @@ public static class RoundMachine
     private static (ClusterState State, Outcome Outcome) Decide(ClusterState state, Command command) => command switch
     {
         OpenRun open => Open(state, open),
-        RaiseLevel raise => raise.Level > state.Level
-            ? (state with { Level = raise.Level }, Outcome.Accepted)
-            : (state, Outcome.Duplicate($"The cluster is at feature level {state.Level} already.")),
+        RaiseLevel raise => raise.Level <= state.Level
+            ? (state, Outcome.Duplicate($"The cluster is at feature level {state.Level} already."))
+            : state.LevelHeldBy.Length == 0 ? (state with { Level = raise.Level }, Outcome.Accepted)
+            : (state, Outcome.Rejected($"Feature level {state.Level} is held by {state.LevelHeldBy}; "
+                + "`quorate upgrade release` lets it rise.")),
+        HoldLevel hold => Apply(state, hold),
         NameCluster { Id: var id } => !state.Id.IsSet ? (state with { Id = id }, Outcome.Accepted)
             : state.Id == id ? (state, Outcome.Duplicate("The cluster has this id already."))
             : (state, Outcome.Rejected($"The cluster has the id {state.Id} already.")),
         OfRun of => Decide(state, of),
         _ => throw new System.Diagnostics.UnreachableException($"Unknown command {command.GetType()}."),
     };
+
+    private static (ClusterState State, Outcome Outcome) Apply(ClusterState state, HoldLevel hold)
+    {
+        string by = !hold.Held ? "" : hold.Actor.Length > 0 ? hold.Actor : "an operator";
+        return hold.Held != (state.LevelHeldBy.Length > 0)
+            ? (state with { LevelHeldBy = by }, Outcome.Accepted)
+            : (state, Outcome.Duplicate($"Feature level {state.Level} is "
+                + (hold.Held ? $"held by {state.LevelHeldBy} already." : "not held.")));
+    }
 
     private static (ClusterState State, Outcome Outcome) Decide(ClusterState state, OfRun command)
     {

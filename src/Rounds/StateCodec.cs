@@ -38,6 +38,7 @@ public static class StateCodec
             w.Int64(state.Index);
             w.Hash(state.Chain);
             w.Cluster(state.Id);
+            w.Text(state.LevelHeldBy, Limits.ActorChars);
         }
         w.Int32(state.Runs.Count);
         foreach (var run in state.Runs)
@@ -61,6 +62,7 @@ public static class StateCodec
         var state = new ClusterState
         {
             Level = level, Index = cluster.Int64(), Chain = cluster.Hash(), Id = cluster.Cluster(),
+            LevelHeldBy = cluster.Text(Limits.ActorChars),
         };
         cluster.End();
         var runs = ImmutableList.CreateBuilder<Run>();

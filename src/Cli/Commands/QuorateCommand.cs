@@ -26,6 +26,7 @@ internal static class QuorateCommand
         StatusCommand.Build(),
         RunCommands.Build(),
         ModelCommands.Build(),
+        UpgradeCommand.Build(),
         Alias(RunCommands.BuildStop, "run stop"),
         Alias(ModelCommands.BuildPull, "models pull"),
         Alias(ModelCommands.BuildPush, "models push"),

@@ -151,29 +151,35 @@ internal static class RunCommands
         return ExitCode.Ok;
     }
 
-    /// <summary>
-    /// Sends a write to the leader until it is answered. Repeating it is safe: the second answer is DUPLICATE.
-    /// </summary>
     /// <returns>What to tell the user.</returns>
     /// <exception cref="CommandException">It was refused, or not answered.</exception>
     internal static async Task<string> WriteAsync(
         ClusterConnections cluster, string run, string done,
         Func<Admin.AdminClient, CallOptions, AsyncUnaryCall<VerdictReply>> call, CancellationToken token)
     {
+        var (reply, unanswered) = await SendAsync(cluster, call, token);
+        // After an unanswered attempt, DUPLICATE may refer to that attempt.
+        bool ended = reply.Verdict is VerdictCode.Duplicate && !unanswered
+            && (await QuorateCommand.RunAsync(cluster, run, token)).Run.Phase >= RunPhase.Finished;
+        return Sentence(reply, ended, run, done);
+    }
+
+    /// <summary>
+    /// Sends a write to the leader until it is answered. Repeating it is safe: the second answer is DUPLICATE.
+    /// </summary>
+    /// <returns>The answer, and whether an earlier attempt was not answered.</returns>
+    /// <exception cref="CommandException">It was not answered.</exception>
+    internal static async Task<(VerdictReply Reply, bool Unanswered)> SendAsync(
+        ClusterConnections cluster, Func<Admin.AdminClient, CallOptions, AsyncUnaryCall<VerdictReply>> call,
+        CancellationToken token)
+    {
         bool unanswered = false;
         for (int attempt = 0; attempt < Attempts; attempt++)
         {
             if (attempt > 0) await Task.Delay(_pause, TimeProvider.System, token);
             if (await cluster.FindLeaderAsync(token) is not { } leader) continue;
-            if (await AskAsync(leader, call, token) is not { } reply)
-            {
-                unanswered = true;
-                continue;
-            }
-            // After an unanswered attempt, DUPLICATE may refer to that attempt.
-            bool ended = reply.Verdict is VerdictCode.Duplicate && !unanswered
-                && (await QuorateCommand.RunAsync(cluster, run, token)).Run.Phase >= RunPhase.Finished;
-            return Sentence(reply, ended, run, done);
+            if (await AskAsync(leader, call, token) is { } reply) return (reply, unanswered);
+            unanswered = true;
         }
         throw new CommandException(ExitCode.TimedOut,
             "No leader answered: the cluster has no quorum, or the hosts file is wrong. See `quorate status`.");

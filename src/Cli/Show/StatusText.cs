@@ -46,6 +46,8 @@ internal static class StatusText
         foreach (string line in Problems(nodes, hosts)) yield return line;
         if (ClusterText.Newest(nodes.Select(n => n.Reply)) is not { } newest) yield break;
         foreach (string note in newest.Notes) yield return $"note: {note}";
+        if (newest.LevelHeldBy.Length > 0)
+            yield return $"Feature level {newest.FeatureLevel}; raise held by {newest.LevelHeldBy}.";
         if (newest.Run is null)
         {
             yield return "There is no run yet. Open one with `quorate run start FILE`.";

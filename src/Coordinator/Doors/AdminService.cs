@@ -41,6 +41,9 @@ internal sealed class AdminService(IReplicatedLog log, LeaderGate gate, CallLimi
     public override Task<VerdictReply> ResumeRun(ResumeRunRequest request, ServerCallContext context) =>
         OfRunAsync(request.Run, (run, now) => new Command.ResumeRun(run, now), context);
 
+    public override Task<VerdictReply> HoldLevel(HoldLevelRequest request, ServerCallContext context) => ProposeAsync(
+        new Command.HoldLevel(request.Held, time.GetUtcNow().ToUnixTimeMilliseconds()), context.CancellationToken);
+
     private Task<VerdictReply> OfRunAsync(string name, Func<RunId, long, Command> command, ServerCallContext context) =>
         RunId.TryParse(name, out var run)
             ? ProposeAsync(command(run, time.GetUtcNow().ToUnixTimeMilliseconds()), context.CancellationToken)

@@ -9,7 +9,8 @@ namespace Quorate.Coordinator.Driving;
 
 /// <summary>
 /// The leader raises the cluster's feature level once every member has supported a higher one for a minute. A member
-/// that is down or was not upgraded holds the level back, and so does <c>--max-level</c> on any of them.
+/// that is down or was not upgraded holds the level back, and so do <c>--max-level</c> on any of them and
+/// <c>quorate upgrade hold</c>.
 /// </summary>
 internal sealed partial class LevelRaiser(
     IReplicatedLog log, GreetPeers greet, CoordinatorOptions options, TimeProvider time,
@@ -35,7 +36,7 @@ internal sealed partial class LevelRaiser(
             ? 0
             : hellos.Select(hello => hello.FeatureLevel).Append(options.FeatureLevel).Min();
         int level = supported.Look(lowest);
-        if (level <= log.State.Level) return;
+        if (level <= log.State.Level || log.State.LevelHeldBy.Length > 0) return;
         try
         {
             long now = time.GetUtcNow().ToUnixTimeMilliseconds();

@@ -27,6 +27,7 @@ internal sealed class StatusView(
             LeaderAddress = leader is { } id ? options.Hosts.Node(id).Grpc.ToString() : "",
             Index = state.Index, Chain = Bytes(state.Chain), Quorum = log.QuorumReachable,
             FeatureLevel = state.Level, SupportedLevel = options.FeatureLevel,
+            LevelHeldBy = state.LevelHeldBy,
         };
         reply.Notes.AddRange(notices.All);
         var run = request.Run.Length == 0

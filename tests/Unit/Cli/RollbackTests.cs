@@ -6,7 +6,7 @@ using Quorate.Unit.Cluster;
 
 namespace Quorate.Unit.Cli;
 
-/// <summary>What an operator does to a run, on a whole coordinator.</summary>
+/// <summary>What an operator does, on a whole coordinator.</summary>
 public sealed class RollbackTests
 {
     private const string Momentum = """
@@ -28,6 +28,18 @@ public sealed class RollbackTests
 
         await cluster.StatusAsync(run => run is { Phase: RunPhase.Training, Round: 2 }, "round 2");
         Assert.Equal((int)ExitCode.BadInput, await QuorateAsync(cluster, "run", "pause", "unknown"));
+    }
+
+    [Fact]
+    public async Task A_held_feature_level_is_in_the_status_until_it_is_released()
+    {
+        await using var cluster = await StartAsync();
+        for (int i = 0; i < 2; i++) Assert.Equal(0, await QuorateAsync(cluster, "upgrade", "hold"));
+        Assert.Equal("an operator", (await cluster.StatusAsync(_ => true, "the run")).LevelHeldBy);
+
+        Assert.Equal(0, await QuorateAsync(cluster, "upgrade", "release"));
+
+        Assert.Equal("", (await cluster.StatusAsync(_ => true, "the run")).LevelHeldBy);
     }
 
     [Fact]

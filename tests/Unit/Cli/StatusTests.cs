@@ -62,6 +62,11 @@ public class StatusTests
     }
 
     [Fact]
+    public void A_held_feature_level_is_shown_with_who_holds_it() => Assert.Contains(
+        "Feature level 1; raise held by an operator.",
+        Lines(new StatusReply { Leader = true, FeatureLevel = 1, LevelHeldBy = "an operator" }, null, null));
+
+    [Fact]
     public void Trainers_are_in_their_natural_order_and_counted_in_correct_English()
     {
         var run = Run();

@@ -69,6 +69,14 @@ public sealed class LevelRaiserTests
         Assert.Empty(log.Raised);
     }
 
+    [Fact]
+    public async Task A_held_level_is_not_raised()
+    {
+        var log = new LowLog { HeldBy = "ada" };
+        await LookForAMinuteAsync(log, FeatureLevel.Supported, FeatureLevel.Supported);
+        Assert.Empty(log.Raised);
+    }
+
     /// <summary>Looks twice, a minute apart, while the peers report these levels.</summary>
     private async Task LookForAMinuteAsync(LowLog log, params int[] peers)
     {
@@ -90,7 +98,9 @@ public sealed class LevelRaiserTests
 
         public List<int> Raised { get; } = [];
 
-        public override ClusterState State => ClusterState.Empty with { Level = Level };
+        public string HeldBy { get; init; } = "";
+
+        public override ClusterState State => ClusterState.Empty with { Level = Level, LevelHeldBy = HeldBy };
         public override Leadership Leadership => new(0, 1, CancellationToken.None);
 
         public override Task<Outcome> ProposeAsync(Command command, CancellationToken token)

@@ -28,6 +28,22 @@ public sealed class ClusterScenarios
             "The cluster is at feature level 2 already.");
     }
 
+    [Fact]
+    public void A_held_feature_level_does_not_rise_until_it_is_released()
+    {
+        var scene = new Scene();
+        scene.Do(new Command.HoldLevel(false, 1)).IsDuplicate("Feature level 1 is not held.");
+        scene.Do(new Command.HoldLevel(true, 1) { Actor = "ada" }).IsAccepted();
+        scene.Do(new Command.HoldLevel(true, 2)).IsDuplicate("Feature level 1 is held by ada already.");
+        Assert.Equal("ada", StateCodec.Decode(StateCodec.Encode(scene.State)).LevelHeldBy);
+        RoundMachine.Judge(scene.State, new Command.RaiseLevel(2, 1)).IsRejected(
+            "Feature level 1 is held by ada; `quorate upgrade release` lets it rise.");
+
+        scene.Do(new Command.HoldLevel(false, 3)).IsAccepted();
+
+        Assert.Equal(Verdict.Accepted, RoundMachine.Judge(scene.State, new Command.RaiseLevel(2, 1)).Verdict);
+    }
+
     [Theory]
     [InlineData("000102030405060708090a0b0c0d0e0f", true)]
     [InlineData("000102030405060708090a0b0c0d0e", false)]

@@ -33,6 +33,8 @@ public sealed class CommandCodecTests
         new OpenRun(Digits, Rules(), "{}", 1) { Parent = new ParentModel(Digits, 2, FreshMemory: true) },
         new RaiseLevel(1, 1),
         new NameCluster(ClusterId.FromBytes([.. Enumerable.Range(1, 16).Select(i => (byte)i)]), 1),
+        new HoldLevel(true, 1),
+        new HoldLevel(false, 1),
     ];
 
     /// <summary>
@@ -70,6 +72,8 @@ public sealed class CommandCodecTests
         "0000bca0650100000000a3e1110000000002000000020f000000060000006469676974730200000001",
         "0301090d00000001000000000000000000000001",
         "03010a1c0000000100000000000000000000000102030405060708090a0b0c0d0e0f10",
+        "03010d0d00000001000000000000000000000001",
+        "03010d0100000001",
     ];
 
     internal const string EarlierFormat =
@@ -111,7 +115,7 @@ public sealed class CommandCodecTests
     [InlineData("030105ffffffff", "-1 bytes where 0 are left")]
     [InlineData("030105ffffff7f", "2147483647 bytes where 0 are left")]
     [InlineData("0301050000000000", "1 bytes too many")]
-    [InlineData("03010d00000000", "a command of the unknown kind 13")]
+    [InlineData("03010e00000000", "a command of the unknown kind 14")]
     [InlineData("03010500000000", "an invalid run name")]
     [InlineData("03010511000000010000000000000000000000" + "0100000041", "an invalid run name")]
     [InlineData("03010511000000010000000000000000000000" + "01000000ff", "a text that is no UTF-8")]

@@ -117,9 +117,12 @@ internal sealed class RandomCommands(ulong seed)
         return Mangled(_random.OneIn(5) ? run with { Id = _random.Pick<RunId>(Names) } : run);
     }
 
-    private Command OfCluster() => _random.OneIn(2)
-        ? new RaiseLevel(FeatureLevel.First, _now)
-        : new NameCluster(Id(_random.Below(2)), _now);
+    private Command OfCluster() => _random.Below(3) switch
+    {
+        0 => new RaiseLevel(FeatureLevel.First, _now),
+        1 => new HoldLevel(_random.OneIn(2), _now),
+        _ => new NameCluster(Id(_random.Below(2)), _now),
+    };
 
     private static ClusterId Id(int first) => ClusterId.FromBytes([(byte)(first + 1), .. new byte[15]]);
 

@@ -38,7 +38,8 @@ public sealed class RoundMachineProperties
         "RecordScore:Accepted RecordScore:Duplicate RecordScore:Rejected EndRun:Accepted EndRun:Duplicate " +
         "PauseRun:Accepted PauseRun:Duplicate PauseRun:Rejected " +
         "ResumeRun:Accepted ResumeRun:Duplicate ResumeRun:Rejected " +
-        "RaiseLevel:Duplicate NameCluster:Accepted NameCluster:Duplicate NameCluster:Rejected " +
+        "RaiseLevel:Duplicate HoldLevel:Accepted HoldLevel:Duplicate " +
+        "NameCluster:Accepted NameCluster:Duplicate NameCluster:Rejected " +
         "Preparing Waiting Training Aggregating Scoring Finished Stopped Failed forgotten reopened";
 
     /// <summary>
