@@ -35,10 +35,22 @@ public sealed record ClusterState
     /// <summary>Runs in the order in which they were opened.</summary>
     public ImmutableList<Run> Runs { get; init; } = [];
 
+    /// <summary>
+    /// The newest requests that carried a key, in the order in which they were answered; at most
+    /// <see cref="Limits.AnsweredRequests"/>.
+    /// </summary>
+    public ImmutableList<AnsweredRequest> Answered { get; init; } = [];
+
     /// <summary>The active run, or null.</summary>
     public Run? Active => Runs.Count > 0 && !Runs[^1].Ended ? Runs[^1] : null;
 
     public Run? Find(RunId id) => Runs.Find(run => run.Id == id);
+
+    internal ClusterState Remember(AnsweredRequest request)
+    {
+        var kept = Answered.Count < Limits.AnsweredRequests ? Answered : Answered.RemoveAt(0);
+        return this with { Answered = kept.Add(request) };
+    }
 
     internal static BlobHash NextChain(BlobHash chain, long index, ReadOnlySpan<byte> command)
     {

@@ -13,6 +13,12 @@ public abstract record Command(long At)
     /// </summary>
     public string Actor { get; init; } = "";
 
+    /// <summary>
+    /// The key of the operator's request that asked for it; not set: there was none. A key is answered once and then
+    /// remembered (<see cref="ClusterState.Answered"/>).
+    /// </summary>
+    public RequestKey Key { get; init; }
+
     /// <summary>A fact about one run.</summary>
     public abstract record OfRun(RunId Run, long At) : Command(At);
 
@@ -64,8 +70,8 @@ public abstract record Command(long At)
 
         /// <summary>By content.</summary>
         public bool Equals(PublishModel? other) => other is not null
-            && (Run, Round, Model, At, Actor, Unscored, Memory) == (other.Run, other.Round, other.Model, other.At,
-                other.Actor, other.Unscored, other.Memory)
+            && (Run, Round, Model, At, Actor, Key, Unscored, Memory) == (other.Run, other.Round, other.Model, other.At,
+                other.Actor, other.Key, other.Unscored, other.Memory)
             && Metrics.Equals(other.Metrics) && Contributors.AsSpan().SequenceEqual(other.Contributors.AsSpan());
 
         public override int GetHashCode() => Round;

@@ -17,15 +17,19 @@ public static class CommandCodec
         ArgumentNullException.ThrowIfNull(command);
         var w = new FactWriter(level);
         w.WriteHead();
-        w.Byte(KindOf(command));
-        using (w.Record())
-        {
-            w.Int64(command.At);
-            w.Text(command.Actor, Limits.ActorChars);
-            if (command is OfRun { Run: var run }) w.Run(run);
-            WriteFields(w, command);
-        }
+        WriteBody(w, command);
         return w.Written.ToArray();
+    }
+
+    /// <summary>
+    /// What a command asks for, as a hash: everything except its key, its time and its actor. It is the same at every
+    /// level at which the command can be written.
+    /// </summary>
+    internal static BlobHash MeaningOf(Command command, int level)
+    {
+        var w = new FactWriter(level);
+        WriteBody(w, command with { At = 0, Actor = "", Key = default });
+        return BlobHash.Of(w.Written.Span);
     }
 
     /// <exception cref="InvalidDataException">The bytes are not a command that this build knows.</exception>
@@ -41,9 +45,21 @@ public static class CommandCodec
         head.End();
         long at = r.Int64();
         string actor = r.Text(Limits.ActorChars);
-        var command = ReadFields(ref r, kind, at) with { Actor = actor };
+        var key = r.Key();
+        var command = ReadFields(ref r, kind, at) with { Actor = actor, Key = key };
         r.End();
         return command;
+    }
+
+    private static void WriteBody(FactWriter w, Command command)
+    {
+        w.Byte(KindOf(command));
+        using var record = w.Record();
+        w.Int64(command.At);
+        w.Text(command.Actor, Limits.ActorChars);
+        w.Key(command.Key);
+        if (command is OfRun { Run: var run }) w.Run(run);
+        WriteFields(w, command);
     }
 
     private static byte KindOf(Command command) => command switch

@@ -9,6 +9,13 @@ public static class Invariants
         ArgumentNullException.ThrowIfNull(state);
         if (state.Index < 0) return "the index is negative.";
         if (state.Level is < FeatureLevel.First or > FeatureLevel.Supported) return "the feature level is unknown.";
+        if (state.Answered.Count > Limits.AnsweredRequests) return "there are too many answered requests.";
+        if (state.Answered.Select(request => request.Key).Distinct().Count() != state.Answered.Count)
+            return "two answered requests share a key.";
+        if (state.Answered.Any(request => !request.Key.IsSet)) return "an answered request has no key.";
+        if (state.Answered.Any(request =>
+            (request.Outcome.Verdict == Verdict.Accepted) != (request.Outcome.Reason.Length == 0)))
+            return "an answered request is accepted with a reason, or refused without one.";
         if (state.Runs.Count > Limits.Runs) return "there are too many runs.";
         if (state.Runs.Select(run => run.Id).Distinct().Count() != state.Runs.Count) return "two runs share a name.";
         if (state.Runs.SkipLast(1).Any(run => !run.Ended)) return "a run that is not the last is active.";
@@ -17,7 +24,7 @@ public static class Invariants
 
     private static string? FirstBroken(Run run)
     {
-        if (run.Rules.FirstError() is { } error) return error;
+        if (run.Rules.Errors() is [var error, ..]) return error;
         int round = 0;
         foreach (var model in run.Trail)
             if (FirstBroken(model, round++, run) is { } broken) return broken;

@@ -14,7 +14,8 @@ namespace Quorate.Rounds;
 /// </para>
 /// <para>
 /// Every command is idempotent: proposing it again answers <see cref="Verdict.Duplicate"/> and changes nothing, so a
-/// proposer whose outcome was lost simply proposes it again. A refused command changes nothing.
+/// proposer whose outcome was lost simply proposes it again. A refused command changes nothing; if it has a key, the
+/// refusal is remembered.
 /// </para>
 /// </summary>
 public static class RoundMachine
@@ -40,7 +41,20 @@ public static class RoundMachine
         return Decide(state, command).Outcome;
     }
 
-    private static (ClusterState State, Outcome Outcome) Decide(ClusterState state, Command command) => command switch
+    /// <summary>A request under a key that was answered before is answered the same, and changes nothing.</summary>
+    private static (ClusterState State, Outcome Outcome) Decide(ClusterState state, Command command)
+    {
+        if (!command.Key.IsSet) return DecideNew(state, command);
+        var meaning = CommandCodec.MeaningOf(command, state.Level);
+        if (state.Answered.Find(request => request.Key == command.Key) is { } before)
+            return (state, before.Again(meaning));
+        var (next, outcome) = DecideNew(state, command);
+        var kept = outcome with { Reason = Limits.CutReason(outcome.Reason) };
+        return (next.Remember(new AnsweredRequest(command.Key, meaning, kept)), outcome);
+    }
+
+    private static (ClusterState State, Outcome Outcome) DecideNew(ClusterState state, Command command) =>
+        command switch
     {
         OpenRun open => Open(state, open),
         RaiseLevel raise => raise.Level <= state.Level
@@ -95,7 +109,7 @@ public static class RoundMachine
                 : Outcome.Rejected($"There is another run '{open.Run}': choose a new name."));
         if (state.Active is { } active)
             return (state, Outcome.Rejected($"Run '{active.Id}' is still active: stop it first."));
-        if (open.Rules.FirstError() is { } error) return (state, Outcome.Rejected(error));
+        if (open.Rules.Errors() is [var error, ..]) return (state, Outcome.Rejected(error));
 
         var run = new Run
         {

@@ -45,11 +45,6 @@ public sealed record RunRules
     /// </summary>
     public string ScoreMetric { get; init; } = DefaultScoreMetric;
 
-    /// <summary>
-    /// The first rule that is out of its range, as a sentence that names its key; null if all are valid.
-    /// </summary>
-    public string? FirstError() => Errors() is [var first, ..] ? first : null;
-
     /// <summary>Every rule that is out of its range, as a sentence that names its key.</summary>
     public IReadOnlyList<string> Errors()
     {

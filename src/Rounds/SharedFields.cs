@@ -34,6 +34,15 @@ internal static class SharedFields
             : throw FactReader.Bad("the default score metric by its name");
     }
 
+    /// <summary>Absent: an empty text.</summary>
+    public static void Key(this FactWriter w, RequestKey key) => w.Text(key.ToString(), RequestKey.MaxLength);
+
+    public static RequestKey Key(this ref FactReader r) => r.Text(RequestKey.MaxLength) switch
+    {
+        "" => default,
+        var text => RequestKey.TryParse(text, out var key) ? key : throw FactReader.Bad("an invalid request key"),
+    };
+
     /// <summary>Absent: an empty record.</summary>
     public static void Parent(this FactWriter w, ParentModel? parent)
     {

@@ -57,14 +57,46 @@ public readonly record struct RunId
     public override string ToString() => _text ?? "";
 }
 
+/// <summary>
+/// Tells repetitions of one request from other requests: 1 to 64 characters of <c>A-Z a-z 0-9 . _ -</c>, the first a
+/// letter or a digit. The default value is no key.
+/// </summary>
+public readonly record struct RequestKey
+{
+    /// <summary>As long as a SHA-256 in hexadecimal, or a UUID and a prefix.</summary>
+    public const int MaxLength = 64;
+
+    private readonly string? _text;
+
+    private RequestKey(string text) => _text = text;
+
+    public bool IsSet => _text is not null;
+
+    /// <exception cref="FormatException">Not a valid key.</exception>
+    public static RequestKey Parse(string text) => TryParse(text, out var key)
+        ? key
+        : throw new FormatException(
+            $"'{Slug.Shown(text)}' is no request key: use 1 to {MaxLength} of A-Z a-z 0-9 . _ - " +
+            "and start with a letter or a digit.");
+
+    public static bool TryParse(string? text, out RequestKey key)
+    {
+        bool valid = Slug.IsValid(text, upperCase: true, MaxLength);
+        key = valid ? new RequestKey(text!) : default;
+        return valid;
+    }
+
+    public override string ToString() => _text ?? "";
+}
+
 internal static class Slug
 {
     /// <summary>Longest name: 63, as for a DNS label, so a name fits wherever a host name does.</summary>
     public const int MaxLength = 63;
 
-    public static bool IsValid(string? text, bool upperCase)
+    public static bool IsValid(string? text, bool upperCase, int charsMax = MaxLength)
     {
-        if (text is null or "" || text.Length > MaxLength || !IsAlphanumeric(text[0], upperCase)) return false;
+        if (text is null or "" || text.Length > charsMax || !IsAlphanumeric(text[0], upperCase)) return false;
         foreach (char c in text)
             if (!IsAlphanumeric(c, upperCase) && c is not ('.' or '_' or '-')) return false;
         return true;

@@ -5,9 +5,9 @@ namespace Quorate.Rounds;
 
 /// <summary>
 /// The whole state as bytes, for snapshots: a head (<see cref="FeatureLevel"/>), then a record for the cluster and one
-/// for each run, trainer, update and model, in counted lists. The bytes carry no checksum; the file around them does.
-/// Decoding checks every count, that the stage's facts fit together, and then the invariants, so a state that could not
-/// have arisen is refused.
+/// for each run, trainer, update, model and answered request, in counted lists. The bytes carry no checksum; the file
+/// around them does. Decoding checks every count, that the stage's facts fit together, and then the invariants, so a
+/// state that could not have arisen is refused.
 /// </summary>
 public static class StateCodec
 {
@@ -15,7 +15,8 @@ public static class StateCodec
     private const int PieceBytes = 64 * 1024;
 
     // The least that a valid one takes: a length, an id, and what may not be zero.
-    private const int RunBytesMin = 64, TrainerBytesMin = 18, UpdateBytesMin = 50, ModelBytesMin = 45;
+    private const int RunBytesMin = 64, TrainerBytesMin = 18, UpdateBytesMin = 50, ModelBytesMin = 45,
+        AnsweredBytesMin = 10;
 
     public static byte[] Encode(ClusterState state)
     {
@@ -50,6 +51,14 @@ public static class StateCodec
                 w.Clear();
             }
         }
+        w.Int32(state.Answered.Count);
+        foreach (var request in state.Answered)
+        {
+            Encode(w, request);
+            if (w.Count < PieceBytes) continue;
+            yield return w.Written;
+            w.Clear();
+        }
         yield return w.Written;
     }
 
@@ -67,8 +76,11 @@ public static class StateCodec
         cluster.End();
         var runs = ImmutableList.CreateBuilder<Run>();
         for (int n = r.Count(Limits.Runs, RunBytesMin); n > 0; n--) runs.Add(DecodeRun(ref r));
+        var answered = ImmutableList.CreateBuilder<AnsweredRequest>();
+        for (int n = r.Count(Limits.AnsweredRequests, AnsweredBytesMin); n > 0; n--)
+            answered.Add(DecodeAnswered(ref r));
         r.End();
-        state = state with { Runs = runs.ToImmutable() };
+        state = state with { Runs = runs.ToImmutable(), Answered = answered.ToImmutable() };
         return Invariants.FirstBroken(state) is { } broken
             ? throw FactReader.Bad($"a broken state: {broken.TrimEnd('.')}")
             : state;
@@ -184,6 +196,27 @@ public static class StateCodec
         };
         r.End();
         return run;
+    }
+
+    private static void Encode(FactWriter w, AnsweredRequest request)
+    {
+        using var record = w.Record();
+        w.Key(request.Key);
+        w.Hash(request.Meaning);
+        w.Byte((byte)request.Outcome.Verdict);
+        w.Text(request.Outcome.Reason, Limits.ReasonChars);
+    }
+
+    private static AnsweredRequest DecodeAnswered(ref FactReader outer)
+    {
+        var r = outer.Record();
+        var key = r.Key();
+        var meaning = r.Hash();
+        var verdict = (Verdict)r.Byte();
+        if (verdict > Verdict.Rejected) throw FactReader.Bad($"the unknown verdict {(byte)verdict}");
+        var request = new AnsweredRequest(key, meaning, new Outcome(verdict, r.Text(Limits.ReasonChars)));
+        r.End();
+        return request;
     }
 
     private static void Encode(FactWriter w, Trainer trainer)

@@ -99,7 +99,7 @@ internal sealed class RollbackCommand(ClusterConnections cluster, RunId run, int
             Parent = new ParentRound { Run = run.ToString(), Round = round, FreshMemory = freshMemory },
         };
         return RunCommands.WriteAsync(cluster, name.ToString(), $"is open and starts from round {round} of run {run}",
-            (leader, options) => leader.OpenRunAsync(request, options), token);
+            (leader, key, options) => leader.OpenRunAsync(new OpenRunRequest(request) { Key = key }, options), token);
     }
 
     /// <summary>Stops the run and returns once it has ended.</summary>
@@ -107,7 +107,7 @@ internal sealed class RollbackCommand(ClusterConnections cluster, RunId run, int
     {
         var stop = new StopRunRequest { Run = run.ToString(), Reason = $"rolled back to round {round} as {name}" };
         await RunCommands.WriteAsync(cluster, run.ToString(), "is stopped",
-            (leader, options) => leader.StopRunAsync(stop, options), token);
+            (leader, key, options) => leader.StopRunAsync(new StopRunRequest(stop) { Key = key }, options), token);
         for (int look = 0; look < LooksMax; look++)
         {
             if (ClusterText.Leading(await StatusAsync(token))?.Run is { Phase: >= RunPhase.Finished }) return;

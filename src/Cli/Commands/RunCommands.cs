@@ -1,9 +1,12 @@
 using System.CommandLine;
+using System.Security.Cryptography;
 using Grpc.Core;
 using Quorate.Cli.Show;
+using Quorate.Rounds;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Runs;
+using Command = System.CommandLine.Command;
 
 namespace Quorate.Cli.Commands;
 
@@ -54,8 +57,10 @@ internal static class RunCommands
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
             t => WriteAsync(
                 parsed.GetValue(hosts)!, parsed.GetValue(name)!, "is stopped",
-                (leader, options) => leader.StopRunAsync(
-                    new StopRunRequest { Run = parsed.GetValue(name), Reason = parsed.GetValue(reason) }, options), t),
+                (leader, key, options) => leader.StopRunAsync(
+                    new StopRunRequest { Run = parsed.GetValue(name), Reason = parsed.GetValue(reason), Key = key },
+                    options),
+                t),
             token));
         return command;
     }
@@ -84,8 +89,8 @@ internal static class RunCommands
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
             t => WriteAsync(
                 parsed.GetValue(hosts)!, parsed.GetValue(name)!, "is paused",
-                (leader, options) => leader.PauseRunAsync(
-                    new PauseRunRequest { Run = parsed.GetValue(name) }, options), t),
+                (leader, key, options) => leader.PauseRunAsync(
+                    new PauseRunRequest { Run = parsed.GetValue(name), Key = key }, options), t),
             token));
         return command;
     }
@@ -97,8 +102,8 @@ internal static class RunCommands
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
             t => WriteAsync(
                 parsed.GetValue(hosts)!, parsed.GetValue(name)!, "continues",
-                (leader, options) => leader.ResumeRunAsync(
-                    new ResumeRunRequest { Run = parsed.GetValue(name) }, options), t),
+                (leader, key, options) => leader.ResumeRunAsync(
+                    new ResumeRunRequest { Run = parsed.GetValue(name), Key = key }, options), t),
             token));
         return command;
     }
@@ -139,12 +144,12 @@ internal static class RunCommands
         if (!File.Exists(path)) throw new CommandException(ExitCode.BadInput, $"There is no file {path}.");
         var run = RunFile.Load(path);
         return await WriteAsync(hosts, run.Name.ToString(), "is open",
-            (leader, options) => leader.OpenRunAsync(new OpenRunRequest { RunFile = run.Json }, options), token);
+            (leader, key, options) => leader.OpenRunAsync(
+                new OpenRunRequest { RunFile = run.Json, Key = key }, options), token);
     }
 
     private static async Task<ExitCode> WriteAsync(
-        string hosts, string run, string done,
-        Func<Admin.AdminClient, CallOptions, AsyncUnaryCall<VerdictReply>> call, CancellationToken token)
+        string hosts, string run, string done, AdminCall call, CancellationToken token)
     {
         using var cluster = QuorateCommand.Connect(hosts);
         Console.WriteLine(await WriteAsync(cluster, run, done, call, token));
@@ -154,32 +159,32 @@ internal static class RunCommands
     /// <returns>What to tell the user.</returns>
     /// <exception cref="CommandException">It was refused, or not answered.</exception>
     internal static async Task<string> WriteAsync(
-        ClusterConnections cluster, string run, string done,
-        Func<Admin.AdminClient, CallOptions, AsyncUnaryCall<VerdictReply>> call, CancellationToken token)
+        ClusterConnections cluster, string run, string done, AdminCall call, CancellationToken token)
     {
-        var (reply, unanswered) = await SendAsync(cluster, call, token);
-        // After an unanswered attempt, DUPLICATE may refer to that attempt.
-        bool ended = reply.Verdict is VerdictCode.Duplicate && !unanswered
+        var reply = await SendAsync(cluster, call, token);
+        bool ended = reply.Verdict is VerdictCode.Duplicate
             && (await QuorateCommand.RunAsync(cluster, run, token)).Run.Phase >= RunPhase.Finished;
         return Sentence(reply, ended, run, done);
     }
 
     /// <summary>
-    /// Sends a write to the leader until it is answered. Repeating it is safe: the second answer is DUPLICATE.
+    /// Sends a write to the leader until it is answered. All attempts have one key, so it is applied once, however
+    /// often a leader changes or an answer is lost.
     /// </summary>
-    /// <returns>The answer, and whether an earlier attempt was not answered.</returns>
+    /// <returns>The answer to the first attempt that reached the log.</returns>
     /// <exception cref="CommandException">It was not answered.</exception>
-    internal static async Task<(VerdictReply Reply, bool Unanswered)> SendAsync(
-        ClusterConnections cluster, Func<Admin.AdminClient, CallOptions, AsyncUnaryCall<VerdictReply>> call,
-        CancellationToken token)
+    internal static async Task<VerdictReply> SendAsync(
+        ClusterConnections cluster, AdminCall call, CancellationToken token)
     {
-        bool unanswered = false;
+        var key = RequestKey.Parse(RandomNumberGenerator.GetHexString(32, lowercase: true));
         for (int attempt = 0; attempt < Attempts; attempt++)
         {
             if (attempt > 0) await Task.Delay(_pause, TimeProvider.System, token);
             if (await cluster.FindLeaderAsync(token) is not { } leader) continue;
-            if (await AskAsync(leader, call, token) is { } reply) return (reply, unanswered);
-            unanswered = true;
+            var reply = await AskAsync(options => call(leader.Admin, key.ToString(), options), token);
+            if (reply is null) continue;
+            bool before = reply.Reason == Outcome.AcceptedBefore(key).Reason;
+            return before ? new VerdictReply { Verdict = VerdictCode.Accepted } : reply;
         }
         throw new CommandException(ExitCode.TimedOut,
             "No leader answered: the cluster has no quorum, or the hosts file is wrong. See `quorate status`.");
@@ -189,23 +194,24 @@ internal static class RunCommands
     /// <exception cref="CommandException">It was refused, or the run had ended before.</exception>
     internal static string Sentence(VerdictReply reply, bool ended, string run, string done) => reply.Verdict switch
     {
-        VerdictCode.Accepted => $"Run {run} {done}.",
+        VerdictCode.Accepted => Done(run, done),
         VerdictCode.Duplicate when ended => throw new CommandException(
             ExitCode.BadInput, $"Run {run} has already ended; see `quorate run show {run}`. Nothing was changed."),
         VerdictCode.Duplicate => reply.Reason,
         _ => throw new CommandException(ExitCode.BadInput, $"Refused: {reply.Reason}"),
     };
 
+    private static string Done(string run, string done) => $"Run {run} {done}.";
+
     /// <summary>The answer, or null if none came or the node no longer leads.</summary>
     private static async Task<VerdictReply?> AskAsync(
-        NodeConnection leader, Func<Admin.AdminClient, CallOptions, AsyncUnaryCall<VerdictReply>> call,
-        CancellationToken token)
+        Func<CallOptions, AsyncUnaryCall<VerdictReply>> call, CancellationToken token)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(token);
         limit.CancelAfter(_answerTimeout);
         try
         {
-            return await call(leader.Admin, new CallOptions(cancellationToken: limit.Token));
+            return await call(new CallOptions(cancellationToken: limit.Token));
         }
         catch (OperationCanceledException) when (!token.IsCancellationRequested)
         {
@@ -221,3 +227,6 @@ internal static class RunCommands
         }
     }
 }
+
+/// <summary>A write that one operator's request makes; <paramref name="key"/> tells its repetitions apart.</summary>
+internal delegate AsyncUnaryCall<VerdictReply> AdminCall(Admin.AdminClient leader, string key, CallOptions options);

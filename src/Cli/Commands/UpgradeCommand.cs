@@ -27,9 +27,11 @@ internal static class UpgradeCommand
             async t =>
             {
                 using var cluster = QuorateCommand.Connect(parsed.GetValue(hosts)!);
-                var (reply, _) = await RunCommands.SendAsync(
+                var reply = await RunCommands.SendAsync(
                     cluster,
-                    (leader, options) => leader.HoldLevelAsync(new HoldLevelRequest { Held = held }, options), t);
+                    (leader, key, options) => leader.HoldLevelAsync(
+                        new HoldLevelRequest { Held = held, Key = key }, options),
+                    t);
                 Console.WriteLine(reply.Verdict switch
                 {
                     VerdictCode.Accepted => done,

@@ -17,11 +17,11 @@ internal sealed class AdminService(IReplicatedLog log, LeaderGate gate, CallLimi
         try
         {
             var open = RunFile.Parse(request.RunFile).ToCommand(time);
-            if (request.Parent is not { } parent) return ProposeAsync(open, context.CancellationToken);
+            if (request.Parent is not { } parent) return ProposeAsync(open, request.Key, context);
             if (!RunId.TryParse(parent.Run, out var run))
                 return Task.FromResult(Wire.Rejected(RunId.Parse, parent.Run));
             open = open with { Parent = new ParentModel(run, parent.Round, parent.FreshMemory) };
-            return ProposeAsync(open, context.CancellationToken);
+            return ProposeAsync(open, request.Key, context);
         }
         catch (RunFileException e)
         {
@@ -32,26 +32,35 @@ internal sealed class AdminService(IReplicatedLog log, LeaderGate gate, CallLimi
     public override Task<VerdictReply> StopRun(StopRunRequest request, ServerCallContext context)
     {
         string reason = Limits.CutReason(request.Reason);
-        return OfRunAsync(request.Run, (run, now) => new Command.EndRun(run, Failed: false, reason, now), context);
+        return OfRunAsync(
+            request.Run, request.Key, (run, now) => new Command.EndRun(run, Failed: false, reason, now), context);
     }
 
     public override Task<VerdictReply> PauseRun(PauseRunRequest request, ServerCallContext context) =>
-        OfRunAsync(request.Run, (run, now) => new Command.PauseRun(run, now), context);
+        OfRunAsync(request.Run, request.Key, (run, now) => new Command.PauseRun(run, now), context);
 
     public override Task<VerdictReply> ResumeRun(ResumeRunRequest request, ServerCallContext context) =>
-        OfRunAsync(request.Run, (run, now) => new Command.ResumeRun(run, now), context);
+        OfRunAsync(request.Run, request.Key, (run, now) => new Command.ResumeRun(run, now), context);
 
     public override Task<VerdictReply> HoldLevel(HoldLevelRequest request, ServerCallContext context) => ProposeAsync(
-        new Command.HoldLevel(request.Held, time.GetUtcNow().ToUnixTimeMilliseconds()), context.CancellationToken);
+        new Command.HoldLevel(request.Held, time.GetUtcNow().ToUnixTimeMilliseconds()), request.Key, context);
 
-    private Task<VerdictReply> OfRunAsync(string name, Func<RunId, long, Command> command, ServerCallContext context) =>
+    private Task<VerdictReply> OfRunAsync(
+        string name, string key, Func<RunId, long, Command> command, ServerCallContext context) =>
         RunId.TryParse(name, out var run)
-            ? ProposeAsync(command(run, time.GetUtcNow().ToUnixTimeMilliseconds()), context.CancellationToken)
+            ? ProposeAsync(command(run, time.GetUtcNow().ToUnixTimeMilliseconds()), key, context)
             : Task.FromResult(Wire.Rejected(RunId.Parse, name));
 
-    private Task<VerdictReply> ProposeAsync(Command command, CancellationToken token) => gate.LeadAsync(async () =>
+    private Task<VerdictReply> ProposeAsync(Command command, string key, ServerCallContext context)
     {
-        using var permit = limits.Commit();
-        return (await log.ProposeAsync(command, token)).ToReply();
-    });
+        RequestKey parsed = default;
+        if (key.Length > 0 && !RequestKey.TryParse(key, out parsed))
+            return Task.FromResult(Wire.Rejected(RequestKey.Parse, key));
+        var keyed = command with { Key = parsed };
+        return gate.LeadAsync(async () =>
+        {
+            using var permit = limits.Commit();
+            return (await log.ProposeAsync(keyed, context.CancellationToken)).ToReply();
+        });
+    }
 }

@@ -28,7 +28,7 @@ public sealed class CommandCodecTests
         new RecordScore(Digits, 4, Scored(0.5, 0.25, 2000), "", 1),
         new RecordScore(Digits, 4, Metrics.None, "no data", 1),
         new EndRun(Digits, true, "why", 1),
-        new PauseRun(Digits, 1),
+        new PauseRun(Digits, 1) { Key = RequestKey.Parse("Key-1") },
         new ResumeRun(Digits, 1),
         new OpenRun(Digits, Rules(), "{}", 1) { Parent = new ParentModel(Digits, 2, FreshMemory: true) },
         new RaiseLevel(1, 1),

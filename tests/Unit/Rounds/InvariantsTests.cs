@@ -72,8 +72,17 @@ public sealed class InvariantsTests
         Assert.Equal("the feature level is unknown.", Invariants.FirstBroken(ClusterState.Empty with { Level = 2 }));
         Assert.Equal("two runs share a name.", Broken([Stopped(run), run]));
         Assert.Equal("a run that is not the last is active.", Broken([run, other]));
+        Assert.Equal("there are too many answered requests.",
+            Answering([.. Enumerable.Range(0, Limits.AnsweredRequests + 1).Select(i => Answer($"{i}"))]));
+        Assert.Equal("two answered requests share a key.", Answering([Answer("k"), Answer("k")]));
+        Assert.Equal("an answered request has no key.", Answering([Answer("k") with { Key = default }]));
+        Assert.Equal("an answered request is accepted with a reason, or refused without one.",
+            Answering([Answer("k") with { Outcome = Outcome.Stale("") }]));
         Assert.Equal("there are too many runs.", Broken([.. Enumerable.Repeat(run, Limits.Runs + 1)]));
 
+        static AnsweredRequest Answer(string key) => new(RequestKey.Parse(key), default, Outcome.Accepted);
+        static string? Answering(ImmutableList<AnsweredRequest> answered) =>
+            Invariants.FirstBroken(ClusterState.Empty with { Answered = answered });
         static string? Broken(ImmutableList<Run> runs) => Invariants.FirstBroken(new ClusterState { Runs = runs });
     }
 

@@ -27,6 +27,7 @@ internal sealed class RandomCommands(ulong seed)
         if (_past.Count > 0 && _random.OneIn(10)) return _past[^(1 + _random.Below(Math.Min(_past.Count, 300)))];
         var command = state.Active is { } run && !_random.OneIn(30) ? Fitting(run) : Any(state);
         if (_random.OneIn(10)) command = command with { Actor = _random.Pick("anna", "größe") };
+        if (_random.OneIn(12)) command = command with { Key = RequestKey.Parse($"key-{_random.Below(400)}") };
         _past.Add(command);
         return command;
     }

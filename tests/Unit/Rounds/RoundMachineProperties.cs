@@ -40,7 +40,7 @@ public sealed class RoundMachineProperties
         "ResumeRun:Accepted ResumeRun:Duplicate ResumeRun:Rejected " +
         "RaiseLevel:Duplicate HoldLevel:Accepted HoldLevel:Duplicate " +
         "NameCluster:Accepted NameCluster:Duplicate NameCluster:Rejected " +
-        "Preparing Waiting Training Aggregating Scoring Finished Stopped Failed forgotten reopened";
+        "Preparing Waiting Training Aggregating Scoring Finished Stopped Failed forgotten reopened repeated misused";
 
     /// <summary>
     /// Two replicas with one sequence: one applies every command, the other is restored from the first one's snapshot
@@ -78,6 +78,7 @@ public sealed class RoundMachineProperties
             Check(_first.Chain == _second.Chain && _first.Chain != before.Chain, "the chains differ or stand still");
             Check(_first.Index == index, "the index is not the entry's");
             CheckVerdict(before, outcome);
+            CheckKey(before, outcome);
             CheckAgain(outcome, bytes);
             if (outcome.Verdict == Verdict.Accepted) CheckChange(before);
             if (_random.OneIn(50)) CheckSnapshot();
@@ -87,7 +88,8 @@ public sealed class RoundMachineProperties
         private void CheckVerdict(ClusterState before, Outcome outcome)
         {
             bool accepted = outcome.Verdict == Verdict.Accepted;
-            Check(accepted == Changed(before, _first), $"{outcome.Verdict} and the state says otherwise");
+            bool changed = Scene.Facts(before) != Scene.Facts(_first);
+            Check(accepted == changed, $"{outcome.Verdict} and the state says otherwise");
             Check(accepted == (outcome.Reason.Length == 0), "accepted with a reason, or refused without one");
         }
 
@@ -96,6 +98,21 @@ public sealed class RoundMachineProperties
             var (again, second) = RoundMachine.Apply(_first, _first.Index + 1, _command!, bytes);
             Check(!Changed(_first, again), "the same command changed the state twice");
             Check(second.Verdict == (outcome.Holds ? Verdict.Duplicate : outcome.Verdict), $"asked again: {second}");
+        }
+
+        /// <summary>A key is remembered with its first answer, and a repetition changes nothing.</summary>
+        private void CheckKey(ClusterState before, Outcome outcome)
+        {
+            if (!_command!.Key.IsSet)
+            {
+                Check(before.Answered == _first.Answered, "a command without a key is remembered");
+                return;
+            }
+            bool known = before.Answered.Any(request => request.Key == _command.Key);
+            Check(known == (before.Answered == _first.Answered), "a key is not remembered, or twice");
+            Check(!known || !Changed(before, _first), "a repetition changed the state");
+            if (!known) Check(_first.Answered[^1].Outcome == outcome, "another answer is remembered");
+            else reached.Add(outcome.Reason.StartsWith("Key ", StringComparison.Ordinal) ? "misused" : "repeated");
         }
 
         private static bool Changed(ClusterState before, ClusterState after) =>

@@ -47,6 +47,7 @@ public sealed class StateCodecTests
         var read = StateCodec.Decode(StateCodec.Encode(state));
         Assert.Equal(Hex(state), Hex(read));
         Assert.Equal((state.Index, state.Chain, state.Id), (read.Index, read.Chain, read.Id));
+        Assert.Equal(state.Answered, read.Answered);
         foreach (var (run, same) in state.Runs.Zip(read.Runs))
         {
             Assert.Equal(run.Trainers, same.Trainers);
@@ -245,7 +246,9 @@ public sealed class StateCodecTests
         scene.CannotScore(2, "no data").IsAccepted();
         scene.Update("bert", 4).IsAccepted();
         scene.Leave("bert").IsAccepted();
-        scene.Do(new Command.PauseRun(Digits, 1)).IsAccepted();
+        scene.Do(new Command.PauseRun(Digits, 1) { Key = RequestKey.Parse("k1") }).IsAccepted();
+        scene.Do(new Command.PauseRun(Digits, 1) { Key = RequestKey.Parse("k2") }).IsDuplicate(
+            "Run 'digits' is paused already.");
         return scene.State;
     }
 

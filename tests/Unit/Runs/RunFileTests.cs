@@ -96,7 +96,7 @@ public sealed class RunFileTests
         Assert.Null(run.Training);
         Assert.Null(run.Scoring);
         Assert.Equal(2, run.Rules.MinResults);
-        Assert.Null(run.Rules.FirstError());
+        Assert.Empty(run.Rules.Errors());
         Assert.Equal(run, RunFile.Parse(run.Json));
     }
 
