@@ -28,6 +28,9 @@ public sealed class AggregationPlan
     /// <summary>Whether the strategy keeps a memory from round to round.</summary>
     public bool HasMemory => Recipe.MemoryPerElement > 0;
 
+    /// <summary>The share of a weighted mean that one update may have, above 0, at most 1; 1: no cap.</summary>
+    public double MaxShare { get; private init; } = 1;
+
     internal Recipe Recipe { get; }
 
     /// <summary>Checks a run's <c>aggregation</c> section.</summary>
@@ -36,10 +39,12 @@ public sealed class AggregationPlan
     /// <param name="keys">Patterns and the words of <see cref="KeyAction"/>, before the default rules.</param>
     /// <param name="minResults">Updates that a round has at least.</param>
     /// <param name="plan">The plan, if the section is right.</param>
+    /// <param name="maxShare">The share of a weighted mean that one update may have; 1: no cap.</param>
     /// <returns>Passed, or a sentence that names the wrong key.</returns>
     public static CheckResult Create(
         string strategy, IReadOnlyDictionary<string, double> parameters,
-        IEnumerable<(string Pattern, string Rule)> keys, int minResults, out AggregationPlan? plan)
+        IEnumerable<(string Pattern, string Rule)> keys, int minResults, out AggregationPlan? plan,
+        double maxShare = 1)
     {
         plan = null;
         if (Strategies.All.FirstOrDefault(known => known.Name == strategy) is not { } found)
@@ -70,13 +75,16 @@ public sealed class AggregationPlan
             rules.Add(new KeyRule(pattern, action));
         }
 
-        plan = new AggregationPlan(found, arguments, rules);
-        int least = plan.Recipe.UpdatesMin;
-        if (minResults >= least) return CheckResult.Passed;
-        plan = null;
-        return CheckResult.Refused(
-            $"aggregation.strategy \"{strategy}\" with these parameters needs at least {least} updates in every round: "
-            + $"minResults must be {least} or more, and is {minResults}.");
+        var complete = new AggregationPlan(found, arguments, rules) { MaxShare = maxShare };
+        int least = complete.Recipe.UpdatesMin;
+        if (minResults < least)
+            return CheckResult.Refused($"aggregation.strategy \"{strategy}\" with these parameters needs at least "
+                + $"{least} updates in every round: minResults must be {least} or more, and is {minResults}.");
+        if (maxShare < 1 && !complete.Recipe.IsWeighted)
+            return CheckResult.Refused($"maxShare caps the weights of a weighted mean; aggregation.strategy "
+                + $"\"{strategy}\" gives all updates the same weight, so remove maxShare.");
+        plan = complete;
+        return CheckResult.Passed;
     }
 
     private static bool TryParse(string word, out KeyAction action) =>

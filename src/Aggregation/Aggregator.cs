@@ -42,7 +42,8 @@ public sealed class Aggregator : IAggregator
         IReadOnlyList<int> counted = recipe.Selector is { } selector
             ? selector.Choose(await Distances.MeasureAsync(files, token))
             : [.. Enumerable.Range(0, inputs.Updates.Count)];
-        await using var pass = new CombinePass(files, inputs.Updates, counted, recipe, memory);
+        await using var pass = new CombinePass(
+            files, inputs.Updates, counted, recipe, inputs.Plan.MaxShare, memory);
         await WriteAsync(pass, files.Previous.File.Schema, model, token);
         pass.Complete();
         return new Aggregated(counted);

@@ -27,17 +27,20 @@ internal sealed class CombinePass : IAsyncDisposable
     /// <param name="updates">All updates, for their examples.</param>
     /// <param name="counted">The updates that count, as indexes.</param>
     /// <param name="recipe">The strategy.</param>
+    /// <param name="maxShare">The share that one update may have, if the strategy is weighted.</param>
     /// <param name="memory">Receives the strategy's memory, if it has one.</param>
     public CombinePass(
         RoundFiles files, IReadOnlyList<WeightedFile> updates, IReadOnlyList<int> counted, Recipe recipe,
-        Stream? memory)
+        double maxShare, Stream? memory)
     {
         (_files, _recipe, _rule) = (files, recipe, recipe.Rule());
         _updates = [.. counted.Select(update => files.Updates[update])];
         // A single update is its own mean, bit for bit; in double, n·x/n would not always be x.
         bool weighted = recipe.IsWeighted && counted.Count > 1;
-        _weights = [.. counted.Select(update => weighted ? (double)updates[update].Examples : 1)];
-        _total = weighted ? counted.Sum(update => updates[update].Examples) : counted.Count;
+        long[] weights = [.. counted.Select(update => weighted ? updates[update].Examples : 1)];
+        if (weighted) ShareCap.Apply(weights, maxShare);
+        _weights = [.. weights.Select(weight => (double)weight)];
+        _total = weights.Sum();
         if (recipe.ReadsPrevious) _previous = new PreviousReader(files.Previous);
         if (memory is not null) _memory = new MemoryPass(files, recipe.MemoryPerElement, memory);
         _ahead = new ReadAhead(_updates, [.. files.Layout.Tensors

@@ -30,8 +30,11 @@ public static class Invariants
             if (FirstBroken(model, round++, run) is { } broken) return broken;
         if (run.Trail.Count > run.Rules.Rounds + 1) return "there are more models than rounds.";
         if (run.Present != run.Trainers.Values.Count(t => t.Present)) return "the count of present trainers is wrong.";
-        if (run.Trainers.Values.Any(t => t.Examples is < 1 or > Limits.Examples))
+        if (run.Awaited != run.Trainers.Values.Count(run.Awaits)) return "the count of awaited trainers is wrong.";
+        if (run.Trainers.Values.Any(t => t.Examples < 1 || t.Examples > run.Rules.ExamplesMax))
             return "a trainer's examples are out of range.";
+        if (run.Trainers.Values.Any(t => t.Missed < 0 || t.Missed > run.Rules.MaxMissedRounds))
+            return "a trainer's missed rounds are out of range.";
         if (run.Updates.Values.FirstOrDefault(IsOutOfRange) is not null) return "an update is out of range.";
         if (run.Updates.Keys.FirstOrDefault(id => !run.Trainers.ContainsKey(id)) is var id && id != default)
             return "an update's trainer is unknown.";

@@ -8,7 +8,7 @@ public abstract record NextStep
     /// </summary>
     public sealed record Wait(TimeSpan? Within) : NextStep;
 
-    /// <summary>Make the initial model.</summary>
+    /// <summary>Make the initial model, if there is a trainer program here.</summary>
     public sealed record MakeInitialModel : NextStep;
 
     /// <summary>Close the round without its stragglers.</summary>
@@ -28,7 +28,7 @@ public abstract record NextStep
         ArgumentNullException.ThrowIfNull(run);
         return run.Stage switch
         {
-            Stage.Preparing => new MakeInitialModel(),
+            Stage.Preparing when run.Rules.Initial == InitialModel.Coordinator => new MakeInitialModel(),
             Stage.Closed => new Aggregate(run.Round),
             Stage.Open open when !run.Paused && open.Updates.Count >= run.Rules.MinResults =>
                 CloseOrWait(run, sinceOpened, sinceEnough),

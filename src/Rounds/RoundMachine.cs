@@ -134,8 +134,7 @@ public static class RoundMachine
     private static (Run, Outcome) Apply(Run run, Join join)
     {
         if (run.Ended) return (run, Outcome.Rejected($"Run '{run.Id}' has ended."));
-        if (join.Examples is < 1 or > Limits.Examples)
-            return (run, Outcome.Rejected($"Examples must be 1 to {Limits.Examples}, not {join.Examples}."));
+        if (join.Examples < 1 || join.Examples > run.Rules.ExamplesMax) return (run, BadExamples(run, join.Examples));
         // Replaces is 0 where nobody is to be replaced, so a member under 0 could be replaced by anyone.
         if (join.Incarnation == 0)
             return (run, Outcome.Rejected($"Trainer {join.Trainer}'s incarnation is 0: choose a random one."));
@@ -150,13 +149,11 @@ public static class RoundMachine
         if (trainers.Count >= Limits.Trainers && known is null)
             return (run, Outcome.Rejected($"The run has its limit of {Limits.Trainers} trainers."));
 
-        var trainer = new Trainer(join.Trainer, join.Incarnation, join.Examples, Present: true, join.At);
-        var joined = run with
+        var trainer = new Trainer(join.Trainer, join.Incarnation, join.Examples, Present: true, join.At)
         {
-            Trainers = trainers.SetItem(join.Trainer, trainer),
-            Present = run.Present + (known is { Present: true } ? 0 : 1),
+            Missed = known?.Incarnation == join.Incarnation ? known.Missed : 0,
         };
-        return (OpenRoundIfReady(joined, join.At), Outcome.Accepted);
+        return (OpenRoundIfReady((run with { Trainers = trainers }).With(trainer), join.At), Outcome.Accepted);
     }
 
     private static (Run, Outcome) Apply(Run run, Leave leave)
@@ -165,11 +162,7 @@ public static class RoundMachine
             || trainer.Incarnation != leave.Incarnation)
             return (run, Outcome.Duplicate($"Trainer {leave.Trainer} is not present under that incarnation."));
 
-        var left = run with
-        {
-            Trainers = run.Trainers.SetItem(leave.Trainer, trainer with { Present = false, Since = leave.At }),
-            Present = run.Present - 1,
-        };
+        var left = run.With(trainer with { Present = false, Since = leave.At });
         return (CloseRoundIfComplete(left), Outcome.Accepted);
     }
 
@@ -185,17 +178,18 @@ public static class RoundMachine
             return (run, Outcome.Stale($"Round {accept.Round} is closed; the run is in round {run.Round}."));
         if (accept.Round > run.Round || run.Stage is not Stage.Open open)
             return (run, Outcome.Rejected($"Round {accept.Round} is not open."));
-        if (run.Trainers.GetValueOrDefault(accept.Trainer) is not { Present: true })
+        if (run.Trainers.GetValueOrDefault(accept.Trainer) is not { Present: true } trainer)
             return (run, Outcome.Rejected($"Trainer {accept.Trainer} is not in the client set: join first."));
-        if (accept.Examples is < 1 or > Limits.Examples)
-            return (run, Outcome.Rejected($"Examples must be 1 to {Limits.Examples}, not {accept.Examples}."));
+        if (accept.Examples < 1 || accept.Examples > run.Rules.ExamplesMax)
+            return (run, BadExamples(run, accept.Examples));
         if (accept.Length is < 1 or > Limits.BlobBytes)
             return (run, Outcome.Rejected($"An update has 1 to {Limits.BlobBytes} bytes, not {accept.Length}."));
 
         var update = new Update(
             accept.Trainer, accept.Blob, accept.Length, accept.Examples, accept.Metrics, accept.At);
         var collected = open with { Updates = open.Updates.SetItem(accept.Trainer, update) };
-        return (CloseRoundIfComplete(run with { Stage = collected }), Outcome.Accepted);
+        var again = trainer.Missed == 0 ? run : run.With(trainer with { Missed = 0 });
+        return (CloseRoundIfComplete(again with { Stage = collected }), Outcome.Accepted);
     }
 
     private static (Run, Outcome) Apply(Run run, CloseRound close)
@@ -205,7 +199,7 @@ public static class RoundMachine
         if (close.Round > run.Round || run.Stage is not Stage.Open open)
             return (run, Outcome.Rejected($"Round {close.Round} is not open."));
         return open.Updates.Count >= run.Rules.MinResults
-            ? (run with { Stage = open.Close() }, Outcome.Accepted)
+            ? (CountMissed(run) with { Stage = open.Close() }, Outcome.Accepted)
             : (run, Outcome.Rejected(
                 $"Round {close.Round} has {open.Updates.Count} updates and needs {run.Rules.MinResults}."));
     }
@@ -223,7 +217,7 @@ public static class RoundMachine
                 return (run, Outcome.Rejected($"Trainer {trainer} has no update in round {publish.Round}."));
 
         var model = ModelOf(run, publish);
-        var trail = ForgetOldUpdates(run.Trail.Add(model), run.Rules.KeepUpdateRounds);
+        var trail = run.Trail.Add(model).ForgetOldUpdates(run.Rules.KeepUpdateRounds);
         if (publish.Round < run.Rules.Rounds)
         {
             var waiting = run with { Trail = trail, Stage = new Stage.Waiting() };
@@ -307,38 +301,35 @@ public static class RoundMachine
             ? run with { Stage = new Stage.Open(at, ImmutableSortedDictionary<TrainerId, Update>.Empty) }
             : run;
 
-    /// <summary>Open -> Closed as soon as every present trainer has an accepted update, and there are enough.</summary>
+    /// <summary>Open -> Closed as soon as every awaited trainer has an accepted update, and there are enough.</summary>
     private static Run CloseRoundIfComplete(Run run)
     {
-        int least = Math.Max(run.Rules.MinResults, run.Present);
+        int least = Math.Max(run.Rules.MinResults, run.Awaited);
         if (run.Stage is not Stage.Open open || open.Updates.Count < least) return run;
         foreach (var (id, trainer) in run.Trainers)
-            if (trainer.Present && !open.Updates.ContainsKey(id)) return run;
+            if (run.Awaits(trainer) && !open.Updates.ContainsKey(id)) return run;
         return run with { Stage = open.Close() };
     }
+
+    /// <summary>Counts a missed round for every awaited trainer without an update.</summary>
+    private static Run CountMissed(Run run)
+    {
+        if (run.Rules.MaxMissedRounds == 0) return run;
+        foreach (var trainer in run.Trainers.Values)
+            if (run.Awaits(trainer) && !run.Updates.ContainsKey(trainer.Id))
+                run = run.With(trainer with { Missed = trainer.Missed + 1 });
+        return run;
+    }
+
+    private static Outcome BadExamples(Run run, long examples) => Outcome.Rejected(run.Rules.MaxExamples > 0
+        ? $"Examples must be 1 to {run.Rules.MaxExamples}, the run's maxExamples, not {examples}."
+        : $"Examples must be 1 to {Limits.Examples}, not {examples}.");
 
     private static Update? FindUpdate(Run run, int round, TrainerId trainer)
     {
         if (round >= 0 && round < run.Trail.Count)
             return run.Trail[round].Updates.FirstOrDefault(u => u.Trainer == trainer);
         return round == run.Round ? run.Updates.GetValueOrDefault(trainer) : null;
-    }
-
-    /// <summary>
-    /// Only the newest rounds list their updates: <paramref name="keep"/> of them, and no more than
-    /// <see cref="Limits.ListedUpdates"/> updates in all. The newest, where any is kept, always does.
-    /// </summary>
-    private static Trail ForgetOldUpdates(Trail trail, int keep)
-    {
-        int listed = 0, oldest = Math.Max(0, trail.Count - 1 - keep);
-        for (int at = trail.Count - 1; at >= oldest; at--)
-        {
-            listed += trail[at].Updates.Length;
-            bool kept = at >= trail.Count - keep && (listed <= Limits.ListedUpdates || at == trail.Count - 1);
-            if (kept || trail[at].Updates.IsEmpty) continue;
-            trail = trail.SetItem(at, trail[at] with { Updates = [], Counted = [] });
-        }
-        return trail;
     }
 
     private static ImmutableSortedDictionary<TrainerId, Trainer> ForgetOneDeparted(Run run)

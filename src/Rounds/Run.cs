@@ -38,6 +38,16 @@ public sealed record Run
     /// <summary>Trainers in the client set now.</summary>
     public int Present { get; init; }
 
+    /// <summary>Of those, the trainers that a round waits for.</summary>
+    public int Awaited { get; init; }
+
+    /// <summary>
+    /// The trainer that is asked to make the initial model, or null. If it leaves, the next one is asked.
+    /// </summary>
+    public TrainerId? Initialiser => Stage is Stage.Preparing && Rules.Initial == InitialModel.Trainer
+        ? Trainers.Values.FirstOrDefault(trainer => trainer.Present)?.Id
+        : null;
+
     public Phase Phase => Stage.Phase;
 
     /// <summary>The round that is open or opens next: 0 while preparing, the last one when all are done.</summary>
@@ -66,6 +76,24 @@ public sealed record Run
     public string Reason => Stage is Stage.Aborted aborted ? aborted.Why : "";
 
     public bool Ended => Stage is Stage.Ended;
+
+    /// <summary>Whether a round waits for this trainer's update.</summary>
+    public bool Awaits(Trainer trainer) =>
+        trainer.Present && (Rules.MaxMissedRounds == 0 || trainer.Missed < Rules.MaxMissedRounds);
+
+    /// <summary>The run with a trainer that is new or has changed.</summary>
+    internal Run With(Trainer trainer)
+    {
+        var known = Trainers.GetValueOrDefault(trainer.Id);
+        return this with
+        {
+            Trainers = Trainers.SetItem(trainer.Id, trainer),
+            Present = Present + Count(trainer.Present) - Count(known is { Present: true }),
+            Awaited = Awaited + Count(Awaits(trainer)) - Count(known is not null && Awaits(known)),
+        };
+
+        static int Count(bool one) => one ? 1 : 0;
+    }
 
     /// <summary>The newest model, or null while preparing.</summary>
     public PublishedModel? Model => Trail.Count > 0 ? Trail[^1] : null;
@@ -96,7 +124,14 @@ public sealed record Run
 /// <param name="Examples">Examples it trains on, 1 to <see cref="Limits.Examples"/>.</param>
 /// <param name="Present">True while it is in the client set.</param>
 /// <param name="Since">When it last joined or left, Unix milliseconds.</param>
-public sealed record Trainer(TrainerId Id, ulong Incarnation, long Examples, bool Present, long Since);
+public sealed record Trainer(TrainerId Id, ulong Incarnation, long Examples, bool Present, long Since)
+{
+    /// <summary>
+    /// Rounds in a row that closed without its update while it was present, counted up to
+    /// <see cref="RunRules.MaxMissedRounds"/>.
+    /// </summary>
+    public int Missed { get; init; }
+}
 
 /// <summary>An accepted update: counted once, its bytes on a majority.</summary>
 /// <param name="Trainer">Who trained it.</param>

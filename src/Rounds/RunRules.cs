@@ -45,6 +45,30 @@ public sealed record RunRules
     /// </summary>
     public string ScoreMetric { get; init; } = DefaultScoreMetric;
 
+    /// <summary>
+    /// Examples that one trainer may claim, 1 to <see cref="Limits.Examples"/>; 0: <see cref="Limits.Examples"/>. It
+    /// bounds the weight of an update, which is its sender's word.
+    /// </summary>
+    public long MaxExamples { get; init; }
+
+    /// <summary>
+    /// The share of a weighted mean that one update may have: above 0, at most 1, and at least 1 divided by
+    /// <see cref="MinResults"/>. 1: there is no cap.
+    /// </summary>
+    public double MaxShare { get; init; } = 1;
+
+    /// <summary>
+    /// A trainer that is present and delivers nothing in this many rounds in a row is no longer awaited, until an
+    /// update of it is accepted: 0 to 1,000. 0: every present trainer is always awaited.
+    /// </summary>
+    public int MaxMissedRounds { get; init; }
+
+    /// <summary>Who makes the model that the run starts from.</summary>
+    public InitialModel Initial { get; init; }
+
+    /// <summary>The most examples that a trainer or an update may have.</summary>
+    public long ExamplesMax => MaxExamples > 0 ? MaxExamples : Limits.Examples;
+
     /// <summary>Every rule that is out of its range, as a sentence that names its key.</summary>
     public IReadOnlyList<string> Errors()
     {
@@ -61,6 +85,14 @@ public sealed record RunRules
         Check(KeepUpdateRounds is >= 0 and <= 1000, $"keepUpdateRounds must be 0 to 1000, not {KeepUpdateRounds}.");
         Check(KeepModels is >= 1 and <= Limits.Rounds, $"keepModels must be 1 to {Limits.Rounds}, not {KeepModels}.");
         Check(Metrics.IsName(ScoreMetric), $"scoring.metric must be a metric's name, not '{Slug.Shown(ScoreMetric)}'.");
+        Check(MaxExamples is >= 0 and <= Limits.Examples,
+            $"maxExamples must be 1 to {Limits.Examples}, not {MaxExamples}.");
+        Check(MaxShare is > 0 and <= 1, FormattableString.Invariant(
+            $"maxShare must be above 0 and at most 1, not {MaxShare}."));
+        Check(MinResults < 1 || !(MaxShare > 0) || MinResults * MaxShare >= 1, FormattableString.Invariant(
+            $"maxShare times minResults ({MinResults}) must be at least 1, and maxShare is {MaxShare}."));
+        Check(MaxMissedRounds is >= 0 and <= 1000, $"maxMissedRounds must be 0 to 1000, not {MaxMissedRounds}.");
+        Check(Enum.IsDefined(Initial), $"initial must be one of the known words, not {(int)Initial}.");
         return errors;
 
         void Check(bool holds, string error)
@@ -68,4 +100,18 @@ public sealed record RunRules
             if (!holds) errors.Add(error);
         }
     }
+}
+
+/// <summary>Who makes the model that a run starts from. A number in commands and snapshots: append, never renumber.
+/// </summary>
+public enum InitialModel
+{
+    /// <summary>A coordinator that has a trainer program; otherwise a person uploads it.</summary>
+    Coordinator = 0,
+
+    /// <summary>A person uploads it.</summary>
+    Upload = 1,
+
+    /// <summary>The trainer with the lowest id of those present (<see cref="Run.Initialiser"/>).</summary>
+    Trainer = 2,
 }

@@ -16,6 +16,10 @@ internal static class SharedFields
         w.Int32(rules.KeepUpdateRounds);
         w.Int32(rules.KeepModels);
         w.Text(rules.ScoreMetric == RunRules.DefaultScoreMetric ? "" : rules.ScoreMetric, Metrics.NameCharsMax);
+        w.Int64(rules.MaxExamples);
+        w.Double(rules.MaxShare == 1 ? 0 : rules.MaxShare);
+        w.Int32(rules.MaxMissedRounds);
+        w.Byte((byte)rules.Initial);
     }
 
     public static RunRules Rules(this ref FactReader outer)
@@ -27,11 +31,17 @@ internal static class SharedFields
             KeepUpdateRounds = r.Int32(), KeepModels = r.Int32(),
         };
         string metric = r.Text(Metrics.NameCharsMax);
+        if (metric == RunRules.DefaultScoreMetric) throw FactReader.Bad("the default score metric by its name");
+        long maxExamples = r.Int64();
+        double maxShare = r.Double();
+        if (maxShare == 1 || (maxShare == 0 && double.IsNegative(maxShare))) throw FactReader.Bad("the default share");
+        rules = rules with
+        {
+            ScoreMetric = metric.Length == 0 ? RunRules.DefaultScoreMetric : metric, MaxExamples = maxExamples,
+            MaxShare = maxShare == 0 ? 1 : maxShare, MaxMissedRounds = r.Int32(), Initial = (InitialModel)r.Byte(),
+        };
         r.End();
-        if (metric.Length == 0) return rules;
-        return metric != RunRules.DefaultScoreMetric
-            ? rules with { ScoreMetric = metric }
-            : throw FactReader.Bad("the default score metric by its name");
+        return rules;
     }
 
     /// <summary>Absent: an empty text.</summary>

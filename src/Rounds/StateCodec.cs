@@ -153,6 +153,7 @@ public static class StateCodec
         return EnterStage(stage, updates.ToImmutable(), run with
         {
             Trainers = trainers.ToImmutable(), Present = trainers.Values.Count(t => t.Present),
+            Awaited = trainers.Values.Count(run.Awaits),
             Trail = Trail.Of(packed.ToImmutable(), models, run.Rules.ScoreMetric),
         });
     }
@@ -227,12 +228,13 @@ public static class StateCodec
         w.Int64(trainer.Examples);
         w.Bool(trainer.Present);
         w.Int64(trainer.Since);
+        w.Int32(trainer.Missed);
     }
 
     private static Trainer DecodeTrainer(ref FactReader outer)
     {
         var r = outer.Record();
-        var trainer = new Trainer(r.Trainer(), r.UInt64(), r.Int64(), r.Bool(), r.Int64());
+        var trainer = new Trainer(r.Trainer(), r.UInt64(), r.Int64(), r.Bool(), r.Int64()) { Missed = r.Int32() };
         r.End();
         return trainer;
     }

@@ -90,6 +90,24 @@ public sealed class Trail : IReadOnlyList<PublishedModel>
     }
 
     /// <summary>
+    /// Only the newest rounds list their updates: <paramref name="keep"/> of them, and no more than
+    /// <see cref="Limits.ListedUpdates"/> updates in all. The newest, where any is kept, always does.
+    /// </summary>
+    public Trail ForgetOldUpdates(int keep)
+    {
+        var trail = this;
+        int listed = 0, oldest = Math.Max(0, Count - 1 - keep);
+        for (int at = Count - 1; at >= oldest; at--)
+        {
+            listed += trail[at].Updates.Length;
+            bool kept = at >= Count - keep && (listed <= Limits.ListedUpdates || at == Count - 1);
+            if (kept || trail[at].Updates.IsEmpty) continue;
+            trail = trail.SetItem(at, trail[at] with { Updates = [], Counted = [] });
+        }
+        return trail;
+    }
+
+    /// <summary>
     /// The newest <paramref name="count"/> models, or all if there are fewer, in the order of rounds.
     /// </summary>
     public IEnumerable<PublishedModel> Newest(int count)

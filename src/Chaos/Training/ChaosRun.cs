@@ -58,7 +58,7 @@ public sealed record ChaosRun
     private const string Scoring = """
         ,
           "training": {
-            "model": "logistic", "data": { "set": "mnist", "path": "none", "shards": 100, "shardExamples": 1 },
+            "model": "logistic", "data": { "set": "mnist", "path": "none", "shards": 100, "shardExamples": 1000 },
             "local": { "steps": 1 }, "batch": 1, "optimiser": { "name": "sgd", "learningRate": 0.1 }
           },
           "scoring": { "images": 1 }

@@ -84,7 +84,10 @@ internal static class StatusText
                 ? $" {100 * trainer.Progress:0} %"
                 : "";
             yield return $"  trainer {trainer.Trainer,-12} {trainer.Examples,9} examples  "
-                + (trainer.Fault.Length > 0 ? trainer.Fault : $"{ClusterText.Activity(trainer, leading)}{progress}");
+                + (trainer.Fault.Length > 0 ? trainer.Fault : $"{ClusterText.Activity(trainer, leading)}{progress}")
+                + (trainer.NotAwaitedAfter > 0
+                    ? $"  not awaited after {ClusterText.Count(trainer.NotAwaitedAfter, "missed round")}"
+                    : "");
         }
         if (run.Phase is RunPhase.Training or RunPhase.Aggregating || run.Updates.Count > 0)
             yield return $"{ClusterText.Count(run.Updates.Count, "update")} of round {run.Round} accepted";

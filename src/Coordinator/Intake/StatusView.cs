@@ -100,6 +100,7 @@ internal sealed class StatusView(
             Activity = seen?.Activity ?? Activity.Idle, Progress = seen?.Progress ?? 0,
             SilentMs = seen is null ? -1 : (long)time.GetElapsedTime(seen.Timestamp).TotalMilliseconds,
             Fault = !run.Ended && seen?.Run == run.Id.ToString() ? seen.Fault : "",
+            NotAwaitedAfter = trainer.Present && !run.Awaits(trainer) ? trainer.Missed : 0,
         };
     }
 

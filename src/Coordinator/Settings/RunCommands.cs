@@ -19,10 +19,11 @@ internal static class RunCommands
     /// <exception cref="RunFileException">The section <c>aggregation</c> is wrong.</exception>
     public static AggregationPlan ReadAggregation(this RunFile file)
     {
-        if (file.Aggregation is not { } section) return AggregationPlan.Mean;
+        if (file.Aggregation is null && file.Rules.MaxShare == 1) return AggregationPlan.Mean;
+        var section = file.Aggregation ?? new AggregationSection("mean", new Dictionary<string, double>(), []);
         var check = AggregationPlan.Create(
             section.Strategy, section.Parameters, section.Keys.Select(key => (key.Pattern, key.Rule)),
-            file.Rules.MinResults, out var plan);
+            file.Rules.MinResults, out var plan, file.Rules.MaxShare);
         return check.IsRefused(out string? reason) ? throw new RunFileException($"Run {file.Name}", [reason]) : plan!;
     }
 

@@ -16,13 +16,20 @@ public sealed record RunFile
     /// <summary>The longest file, in bytes, comments included.</summary>
     public const int FileBytesMax = 256 * 1024;
 
+    /// <summary>
+    /// A laptop that sleeps through two rounds is still awaited; a trainer that never delivers costs three deadlines.
+    /// </summary>
+    internal const int MaxMissedRoundsDefault = 3;
+
     /// <summary>Key <c>name</c>.</summary>
     public required RunId Name { get; init; }
 
     /// <summary>
     /// Keys <c>rounds</c>, <c>minTrainers</c>, <c>minResults</c> (absent: minTrainers), <c>deadlineSeconds</c> (absent:
-    /// 600), <c>graceSeconds</c> (absent: 0), <c>keepUpdateRounds</c> (absent: 2), <c>keepModels</c> (absent: 10) and
-    /// <c>scoring.metric</c> (absent: accuracy), in the ranges given there.
+    /// 600), <c>graceSeconds</c> (absent: 0), <c>keepUpdateRounds</c> (absent: 2), <c>keepModels</c> (absent: 10),
+    /// <c>maxExamples</c> (absent: training.data.shardExamples, or no limit), <c>maxShare</c> (absent: 1),
+    /// <c>maxMissedRounds</c> (absent: 3), <c>initial</c> (upload or trainer) and <c>scoring.metric</c> (absent:
+    /// accuracy), in the ranges given there.
     /// </summary>
     public required RunRules Rules { get; init; }
 
@@ -39,8 +46,8 @@ public sealed record RunFile
     /// <summary>Null: the weighted mean, with the default key rules.</summary>
     public AggregationSection? Aggregation { get; init; }
 
-    /// <summary>The whole file on one line: no comments, keys in a fixed order, defaults written out except
-    /// <c>scoring.metric</c>'s. Equal runs have equal text.</summary>
+    /// <summary>The whole file on one line: no comments, keys in a fixed order, the newer keys only where they differ
+    /// from their defaults. Equal runs have equal text.</summary>
     public string Json => RunFileWriter.Write(this);
 
     /// <param name="json">The text of a run file; comments are allowed.</param>

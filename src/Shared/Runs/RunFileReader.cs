@@ -47,6 +47,7 @@ internal static class RunFileReader
     private static RunFile ReadRun(JsonSection file)
     {
         int minTrainers = file.Int("minTrainers");
+        var training = file.Section("training", required: false) is { } trained ? ReadTraining(trained) : null;
         var (scoring, metric) = file.Section("scoring", required: false) is { } section
             ? ReadScoring(section)
             : (null, RunRules.DefaultScoreMetric);
@@ -63,28 +64,41 @@ internal static class RunFileReader
                 KeepUpdateRounds = file.Int("keepUpdateRounds", 2),
                 KeepModels = file.Int("keepModels", 10),
                 ScoreMetric = metric,
+                MaxExamples = file.Int("maxExamples", 1, (int)Limits.Examples, training?.Data.ShardExamples ?? 0),
+                MaxShare = file.Number("maxShare", share => share is > 0 and <= 1, "a number above 0, up to 1", 1)
+                    is var share and > 0 ? share : 1,
+                MaxMissedRounds = file.Int("maxMissedRounds", RunFile.MaxMissedRoundsDefault),
+                Initial = ReadInitial(file),
             },
             Seed = file.Whole("seed"),
-            Training = file.Section("training", required: false) is { } training ? ReadTraining(training) : null,
+            Training = training,
             Scoring = scoring,
             Aggregation = file.Section("aggregation", required: false) is { } aggregation
                 ? AggregationSection.Read(aggregation)
                 : null,
         };
         file.Refuse(run.Rules.Errors());
-        if (run.Training is { } plan && plan.Data.Shards < minTrainers)
+        if (training is not null && training.Data.Shards < minTrainers)
         {
             file.Refuse(
                 "training.data.shards",
-                $"must not be below minTrainers ({minTrainers}), and is {plan.Data.Shards}: "
+                $"must not be below minTrainers ({minTrainers}), and is {training.Data.Shards}: "
                 + "a trainer has a shard of its own");
         }
 
-        if (run.Scoring is not null && run.Training is null)
+        if (run.Scoring is not null && training is null)
             file.Refuse("scoring", "needs the section training, which names model and data; remove it, or add that");
         file.RefuseUnknownKeys();
         return run;
     }
+
+    private static InitialModel ReadInitial(JsonSection file) =>
+        file.Text("initial", word => word is "upload" or "trainer", "\"upload\" or \"trainer\"", "") switch
+        {
+            "upload" => InitialModel.Upload,
+            "trainer" => InitialModel.Trainer,
+            _ => InitialModel.Coordinator,
+        };
 
     private static TrainingPlan ReadTraining(JsonSection training)
     {

@@ -22,6 +22,14 @@ internal static class RunFileWriter
             json.WriteNumber("graceSeconds", run.Rules.Grace.TotalSeconds);
             json.WriteNumber("keepUpdateRounds", run.Rules.KeepUpdateRounds);
             json.WriteNumber("keepModels", run.Rules.KeepModels);
+            // Their defaults stay unwritten, so that the text of runs from before these keys is still the same.
+            if (run.Rules.MaxExamples != (run.Training?.Data.ShardExamples ?? 0))
+                json.WriteNumber("maxExamples", run.Rules.MaxExamples);
+            if (run.Rules.MaxShare < 1) json.WriteNumber("maxShare", run.Rules.MaxShare);
+            if (run.Rules.MaxMissedRounds != RunFile.MaxMissedRoundsDefault)
+                json.WriteNumber("maxMissedRounds", run.Rules.MaxMissedRounds);
+            if (run.Rules.Initial != InitialModel.Coordinator)
+                json.WriteString("initial", EnumNames.Of(run.Rules.Initial));
             json.WriteNumber("seed", run.Seed);
             if (run.Training is { } training)
                 WriteTraining(json, training);

@@ -1,3 +1,4 @@
+using Grpc.Core;
 using Quorate.Cli;
 using Quorate.Cli.Commands;
 using Quorate.Rounds;
@@ -40,6 +41,35 @@ public sealed class RollbackTests
         Assert.Equal(0, await QuorateAsync(cluster, "upgrade", "release"));
 
         Assert.Equal("", (await cluster.StatusAsync(_ => true, "the run")).LevelHeldBy);
+    }
+
+    [Fact]
+    public async Task A_request_whose_answer_is_lost_is_repeated_and_applied_once()
+    {
+        await using var cluster = await StartAsync();
+        var keys = new List<string>();
+        using var bound = new CancellationTokenSource(TestCluster.Patience);
+        string answer = await RunCommands.WriteAsync(cluster.Connections, "test", "is paused", Pause, bound.Token);
+
+        Assert.Equal("Run test is paused.", answer);
+        Assert.Equal(2, keys.Count);
+        Assert.Single(keys.Distinct());
+        Assert.False((await cluster.StatusAsync(_ => true, "the run")).Run.Paused);
+
+        AsyncUnaryCall<VerdictReply> Pause(Admin.AdminClient leader, string key, CallOptions options)
+        {
+            keys.Add(key);
+            var request = new PauseRunRequest { Run = "test", Key = key };
+            return keys.Count > 1 ? leader.PauseRunAsync(request, options) : Losing(async () =>
+            {
+                await leader.PauseRunAsync(request, options);
+                await leader.ResumeRunAsync(new ResumeRunRequest { Run = "test" }, options);
+                throw new RpcException(new Status(StatusCode.Unavailable, "The leader died."));
+            });
+        }
+
+        static AsyncUnaryCall<VerdictReply> Losing(Func<Task<VerdictReply>> call) => new(
+            call(), Task.FromResult(Metadata.Empty), () => Status.DefaultSuccess, () => [], () => { });
     }
 
     [Fact]

@@ -53,6 +53,15 @@ public class StatusTests
         "No node answers. Are the coordinators running at the addresses in hosts.json?", Lines(null, null, null));
 
     [Fact]
+    public void A_trainer_that_rounds_do_not_wait_for_says_so()
+    {
+        var run = Run();
+        run.Trainers.Add(new TrainerStatus { Trainer = "anna", Present = true, NotAwaitedAfter = 3 });
+        Assert.Contains(StatusText.Run(run, leading: true), line =>
+            line.EndsWith("not awaited after 3 missed rounds", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_waiting_run_says_why()
     {
         var lines = Lines(new StatusReply { Node = 0, Leader = true, Quorum = true, Run = Run() }, null, null);

@@ -15,12 +15,15 @@ public sealed class InvariantsTests
         { "the trail skips a round.", r => r with { Trail = Trail.Of(r.Trail.Where((_, at) => at != 1)) } },
         { "there are more models than rounds.", r => r with { Rules = r.Rules with { Rounds = 1 } } },
         { "the count of present trainers is wrong.", r => r with { Present = 1 } },
+        { "the count of awaited trainers is wrong.", r => r with { Awaited = 1 } },
         { "a trainer's examples are out of range.", r => WithTrainer(r, t => t with { Examples = 0 }) },
+        { "a trainer's examples are out of range.", r => r with { Rules = r.Rules with { MaxExamples = 99 } } },
+        { "a trainer's missed rounds are out of range.", r => WithTrainer(r, t => t with { Missed = 1 }) },
         { "an update is out of range.", r => WithUpdate(r, u => u with { Examples = 0 }) },
         { "an update is out of range.", r => WithUpdate(r, u => u with { Length = 0 }) },
         {
             "an update's trainer is unknown.",
-            r => r with { Trainers = r.Trainers.Remove(Id("anna")), Present = 1 }
+            r => r with { Trainers = r.Trainers.Remove(Id("anna")), Present = 1, Awaited = 1 }
         },
         { "a preparing run has a model.", r => r with { Stage = new Stage.Preparing() } },
         { "an open round has no model.", r => r with { Trail = Trail.Empty } },

@@ -101,6 +101,8 @@ internal sealed class RandomCommands(ulong seed)
             MinResults = 1 + _random.Below(2), Deadline = TimeSpan.FromSeconds(60), Grace = TimeSpan.FromSeconds(9),
             KeepUpdateRounds = _random.Below(3), KeepModels = 1 + _random.Below(3),
             ScoreMetric = _random.Pick(Metrics.Accuracy, Metrics.Loss, "f1"),
+            MaxExamples = _random.Pick(0, 0, 90), MaxShare = _random.Pick(1, 0.5), MaxMissedRounds = _random.Below(3),
+            Initial = _random.Pick(InitialModel.Coordinator, InitialModel.Upload, InitialModel.Trainer),
         },
         _random.Pick("", "{}", "größe 🙂"), _now)
     {

@@ -35,12 +35,14 @@ public sealed class RoundMachineProperties
         "AcceptUpdate:Accepted AcceptUpdate:Duplicate AcceptUpdate:Stale AcceptUpdate:Rejected " +
         "CloseRound:Accepted CloseRound:Duplicate CloseRound:Rejected " +
         "PublishModel:Accepted PublishModel:Duplicate PublishModel:Rejected " +
-        "RecordScore:Accepted RecordScore:Duplicate RecordScore:Rejected EndRun:Accepted EndRun:Duplicate " +
+        "RecordScore:Accepted RecordScore:Duplicate RecordScore:Rejected " +
+        "EndRun:Accepted EndRun:Duplicate EndRun:Rejected " +
         "PauseRun:Accepted PauseRun:Duplicate PauseRun:Rejected " +
         "ResumeRun:Accepted ResumeRun:Duplicate ResumeRun:Rejected " +
-        "RaiseLevel:Duplicate HoldLevel:Accepted HoldLevel:Duplicate " +
+        "RaiseLevel:Duplicate RaiseLevel:Rejected HoldLevel:Accepted HoldLevel:Duplicate HoldLevel:Rejected " +
         "NameCluster:Accepted NameCluster:Duplicate NameCluster:Rejected " +
-        "Preparing Waiting Training Aggregating Scoring Finished Stopped Failed forgotten reopened repeated misused";
+        "Preparing Waiting Training Aggregating Scoring Finished Stopped Failed forgotten reopened " +
+        "repeated misused unawaited";
 
     /// <summary>
     /// Two replicas with one sequence: one applies every command, the other is restored from the first one's snapshot
@@ -134,7 +136,8 @@ public sealed class RoundMachineProperties
             if (was is not null) CheckProgress(was, run);
             CheckTrail(run);
             bool complete = run.Updates.Count >= run.Rules.MinResults
-                && run.Trainers.Values.All(t => !t.Present || run.Updates.ContainsKey(t.Id));
+                && run.Trainers.Values.All(t => !run.Awaits(t) || run.Updates.ContainsKey(t.Id));
+            if (run.Awaited < run.Present) reached.Add("unawaited");
             Check(run.Phase != Phase.Training || !complete, "a round stays open that everybody has delivered to");
         }
 

@@ -9,7 +9,8 @@ public sealed class RunFileTests
         {
           // What a user may say about the run.
           "name": "mnist", "rounds": 5, "minTrainers": 5, "minResults": 4, "deadlineSeconds": 90.5, "graceSeconds": 2,
-          "keepUpdateRounds": 3, "keepModels": 7, "seed": 18446744073709551615,
+          "keepUpdateRounds": 3, "keepModels": 7, "maxExamples": 9000, "maxShare": 0.25, "maxMissedRounds": 2,
+          "initial": "trainer", "seed": 18446744073709551615,
           "training": {
             "model": "lenet5",
             "data": { "set": "mnist", "path": "data/mnist", "shards": 6, "shardExamples": 10000,
@@ -40,6 +41,10 @@ public sealed class RunFileTests
                 KeepUpdateRounds = 3,
                 KeepModels = 7,
                 ScoreMetric = "loss",
+                MaxExamples = 9000,
+                MaxShare = 0.25,
+                MaxMissedRounds = 2,
+                Initial = InitialModel.Trainer,
             },
             run.Rules);
         Assert.Equal(
@@ -101,6 +106,29 @@ public sealed class RunFileTests
     }
 
     [Fact]
+    public void The_rules_that_are_absent_have_their_defaults_and_stay_unwritten()
+    {
+        RunFile run = RunFile.Parse("""{ "name": "a", "rounds": 3, "minTrainers": 2, "seed": 0 }""");
+
+        Assert.Equal((0, 1, 3, InitialModel.Coordinator),
+            (run.Rules.MaxExamples, run.Rules.MaxShare, run.Rules.MaxMissedRounds, run.Rules.Initial));
+        Assert.DoesNotContain("max", run.Json, StringComparison.Ordinal);
+        Assert.DoesNotContain("initial", run.Json, StringComparison.Ordinal);
+        RunFile planned = RunFile.Parse(Whole.Replace("\"maxExamples\": 9000,", "", StringComparison.Ordinal));
+        Assert.Equal(10_000, planned.Rules.MaxExamples); // training.data.shardExamples
+        Assert.DoesNotContain("maxExamples", planned.Json, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_share_that_the_fewest_updates_cannot_keep_is_refused()
+    {
+        var refusal = Assert.Throws<RunFileException>(() => RunFile.Parse(
+            """{ "name": "a", "rounds": 3, "minTrainers": 5, "seed": 0, "maxShare": 0.1 }"""));
+        Assert.Equal("maxShare times minResults (5) must be at least 1, and maxShare is 0.1.",
+            Assert.Single(refusal.Errors));
+    }
+
+    [Fact]
     public void All_errors_are_named_at_once()
     {
         var refusal = Assert.Throws<RunFileException>(() => RunFile.Parse("""
@@ -145,6 +173,13 @@ public sealed class RunFileTests
     [InlineData("seed", "18446744073709551616")]
     [InlineData("name", "\"\"")]
     [InlineData("training", "[]")]
+    [InlineData("maxExamples", "0")]
+    [InlineData("maxExamples", "536870912")]
+    [InlineData("maxShare", "0")]
+    [InlineData("maxShare", "1.5")]
+    [InlineData("maxMissedRounds", "-1")]
+    [InlineData("maxMissedRounds", "1001")]
+    [InlineData("initial", "\"coordinator\"")]
     public void A_wrong_value_is_the_only_error(string key, string value)
     {
         var keys = new Dictionary<string, string>
