@@ -20,6 +20,15 @@ public interface ILearner : IDisposable
     /// <exception cref="LearnerException">This trainer cannot take part in the run, or not now.</exception>
     Task PrepareAsync(RunId run, RunFile file, CancellationToken token);
 
+    /// <summary>
+    /// Writes the model that the prepared run starts from. Called where the run file says <c>"initial": "trainer"</c>
+    /// and this trainer has the lowest id of those present. Optional: without it, the trainer reports that it cannot.
+    /// </summary>
+    /// <param name="model">Takes the .pt file, once. If this method throws, what was written is dropped.</param>
+    /// <exception cref="LearnerException">This trainer cannot make it, or not now.</exception>
+    void MakeInitialModel(HashedFileStream model, CancellationToken token) => throw new LearnerException(
+        "This trainer program makes no initial model; upload one with `quorate models push`.", isTemporary: false);
+
     /// <summary>Trains from the model file, and writes the whole update before it returns.</summary>
     /// <param name="update">Takes the .pt file, once. If this method throws, what was written is dropped.</param>
     /// <param name="progress">Called with how far it is, 0 to 1.</param>

@@ -65,7 +65,8 @@ public sealed class RoundWorker : IAsyncDisposable
         {
             var busy = _work.IsCompleted ? null : _underWay.Subject;
             var step = TrainerStep.Of(_memory with { Busy = busy }, runs);
-            if (step is TrainerStep.Prepare or TrainerStep.Train or TrainerStep.Upload) Start(step);
+            if (step is TrainerStep.Prepare or TrainerStep.Initialise or TrainerStep.Train or TrainerStep.Upload)
+                Start(step);
             if (step is not TrainerStep.Abandon) return step;
             Start(new TrainerStep.Wait());
         }
@@ -112,6 +113,13 @@ public sealed class RoundWorker : IAsyncDisposable
         {
             // Another piece of work took its place.
         }
+        catch (LearnerException e) when (step is TrainerStep.Initialise && !e.IsTemporary)
+        {
+            // It can still train, once another trainer or a person has uploaded the model.
+            _terminal.Say($"cannot make the initial model of run {step.Subject}: {e.Message}");
+            _presence.Report(step.Subject!.Value, e.Message);
+            Remember(memory => memory with { Initialised = step.Subject });
+        }
         catch (Exception e) when (e is RunFileException or LearnerException { IsTemporary: false })
         {
             Refuse(step.Subject!.Value, e.Message);
@@ -125,6 +133,7 @@ public sealed class RoundWorker : IAsyncDisposable
     private Task TakeAsync(TrainerStep step, CancellationToken token) => step switch
     {
         TrainerStep.Prepare prepare => PrepareAsync(prepare.Run, token),
+        TrainerStep.Initialise initialise => InitialiseAsync(initialise.Run, token),
         TrainerStep.Train train => TrainAsync(train.Work, token),
         TrainerStep.Upload => UploadAsync(_memory.Trained!, token),
         _ => throw new System.Diagnostics.UnreachableException($"{step} is no work."),
@@ -137,6 +146,29 @@ public sealed class RoundWorker : IAsyncDisposable
         if (replies.FirstOrDefault(reply => reply?.Run is not null)?.Run.Plan is not { } plan) return;
         await _learner.PrepareAsync(run, RunFile.Parse(plan), token);
         Remember(memory => memory with { Prepared = run });
+    }
+
+    private async Task InitialiseAsync(RunId run, CancellationToken token)
+    {
+        var (path, blob, length) = _folder.WriteInitial(file => _learner.MakeInitialModel(file, token));
+        var header = new UploadHeader
+        {
+            Blob = Google.Protobuf.ByteString.CopyFrom(blob.ToArray()), Length = length,
+            Seed = new SeedFacts
+            {
+                Run = run.ToString(), Trainer = _settings.Trainer.ToString(), Incarnation = _presence.Incarnation,
+            },
+        };
+        await SendAsync(header, path, round: 0, Settles, token);
+
+        bool Settles(VerdictReply reply)
+        {
+            if (reply.Verdict == VerdictCode.Incomplete) return false;
+            Remember(memory => memory with { Initialised = run });
+            _terminal.Say($"initial model of run {run} {reply.Verdict.ToString().ToLowerInvariant()}"
+                + (reply.Verdict == VerdictCode.Accepted ? "" : $": {reply.Reason}"));
+            return true;
+        }
     }
 
     private async Task TrainAsync(RoundWork work, CancellationToken token)
@@ -175,8 +207,7 @@ public sealed class RoundWorker : IAsyncDisposable
         return path;
     }
 
-    /// <summary>Sends the update until the cluster has answered it for good.</summary>
-    private async Task UploadAsync(TrainedUpdate update, CancellationToken token)
+    private Task UploadAsync(TrainedUpdate update, CancellationToken token)
     {
         var header = new UploadHeader
         {
@@ -188,20 +219,27 @@ public sealed class RoundWorker : IAsyncDisposable
                 Metrics = { update.Learned.Metrics.ToDictionary() },
             },
         };
+        return SendAsync(header, update.Path, update.Work.Round, reply => Settles(reply, update.Work), token);
+    }
+
+    /// <summary>Sends the file until <paramref name="settles"/> says that it was answered for good.</summary>
+    private async Task SendAsync(
+        UploadHeader header, string path, int round, Func<VerdictReply, bool> settles, CancellationToken token)
+    {
         var upload = new BlobUpload((_, _) => new(Leader!.Transfer), _settings.Retry, _time);
         await PersistAsync(
             async () =>
             {
-                _presence.Set(Activity.Uploading, update.Work.Round, 0);
+                _presence.Set(Activity.Uploading, round, 0);
                 while (true)
                 {
                     using var reign = CancellationTokenSource.CreateLinkedTokenSource(
                         token, _leader.Current!.Ended.Token);
                     try
                     {
-                        var reply = await upload.SendAsync(header, update.Path, Sent, reign.Token);
+                        var reply = await upload.SendAsync(header, path, Sent, reign.Token);
                         CrashPoint.Pass("upload-answered");
-                        return Settles(reply, update.Work);
+                        return settles(reply);
                     }
                     catch (OperationCanceledException) when (
                         reign.IsCancellationRequested && !token.IsCancellationRequested)
@@ -211,10 +249,9 @@ public sealed class RoundWorker : IAsyncDisposable
                 }
             },
             token);
-        _presence.Set(Activity.Idle, update.Work.Round, 0);
+        _presence.Set(Activity.Idle, round, 0);
 
-        void Sent(long bytes) =>
-            _presence.Set(Activity.Uploading, update.Work.Round, (double)bytes / update.Length);
+        void Sent(long bytes) => _presence.Set(Activity.Uploading, round, (double)bytes / header.Length);
     }
 
     /// <summary>

@@ -21,6 +21,9 @@ public abstract record TrainerStep
     /// <summary>Ask for a place in the run's client set. Work under way continues.</summary>
     public sealed record Join(RunId Run) : TrainerStep;
 
+    /// <summary>Make the run's initial model and upload it.</summary>
+    public sealed record Initialise(RunId Run) : TrainerStep;
+
     /// <summary>Download the model, train, and upload the update.</summary>
     public sealed record Train(RoundWork Work) : TrainerStep;
 
@@ -49,6 +52,7 @@ public abstract record TrainerStep
     {
         Prepare prepare => prepare.Run,
         Join join => join.Run,
+        Initialise initialise => initialise.Run,
         Abandon abandon => abandon.Run,
         Leave leave => leave.Run,
         _ => ForRound?.Run,
@@ -81,6 +85,8 @@ public abstract record TrainerStep
             return new Upload(lost);
         bool prepared = memory.Prepared == run.Run;
         if (!run.Member) return prepared ? new Join(run.Run) : new Prepare(run.Run);
+        if (run.Initialise && memory.Initialised != run.Run)
+            return prepared ? new Initialise(run.Run) : new Prepare(run.Run);
         if (run.Phase != RunPhase.Training || run.Accepted) return new Wait();
         var work = new RoundWork(run.Run, run.Round, run.Model, run.ModelLength);
         if (work == memory.Settled) return new Wait();
@@ -116,6 +122,9 @@ public sealed record TrainerMemory
     /// <summary>The work whose update the cluster has answered for good.</summary>
     public RoundWork? Settled { get; init; }
 
+    /// <summary>The run whose initial model the cluster has answered, or which this trainer cannot make.</summary>
+    public RunId? Initialised { get; init; }
+
     /// <summary>The run that refused to let this trainer join the last time.</summary>
     public RunId? TurnedAway { get; init; }
 
@@ -128,8 +137,10 @@ public sealed record TrainerMemory
 /// <param name="Member">Whether this process is in the run's client set.</param>
 /// <param name="Accepted">Whether this trainer's update of the round is counted.</param>
 /// <param name="Resend">Whether the bytes of that update are lost and must be sent again.</param>
+/// <param name="Initialise">Whether this trainer is asked to make the initial model.</param>
 public sealed record AnnouncedRun(
-    RunId Run, RunPhase Phase, int Round, BlobHash Model, long ModelLength, bool Member, bool Accepted, bool Resend)
+    RunId Run, RunPhase Phase, int Round, BlobHash Model, long ModelLength, bool Member, bool Accepted, bool Resend,
+    bool Initialise)
 {
     public bool HasEnded => Phase >= RunPhase.Finished;
 
@@ -137,7 +148,7 @@ public sealed record AnnouncedRun(
     public static AnnouncedRun Read(RunAnnouncement message) => new(
         RunId.Parse(message.Run), message.Phase, message.Round,
         message.Model.Length == BlobHash.Size ? BlobHash.FromBytes(message.Model.Span) : default,
-        message.ModelLength, message.Member, message.Accepted, message.Resend);
+        message.ModelLength, message.Member, message.Accepted, message.Resend, message.Initialise);
 }
 
 /// <summary>A round to train: which model to start from, in which round of which run.</summary>

@@ -49,4 +49,16 @@ internal sealed class WorkFolder(string root)
         File.Move(draft, path);
         return new TrainedUpdate(work, path, file.Hash, file.Length, learned);
     }
+
+    /// <summary>Lets the learner fill the file of a run's initial model, over the one before it.</summary>
+    /// <exception cref="IOException">The disk is full, or failed.</exception>
+    public (string Path, BlobHash Blob, long Length) WriteInitial(Action<HashedFileStream> make)
+    {
+        string path = Path.Combine(root, "initial.pt");
+        Directory.CreateDirectory(root);
+        using var file = HashedFileStream.Over(path);
+        make(file);
+        file.Complete();
+        return (path, file.Hash, file.Length);
+    }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Quorate.Coordinator.Intake;
 using Quorate.Shared.Transfer.Streams;
 
 namespace Quorate.Coordinator.Doors;
@@ -22,6 +23,10 @@ internal static class Permissions
 {
     private const Role Everyone = Role.Trainer | Role.Operator | Role.Observer | Role.Coordinator;
 
+    private const string Update = "/quorate.v1.Transfer/Upload (an update)";
+    private const string SeedModel = "/quorate.v1.Transfer/Upload (a seed model)";
+    private const string InitialModel = "/quorate.v1.Transfer/Upload (a trainer's initial model)";
+
     /// <summary>By the calls' full names, as gRPC writes them.</summary>
     private static readonly FrozenDictionary<string, Role> _rows = new Dictionary<string, Role>
     {
@@ -30,8 +35,12 @@ internal static class Permissions
         ["/quorate.v1.Federation/Join"] = Role.Trainer,
         ["/quorate.v1.Federation/Attend"] = Role.Trainer,
         ["/quorate.v1.Transfer/Download"] = Everyone,
-        ["/quorate.v1.Transfer/Offer"] = Role.Trainer | Role.Operator, // An operator uploads seed models.
+        ["/quorate.v1.Transfer/Offer"] = Role.Trainer | Role.Operator,
         ["/quorate.v1.Transfer/Upload"] = Role.Trainer | Role.Operator,
+        // What is offered or uploaded is in the header, and has a row of its own.
+        [Update] = Role.Trainer,
+        [SeedModel] = Role.Operator,
+        [InitialModel] = Role.Trainer, // Only in runs that ask their trainers for it.
         ["/quorate.v1.Admin/OpenRun"] = Role.Operator,
         ["/quorate.v1.Admin/StopRun"] = Role.Operator,
         ["/quorate.v1.Admin/PauseRun"] = Role.Operator,
@@ -44,6 +53,10 @@ internal static class Permissions
 
     /// <summary>The roles that may make a call. False: the table has no row for it.</summary>
     public static bool TryFind(string method, out Role roles) => _rows.TryGetValue(method, out roles);
+
+    /// <summary>The row of an upload, once its header is known.</summary>
+    public static string NameOf(UploadOffer offer) =>
+        offer is UpdateOffer ? Update : offer is SeedOffer { Maker: not null } ? InitialModel : SeedModel;
 
     /// <summary>The full name of a call that arrives over a weight stream; empty: there is no such call.</summary>
     public static string NameOf(StreamMethod method) => method switch

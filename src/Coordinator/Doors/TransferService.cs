@@ -10,8 +10,8 @@ namespace Quorate.Coordinator.Doors;
 
 /// <summary>Weights in and out, for trainers and people. ACCEPTED always means: durable on a majority.</summary>
 internal sealed class TransferService(
-    BlobStore store, UpdateIntake intake, LeaderGate gate, CallLimits limits, ReplicationOptions options,
-    TimeProvider time)
+    BlobStore store, UpdateIntake intake, LeaderGate gate, Authorizer authorizer, CallLimits limits,
+    ReplicationOptions options, TimeProvider time)
     : TransferBase
 {
     public override async Task Download(DownloadRequest request, IServerStreamWriter<Part> parts,
@@ -23,9 +23,12 @@ internal sealed class TransferService(
     }
 
     public override Task<VerdictReply> Offer(UploadHeader header, ServerCallContext context) =>
-        Wire.TryParse(header, out UploadOffer offer, out string flaw)
-            ? gate.AnswerAsync(async () => ToReply(await intake.OfferAsync(offer, context.CancellationToken)))
-            : Task.FromResult(Wire.Rejected(flaw));
+        gate.AnswerAsync(async () =>
+        {
+            if (!Wire.TryParse(header, out UploadOffer offer, out string flaw)) return Wire.Rejected(flaw);
+            authorizer.Require(Caller.Of(context), Permissions.NameOf(offer));
+            return ToReply(await intake.OfferAsync(offer, context.CancellationToken));
+        });
 
     public override Task<VerdictReply> Upload(IAsyncStreamReader<Part> parts, ServerCallContext context) =>
         gate.AnswerAsync(async () =>
@@ -36,6 +39,7 @@ internal sealed class TransferService(
             {
                 using var first = await BlobReceiver.NextAsync(parts, guard) ? parts.Current : null;
                 if (!Wire.TryParse(first?.Header, out UploadOffer offer, out string flaw)) return Wire.Rejected(flaw);
+                authorizer.Require(Caller.Of(context), Permissions.NameOf(offer));
                 return ToReply(await intake.UploadAsync(offer, first!, parts, guard, context.CancellationToken));
             }
             catch (Exception e) when (BlobReceiver.IsCut(e))

@@ -27,8 +27,15 @@ internal static class Wire
                 else flaw = wrong;
                 break;
             case UploadHeader.PurposeOneofCase.Seed:
-                if (!RunId.TryParse(header.Seed.Run, out var seeded)) flaw = "The seed model names no valid run.";
-                else offer = new SeedOffer(seeded, blob.Hash, blob.Length);
+                var seed = header.Seed;
+                TrainerId maker = default;
+                if (!RunId.TryParse(seed.Run, out var seeded)) flaw = "The seed model names no valid run.";
+                else if (seed.Trainer.Length > 0 && !TrainerId.TryParse(seed.Trainer, out maker))
+                    flaw = "The seed model names no valid trainer id.";
+                else offer = new SeedOffer(seeded, blob.Hash, blob.Length)
+                {
+                    Maker = seed.Trainer.Length > 0 ? maker : null, Incarnation = seed.Incarnation,
+                };
                 break;
             default:
                 flaw = "The upload does not say whether it is an update or a seed model.";

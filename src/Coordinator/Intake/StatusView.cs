@@ -66,6 +66,7 @@ internal sealed class StatusView(
         Member = run.Trainers.GetValueOrDefault(trainer) is { Present: true } member
             && member.Incarnation == incarnation,
         Resend = lost.Contains(run, trainer),
+        Initialise = run.Initialiser == trainer && run.Trainers[trainer].Incarnation == incarnation,
     };
 
     private RunStatus Of(Run run, int trail)
@@ -143,7 +144,7 @@ internal sealed class StatusView(
         string names = missing.Length > 0 ? $" Missing: {missing}." : "";
         return run.Phase switch
         {
-            Phase.Preparing => "Waiting for the initial model." + (run.Paused ? $" {Paused}" : ""),
+            Phase.Preparing => WaitingForInitialModel(run) + (run.Paused ? $" {Paused}" : ""),
             _ when run.Paused => Paused,
             Phase.Waiting => $"Waiting for {lacking} more of {run.Rules.MinTrainers} trainers.{names}",
             Phase.Training when lacking > 0 =>
@@ -152,4 +153,13 @@ internal sealed class StatusView(
             _ => "",
         };
     }
+
+    private static string WaitingForInitialModel(Run run) => run.Rules.Initial switch
+    {
+        InitialModel.Upload => $"Waiting for an initial model: quorate models push FILE --run {run.Id}",
+        InitialModel.Trainer when run.Initialiser is { } trainer =>
+            $"Waiting for trainer {trainer} to make the initial model.",
+        InitialModel.Trainer => "Waiting for a trainer that makes the initial model.",
+        _ => "Waiting for the initial model.",
+    };
 }

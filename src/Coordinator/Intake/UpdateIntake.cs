@@ -115,7 +115,12 @@ internal sealed partial class UpdateIntake(
         if (!log.Leadership.IsLeader) throw new NotLeaderException(log.Leadership.LeaderNode);
         var state = log.State;
         outcome = RoundMachine.Judge(state, offer.ToCommand(Now()));
-        if (offer is not UpdateOffer update) return outcome.Verdict != Verdict.Accepted;
+        if (offer is SeedOffer seed)
+        {
+            if (outcome.Verdict == Verdict.Accepted) outcome = seed.Judge(state.Find(seed.Run)!);
+            return outcome.Verdict != Verdict.Accepted;
+        }
+        var update = (UpdateOffer)offer;
 
         // Accepted before, but only the old leader had the bytes: they are received again.
         if (outcome.Verdict == Verdict.Duplicate && state.Find(update.Run) is { } open && open.Round == update.Round
@@ -205,8 +210,28 @@ internal sealed record SeedOffer(RunId Run, BlobHash Blob, long Length) : Upload
 {
     public override IncomingBlob Incoming => new(Blob, Length, Round: null);
 
-    public override Command ToCommand(long now) => 
+    /// <summary>The trainer that made it; null: an operator uploads it.</summary>
+    public TrainerId? Maker { get; init; }
+
+    /// <summary>The maker's incarnation.</summary>
+    public ulong Incarnation { get; init; }
+
+    public override Command ToCommand(long now) =>
         new Command.PublishModel(Run, 0, new BlobRef(Blob, Length), now);
+
+    /// <summary>
+    /// Whether its sender may make the run's initial model. A member that is not asked any more may: the first model
+    /// wins.
+    /// </summary>
+    public Outcome Judge(Run run)
+    {
+        if (Maker is not { } maker) return Outcome.Accepted;
+        if (run.Rules.Initial != InitialModel.Trainer)
+            return Outcome.Rejected($"Run '{run.Id}' does not ask its trainers for the initial model.");
+        return run.Trainers.GetValueOrDefault(maker) is { Present: true } member && member.Incarnation == Incarnation
+            ? Outcome.Accepted
+            : Outcome.Rejected($"Trainer {maker} is not in the client set under that incarnation: join first.");
+    }
 }
 
 /// <summary>What became of an upload.</summary>

@@ -17,8 +17,7 @@ internal static class InitCommand
         {
             var (run, plan) = TrainerSettings.LoadRun(line);
             TrainerSettings.LoadTorch(line, cpu: true);
-            using var model = ModelFactory.Build(plan.Model);
-            ModelFactory.Initialise(model, plan.Model, run.Seed);
+            using var model = ModelFactory.Initial(plan.Model, run.Seed);
             ModelFile.Save(model, SettingSource.Flags.Get(line, output));
             return ExitCode.Done;
         });

@@ -57,8 +57,7 @@ internal sealed class ModelServer(string? dataFolder, Device device) : IDisposab
             TrainingPlan plan = run.Training ?? throw new TrainerException("the run names no model.");
             if (asked.GetProperty("task").GetString() == "init")
             {
-                using var network = ModelFactory.Build(plan.Model);
-                ModelFactory.Initialise(network, plan.Model, run.Seed);
+                using var network = ModelFactory.Initial(plan.Model, run.Seed);
                 ModelFile.Save(network, model);
             }
             else

@@ -13,6 +13,7 @@ namespace Quorate.Trainer.Learning;
 internal sealed class TorchLearner(TrainerId trainer, int shard, string? dataFolder, Device device) : ILearner
 {
     private LocalTraining? _training;
+    private RunFile? _file;
 
     public RunId? Run { get; private set; }
 
@@ -25,8 +26,15 @@ internal sealed class TorchLearner(TrainerId trainer, int shard, string? dataFol
         var images = DataSets.Open(plan.Data, dataFolder).Shard(file.Seed, shard, device);
         _training?.Dispose();
         _training = new LocalTraining(plan, file.Seed, images, device);
-        (Examples, Run) = (images.Count, run);
+        (Examples, Run, _file) = (images.Count, run, file);
         return Task.CompletedTask;
+    });
+
+    public void MakeInitialModel(HashedFileStream model, CancellationToken token) => Classified(() =>
+    {
+        using var network = ModelFactory.Initial(_file!.Training!.Model, _file.Seed);
+        ModelFile.Write(network, model);
+        return true;
     });
 
     public Learned Train(
@@ -55,7 +63,7 @@ internal sealed class TorchLearner(TrainerId trainer, int shard, string? dataFol
         }
         catch (IOException e)
         {
-            throw new LearnerException($"the update cannot be written: {e.Message}", isTemporary: true, e);
+            throw new LearnerException($"the model cannot be written: {e.Message}", isTemporary: true, e);
         }
     }
 }

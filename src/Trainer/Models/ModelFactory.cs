@@ -13,6 +13,14 @@ internal static class ModelFactory
     public static Module<Tensor, Tensor> Build(ModelKind model) =>
         Registered<ModelKind, Module<Tensor, Tensor>>.Create(model);
 
+    /// <summary>The model that a run starts from: the same on any machine, whoever makes it.</summary>
+    public static Module<Tensor, Tensor> Initial(ModelKind kind, ulong seed)
+    {
+        var model = Build(kind);
+        Initialise(model, kind, seed);
+        return model;
+    }
+
     /// <summary>
     /// PyTorch's own initialisation of convolutions and linear layers, weights and biases uniform within 1 /
     /// sqrt(inputs of a unit), but drawn from <see cref="Randomness"/>: the same model and seed give the same

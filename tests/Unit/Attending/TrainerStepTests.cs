@@ -57,17 +57,18 @@ public sealed class TrainerStepTests
             ? new TrainedUpdate(WorkOf(trained), "update.pt", default, Length: 1, new Learned(1, loss: 0))
             : null,
         Settled = memory.Settled is { } settled ? WorkOf(settled) : null, TurnedAway = IdOf(memory.TurnedAway),
-        Refused = [.. memory.Refused.Select(RunId.Parse)],
+        Refused = [.. memory.Refused.Select(RunId.Parse)], Initialised = IdOf(memory.Initialised),
     };
 
     private static AnnouncedRun RunOf(Announced run) => new(
         RunId.Parse(run.Run), Enum.Parse<RunPhase>(run.Phase, ignoreCase: true), run.Round, HashOf(run.Model),
-        run.ModelLength, run.Member, run.Accepted, run.Resend);
+        run.ModelLength, run.Member, run.Accepted, run.Resend, run.Initialise);
 
     private static TrainerStep StepOf(Step step) => step.Kind switch
     {
         "prepare" => new TrainerStep.Prepare(RunId.Parse(step.Run!)),
         "join" => new TrainerStep.Join(RunId.Parse(step.Run!)),
+        "initialise" => new TrainerStep.Initialise(RunId.Parse(step.Run!)),
         "train" => new TrainerStep.Train(WorkOf(step.Work!)),
         "upload" => new TrainerStep.Upload(WorkOf(step.Work!)),
         "wait" => new TrainerStep.Wait(),
@@ -87,12 +88,14 @@ public sealed class TrainerStepTests
     private sealed record Vector(string Name, Memory Memory, Announced[] Announcement, Step Step);
 
     private sealed record Memory(
-        bool Once, string? Prepared, string? Busy, Work? Trained, Work? Settled, string? TurnedAway, string[] Refused);
+        bool Once, string? Prepared, string? Busy, Work? Trained, Work? Settled, string? TurnedAway, string[] Refused,
+        string? Initialised = null);
 
     private sealed record Work(string Run, int Round, string Model, long ModelLength);
 
     private sealed record Announced(
-        string Run, string Phase, int Round, string Model, long ModelLength, bool Member, bool Accepted, bool Resend);
+        string Run, string Phase, int Round, string Model, long ModelLength, bool Member, bool Accepted, bool Resend,
+        bool Initialise = false);
 
     private sealed record Step(string Kind, string? Run = null, Work? Work = null);
 }

@@ -1,6 +1,8 @@
 using Google.Protobuf.Reflection;
 using Grpc.Core;
 using Quorate.Coordinator.Doors;
+using Quorate.Coordinator.Intake;
+using Quorate.Rounds;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer.Streams;
 
@@ -56,5 +58,24 @@ public sealed class PermissionsTests
         var refusal = Assert.Throws<RpcException>(
             () => Authorizer.WithoutCertificates.Require(Caller.Anonymous, "/quorate.v1.Peers/Forget"));
         Assert.Equal(StatusCode.PermissionDenied, refusal.StatusCode);
+    }
+
+    [Fact]
+    public void An_upload_needs_the_role_of_what_it_is()
+    {
+        var authorizer = new Authorizer(allowAnonymous: false);
+        var seed = new SeedOffer(RunId.Parse("test"), default, 1);
+        UploadOffer initial = seed with { Maker = TrainerId.Parse("anna"), Incarnation = 1 };
+        UploadOffer update = new UpdateOffer(
+            seed.Run, default, 1, Round: 1, TrainerId.Parse("anna"), Incarnation: 1, Examples: 1, Metrics.None);
+        Caller anna = new("anna", Role.Trainer), ada = new("ada", Role.Operator);
+
+        authorizer.Require(ada, Permissions.NameOf(seed));
+        authorizer.Require(anna, Permissions.NameOf(initial));
+        authorizer.Require(anna, Permissions.NameOf(update));
+
+        Assert.Throws<RpcException>(() => authorizer.Require(anna, Permissions.NameOf(seed)));
+        Assert.Throws<RpcException>(() => authorizer.Require(ada, Permissions.NameOf(initial)));
+        Assert.Throws<RpcException>(() => authorizer.Require(ada, Permissions.NameOf(update)));
     }
 }

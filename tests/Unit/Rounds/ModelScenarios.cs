@@ -263,4 +263,21 @@ public sealed class ModelScenarios
 
         Assert.Equal([0, 0, 1, 1], scene.Run.Trail.Select(m => m.Updates.Length));
     }
+
+    [Fact]
+    public void The_present_trainer_with_the_lowest_id_is_asked_for_the_initial_model()
+    {
+        var scene = new Scene();
+        scene.Open(rules: Rules() with { Initial = InitialModel.Trainer }).IsAccepted();
+        Assert.Null(scene.Run.Initialiser);
+        scene.Join("bert").IsAccepted();
+        Assert.Equal(Id("bert"), scene.Run.Initialiser);
+        scene.Join("anna").IsAccepted();
+        Assert.Equal(Id("anna"), scene.Run.Initialiser);
+        scene.Leave("anna").IsAccepted();
+        Assert.Equal(Id("bert"), scene.Run.Initialiser);
+        scene.Publish(0).IsAccepted();
+        Assert.Null(scene.Run.Initialiser);
+        scene.Publish(0, content: "another").IsRejected($"Round 0 has another model: {Blob("model 0").Short}….");
+    }
 }

@@ -16,6 +16,16 @@ public sealed class NextStepTests
         Assert.Equal(new NextStep.MakeInitialModel(), Next(scene, 0, 0));
     }
 
+    [Theory]
+    [InlineData(InitialModel.Upload)]
+    [InlineData(InitialModel.Trainer)]
+    public void A_run_that_is_given_its_initial_model_waits_for_it(InitialModel initial)
+    {
+        var scene = new Scene();
+        scene.Open(rules: Rules() with { Initial = initial });
+        Assert.Equal(UntilTheStateMoves, Next(scene, 0, 0));
+    }
+
     [Fact]
     public void A_waiting_run_waits_for_a_change_of_the_state() =>
         Assert.Equal(UntilTheStateMoves, Next(Prepared(), 100_000, 100_000));
