@@ -15,4 +15,5 @@ for pid in "${pids[@]}"; do
     if alive "$pid"; then kill -9 "$pid" || true; fi
 done
 rm -f "$dir"/pids/*.pid
-echo "Ended ${#pids[@]} processes; data and logs are kept in $dir"
+[ ${#pids[@]} = 1 ] && ended="1 process" || ended="${#pids[@]} processes"
+echo "Ended $ended; data and logs are kept in $dir"

@@ -31,7 +31,8 @@ public sealed class TrainerTests(ITestOutputHelper output)
 
         await victim.KillAsync();
         var paused = await cluster.WhenAsync(
-            r => r.WaitingFor.Contains($"Missing: {victim.Record.Trainer}.", StringComparison.Ordinal), "the pause");
+            r => r.WaitingFor.Contains($"trainer {victim.Record.Trainer}, which has left", StringComparison.Ordinal),
+            "the pause");
         Assert.Equal(2, paused.Present);
         // The others finish their updates; then nothing happens until the third trainer is back.
         await cluster.WhenAsync(r => r.Phase == RunPhase.Waiting || r.Updates.Count == 2, "the others' updates");

@@ -28,7 +28,11 @@ internal enum ExitCode
 }
 
 /// <summary>The command cannot continue. The message is one sentence for the person who typed it.</summary>
-internal sealed class CommandException(ExitCode code, string message) : Exception(message)
+/// <param name="details">Lines that follow the sentence, such as the end of a log.</param>
+internal sealed class CommandException(ExitCode code, string message, params IReadOnlyList<string> details)
+    : Exception(message)
 {
     public ExitCode Code { get; } = code;
+
+    public IReadOnlyList<string> Details { get; } = details;
 }

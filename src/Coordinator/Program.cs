@@ -1,8 +1,11 @@
+using Microsoft.Extensions.Logging.Console;
 using Quorate.Coordinator;
 using Quorate.Coordinator.Disk;
 using Quorate.Coordinator.Settings;
+using Quorate.Coordinator.Telemetry;
 using Quorate.Settings;
 using Quorate.Shared.Processes;
+using Quorate.Shared.Text;
 
 NativeHeap.Share();
 if (args.Contains("--help") || args.Contains("-h"))
@@ -21,17 +24,13 @@ try
 }
 catch (Exception e) when (ExitCode.Of(e) is { } code)
 {
-    await Console.Error.WriteLineAsync(e.Message);
+    foreach (string line in e.Message.Split('\n')) await Console.Error.WriteLineAsync(PlainText.Escape(line));
     return code;
 }
 
 static void ToConsole(ILoggingBuilder logging) => logging
-    .AddSimpleConsole(console =>
-    {
-        console.SingleLine = true;
-        console.UseUtcTimestamp = true;
-        console.TimestampFormat = "HH:mm:ss.fff ";
-    })
+    .AddConsole(console => console.FormatterName = LogLines.FormatterName)
+    .AddConsoleFormatter<LogLines, ConsoleFormatterOptions>()
     .AddFilter("Microsoft", LogLevel.Warning)
     .AddFilter("Grpc", LogLevel.Warning)
     .AddFilter("System", LogLevel.Warning);

@@ -37,7 +37,7 @@ public static class CommandCodec
     public static Command Decode(ReadOnlySpan<byte> bytes)
     {
         if (bytes.Length > Limits.CommandBytes)
-            throw FactReader.Bad($"{bytes.Length} bytes, {Limits.CommandBytes} allowed");
+            throw FactReader.Bad($"{bytes.Length} instead of at most {Limits.CommandBytes} bytes");
         var head = new FactReader(bytes);
         head.ReadFeatureLevel();
         byte kind = head.Byte();

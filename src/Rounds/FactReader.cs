@@ -91,7 +91,7 @@ internal ref struct FactReader(ReadOnlySpan<byte> bytes)
         }
         catch (DecoderFallbackException)
         {
-            throw Bad("a text that is no UTF-8");
+            throw Bad("a text that is not UTF-8");
         }
     }
 
@@ -99,7 +99,7 @@ internal ref struct FactReader(ReadOnlySpan<byte> bytes)
     public ReadOnlySpan<byte> Counted()
     {
         int count = Int32();
-        if (count < 0 || count > _rest.Length) throw Bad($"{count} bytes where {_rest.Length} are left");
+        if (count < 0 || count > _rest.Length) throw Bad($"a length of {count} where {_rest.Length} are left");
         var bytes = _rest[..count];
         _rest = _rest[count..];
         if (count > 0) _endsInZero = false;
@@ -124,7 +124,7 @@ internal ref struct FactReader(ReadOnlySpan<byte> bytes)
     /// </summary>
     public readonly void End()
     {
-        if (_rest.Length > 0) throw Bad($"{_rest.Length} bytes too many");
+        if (_rest.Length > 0) throw Bad($"bytes after its end, {_rest.Length} of them");
         if (_isRecord && _endsInZero) throw Bad("a record with zeros at its end");
     }
 
@@ -134,7 +134,7 @@ internal ref struct FactReader(ReadOnlySpan<byte> bytes)
     private void Take(scoped Span<byte> field)
     {
         int taken = Math.Min(field.Length, _rest.Length);
-        if (taken < field.Length && !_isRecord) throw Bad($"{taken} bytes where {field.Length} are due");
+        if (taken < field.Length && !_isRecord) throw Bad($"a field of length {taken} where {field.Length} are due");
         if (taken > 0) _endsInZero = _rest[taken - 1] == 0;
         _rest[..taken].CopyTo(field);
         field[taken..].Clear();

@@ -63,7 +63,7 @@ internal sealed class FactWriter(int level, int capacity = 256)
     {
         if (value.Length < charsMin || value.Length > charsMax)
             throw new ArgumentException(
-                $"A text has {value.Length} characters where {charsMin} to {charsMax} are allowed.");
+                $"A text has a length of {value.Length}, allowed are {charsMin} to {charsMax} characters.");
         int bytes = Encoding.UTF8.GetByteCount(value);
         Int32(bytes);
         Encoding.UTF8.GetBytes(value, Reserve(bytes));

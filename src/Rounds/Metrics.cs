@@ -143,7 +143,7 @@ public sealed class Metrics : IReadOnlyList<KeyValuePair<string, double>>, IEqua
         {
             var (name, value) = sorted[i];
             if (!IsName(name))
-                return $"'{Slug.Shown(name)}' is no metric name: use 1 to {NameCharsMax} of a-z 0-9 _ . -.";
+                return $"'{Slug.Shown(name)}' is not a metric name: use 1 to {NameCharsMax} of a-z 0-9 _ . -.";
             if (double.IsInfinity(value)) return $"Metric {name} must be finite or NaN.";
             if (i > 0 && string.CompareOrdinal(sorted[i - 1].Key, name) >= 0)
                 return $"Metric {name} is given twice or out of order.";

@@ -201,7 +201,7 @@ public static class RoundMachine
         return open.Updates.Count >= run.Rules.MinResults
             ? (CountMissed(run) with { Stage = open.Close() }, Outcome.Accepted)
             : (run, Outcome.Rejected(
-                $"Round {close.Round} has {open.Updates.Count} updates and needs {run.Rules.MinResults}."));
+                $"Round {close.Round} has too few updates: {open.Updates.Count} of {run.Rules.MinResults}."));
     }
 
     private static (Run, Outcome) Apply(Run run, PublishModel publish)

@@ -14,7 +14,7 @@ public readonly record struct TrainerId : IComparable<TrainerId>
     public static TrainerId Parse(string text) => TryParse(text, out var id)
         ? id
         : throw new FormatException(
-            $"'{Slug.Shown(text)}' is no trainer id: use 1 to {Slug.MaxLength} of A-Z a-z 0-9 . _ - " +
+            $"'{Slug.Shown(text)}' is not a trainer id: use 1 to {Slug.MaxLength} of A-Z a-z 0-9 . _ - " +
             "and start with a letter or a digit.");
 
     public static bool TryParse(string? text, out TrainerId id)
@@ -44,7 +44,7 @@ public readonly record struct RunId
     public static RunId Parse(string text) => TryParse(text, out var id)
         ? id
         : throw new FormatException(
-            $"'{Slug.Shown(text)}' is no run name: use 1 to {Slug.MaxLength} of a-z 0-9 . _ - " +
+            $"'{Slug.Shown(text)}' is not a run name: use 1 to {Slug.MaxLength} of a-z 0-9 . _ - " +
             "and start with a letter or a digit.");
 
     public static bool TryParse(string? text, out RunId id)
@@ -76,7 +76,7 @@ public readonly record struct RequestKey
     public static RequestKey Parse(string text) => TryParse(text, out var key)
         ? key
         : throw new FormatException(
-            $"'{Slug.Shown(text)}' is no request key: use 1 to {MaxLength} of A-Z a-z 0-9 . _ - " +
+            $"'{Slug.Shown(text)}' is not a request key: use 1 to {MaxLength} of A-Z a-z 0-9 . _ - " +
             "and start with a letter or a digit.");
 
     public static bool TryParse(string? text, out RequestKey key)

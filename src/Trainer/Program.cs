@@ -3,6 +3,7 @@ using Quorate.Settings;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Processes;
 using Quorate.Shared.Runs;
+using Quorate.Shared.Text;
 using Quorate.Trainer;
 using Quorate.Trainer.Commands;
 
@@ -44,6 +45,6 @@ catch (OperationCanceledException)
 }
 catch (Exception e) when (e is TrainerException or RunFileException or HostsFileException)
 {
-    await Console.Error.WriteLineAsync(e.Message);
+    await Console.Error.WriteLineAsync(PlainText.Escape(e.Message));
     return ExitCode.BadInput;
 }

@@ -1,6 +1,7 @@
 using Quorate.Chaos.Checking;
 using Quorate.Chaos.Processes;
 using Quorate.Chaos.Training;
+using Quorate.Shared.Text;
 using Quorate.Shared.Transfer;
 
 namespace Quorate.Chaos.Campaigns;
@@ -65,7 +66,8 @@ public sealed class Campaign(CampaignOptions options, Action<string> say)
 
     private async Task OneRunAsync(ChaosCluster cluster, int number, CancellationToken token)
     {
-        _tally.Say($"run {cluster.Run.Name}: {options.Rounds} rounds, {options.Trainers} trainers");
+        _tally.Say($"run {cluster.Run.Name}: {PlainText.Count(options.Rounds, "round")}, "
+            + PlainText.Count(options.Trainers, "trainer"));
         var killed = await StormAsync(cluster, number, token);
         _tally.Say("healed");
         long healed = TimeProvider.System.GetTimestamp();

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Quorate.Chaos.Network;
 using Quorate.Chaos.Processes;
+using Quorate.Shared.Text;
 
 namespace Quorate.Chaos.Campaigns;
 
@@ -78,8 +79,8 @@ internal sealed class ClientFaults(ChaosCluster cluster, Tally tally, Draws draw
         int cuts = (int)(lanes.Sum(lane => lane.Cuts) - before);
         if (cuts == 0) return;
         tally.Count(Tally.Cuts, cuts);
-        tally.Say($"{Tally.Number(cuts, "connection")} cut after {after} bytes {(upload ? "to" : "from")} "
-            + "a coordinator");
+        tally.Say($"{PlainText.Count(cuts, "connection")} cut after {PlainText.Count(after, "byte")} "
+            + $"{(upload ? "to" : "from")} a coordinator");
     }
 
     private async Task HoldAsync(Link link, CancellationToken token)

@@ -1,5 +1,6 @@
 using Quorate.Chaos.Network;
 using Quorate.Chaos.Processes;
+using Quorate.Shared.Text;
 
 namespace Quorate.Chaos.Campaigns;
 
@@ -66,7 +67,7 @@ internal sealed class NetworkFaults(ChaosCluster cluster, Victims victims, Tally
     {
         int connections = _network.Reset(one, other);
         if (connections == 0) return Task.CompletedTask;
-        tally.Say($"{Tally.Number(connections, "connection")} between nodes {one} and {other} reset");
+        tally.Say($"{PlainText.Count(connections, "connection")} between nodes {one} and {other} reset");
         tally.Count(Tally.Resets);
         return Task.CompletedTask;
     }

@@ -1,4 +1,5 @@
 using Quorate.Chaos.Network;
+using Quorate.Shared.Text;
 
 namespace Quorate.Chaos.Campaigns;
 
@@ -28,6 +29,6 @@ internal static class Spell
         int flips = (int)(lanes.Sum(lane => lane.Flips) - before);
         if (flips == 0) return;
         tally.Count(Tally.Flips, flips);
-        tally.Say($"{Tally.Number(flips, "bit")} flipped between {where}");
+        tally.Say($"{PlainText.Count(flips, "bit")} flipped between {where}");
     }
 }

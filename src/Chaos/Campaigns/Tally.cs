@@ -38,9 +38,6 @@ public sealed class Tally(TimeProvider time, Action<string> say)
 
     public void Say(string line) => say($"{Elapsed:hh\\:mm\\:ss\\.ff} {line}");
 
-    /// <summary>"1 bit", "3 bits".</summary>
-    public static string Number(int count, string noun) => $"{count} {noun}{(count == 1 ? "" : "s")}";
-
     /// <summary>A fault other than a kill begins; disposing of the result ends it.</summary>
     public IDisposable Disturb()
     {

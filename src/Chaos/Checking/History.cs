@@ -1,5 +1,6 @@
 using Quorate.Chaos.Training;
 using Quorate.Shared.Protocol;
+using Quorate.Shared.Text;
 
 namespace Quorate.Chaos.Checking;
 
@@ -52,7 +53,7 @@ public static class HistoryChecker
            from round in history.Rounds
            where round.Updates.Select(update => update.Trainer).Distinct().Count() != round.Updates.Count
                || (round.Round > 0 && round.Contributors != round.Updates.Count)
-           select $"Node {history.Node} counts {round.Contributors} updates in round {round.Round}: "
+           select $"Node {history.Node} counts {PlainText.Count(round.Contributors, "update")} in round {round.Round}: "
                + string.Join(", ", round.Updates.Select(update => update.Trainer)),
     ];
 
@@ -87,6 +88,6 @@ public static class HistoryChecker
         .. from trainer in trainers
            from training in trainer.Trainings
            where training.Value > 1
-           select $"Trainer {trainer.Trainer} trained round {training.Key} {training.Value} times.",
+           select $"Trainer {trainer.Trainer} trained round {training.Key} {PlainText.Count(training.Value, "time")}.",
     ];
 }

@@ -1,4 +1,5 @@
 using Quorate.Chaos.Processes;
+using Quorate.Shared.Text;
 
 namespace Quorate.Chaos.Checking;
 
@@ -53,9 +54,10 @@ public sealed record Outcome(string Summary, IReadOnlyList<string> Violations, b
             .. cluster.Observer.Violations,
             .. await UnreadableAsync(cluster, histories[0]),
         ];
-        string summary = $"{safe.Count} updates reported safe, {chains.Min(chain => chain.Count)} chain hashes "
-            + $"compared, {cluster.Observer.Answers} linearizable reads, {operations.Count} operations checked, "
-            + $"{violations.Count} violations";
+        string summary = $"{PlainText.Count(safe.Count, "update")} reported safe, "
+            + $"{chains.Min(chain => chain.Count)} chain hashes compared, "
+            + $"{cluster.Observer.Answers} linearizable reads, {operations.Count} operations checked, "
+            + PlainText.Count(violations.Count, "violation");
         return new Outcome($"{summary}; files in {cluster.Root}", violations,
             safe.Count > 0 && operations.Count > 0 && cluster.Observer.Answers > 0
                 && chains.All(chain => chain.Count > 0))
@@ -82,7 +84,7 @@ public sealed record Outcome(string Summary, IReadOnlyList<string> Violations, b
                     violations.Add(
                         $"Blob {blob} of round {round.Round} came with other bytes: {string.Join(", ", given)}.");
                 if (given.Count(sha256 => sha256 == blob) < copies)
-                    violations.Add($"Blob {blob} of round {round.Round} is on fewer than {copies} nodes.");
+                    violations.Add($"Blob {blob} of round {round.Round} is on fewer than {copies} of the nodes.");
             }
         }
         return violations;

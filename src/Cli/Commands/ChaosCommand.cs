@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using Quorate.Chaos.Campaigns;
+using Quorate.Cli.Show;
+using Quorate.Shared.Text;
 
 namespace Quorate.Cli.Commands;
 
@@ -13,20 +15,9 @@ internal static class ChaosCommand
 
     public static Command Build()
     {
-        var minutes = new Option<double>("--minutes")
-        {
-            Description = "Length of the campaign; the run in progress is then finished and checked",
-            DefaultValueFactory = _ => 5,
-        };
-        minutes.Validators.Add(result =>
-        {
-            if (result.Tokens is [var token]
-                && double.TryParse(token.Value, CultureInfo.InvariantCulture, out double value)
-                && value is not (> 0 and <= MinutesMax))
-                result.AddError($"--minutes must be above 0 and at most {MinutesMax}, not {token.Value}.");
-        });
-        var seed = new Option<ulong>("--seed") { Description = "Seed of all random choices",
-            DefaultValueFactory = _ => 1 };
+        var minutes = QuorateCommand.Number<double>("--minutes",
+            "Length of the campaign (default: 5); the run in progress is then finished and checked", 0.01, MinutesMax);
+        var seed = QuorateCommand.Seed("Seed of all random choices (default: 1)");
         var json = new Option<bool>(
             "--json") { Description = "Print one JSON object as the last line of stdout; the rest goes to stderr" };
         var command = new Command("chaos",
@@ -39,7 +30,7 @@ internal static class ChaosCommand
         {
             var options = new CampaignOptions
             {
-                Seed = parsed.GetValue(seed), Length = TimeSpan.FromMinutes(parsed.GetValue(minutes)),
+                Seed = parsed.GetValue(seed) ?? 1, Length = TimeSpan.FromMinutes(parsed.GetValue(minutes) ?? 5),
             };
             return QuorateCommand.Guarded(t => RunAsync(options, parsed.GetValue(json), t), token);
         });
@@ -54,10 +45,8 @@ internal static class ChaosCommand
         {
             Description = "The folder with the programs of the old build", Required = true, HelpName = "DIR",
         };
-        var cycles = new Option<int>("--cycles")
-        {
-            Description = "Upgrades and downgrades of the whole cluster", DefaultValueFactory = _ => 20,
-        };
+        var cycles = QuorateCommand.Number(
+            "--cycles", "Upgrades and downgrades of the whole cluster (default: 20)", 1, 9_999);
         var json = new Option<bool>("--json") { Description = "Print one JSON object as the last line of stdout" };
         var command = new Command("mixed-versions", "Upgrade and downgrade a cluster under load.")
         {
@@ -67,14 +56,14 @@ internal static class ChaosCommand
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
             async t =>
             {
-                var progress = parsed.GetValue(json) ? Console.Error : Console.Out;
+                var progress = parsed.GetValue(json) ? Output.Errors : Output.Standard;
                 var report = await new MixedVersions(
-                    Path.GetFullPath(parsed.GetValue(old)!), parsed.GetValue(cycles), progress.WriteLine).RunAsync(t);
-                progress.WriteLine(
-                    $"{report.Cycles} cycles, {report.Rounds} rounds: {report.FailedRounds} failed, "
-                    + $"{report.UpdatesRetrained} updates retrained, histories "
-                    + $"{(report.HistoriesEqual ? "equal" : "DIFFERENT")}");
-                if (parsed.GetValue(json)) Console.Out.WriteLine(report.ToJson());
+                    Path.GetFullPath(parsed.GetValue(old)!), parsed.GetValue(cycles) ?? 20, progress.Line).RunAsync(t);
+                progress.Line(
+                    $"{PlainText.Count(report.Cycles, "cycle")}, {PlainText.Count(report.Rounds, "round")}: "
+                    + $"{report.FailedRounds} failed, {PlainText.Count(report.UpdatesRetrained, "update")} retrained, "
+                    + $"histories {(report.HistoriesEqual ? "equal" : "DIFFERENT")}");
+                if (parsed.GetValue(json)) Output.Standard.Whole(report.ToJson());
                 return report.Passed ? ExitCode.Ok : ExitCode.Differs;
             },
             token));
@@ -84,24 +73,25 @@ internal static class ChaosCommand
     private static async Task<ExitCode> RunAsync(CampaignOptions options, bool json, CancellationToken token)
     {
         Programs.RequireBuilt();
-        var progress = TextWriter.Synchronized(json ? Console.Error : Console.Out);
-        progress.WriteLine($"seed {options.Seed}, {options.Length.TotalMinutes:0.##} minutes");
-        var campaign = new Campaign(options, progress.WriteLine);
+        var progress = json ? Output.Errors : Output.Standard;
+        progress.Line($"seed {options.Seed}, {options.Length.TotalMinutes:0.##} minutes");
+        var campaign = new Campaign(options, progress.Line);
         var report = await campaign.RunAsync(token);
-        progress.WriteLine(
-            $"{report.Seconds:0} s: {campaign.Tally}\n{report.Accepted} updates accepted, {report.Lost} lost, "
-            + $"{report.CountedTwice} counted twice, {report.RoundsPublished} rounds published; models "
-            + $"{(report.BitIdentical ? "bit-identical to their replay" : "DIFFERENT from their replay")}, histories "
-            + $"{(report.ChainsEqual ? "equal" : "FORKED")}, intake "
+        progress.Line($"{report.Seconds:0} s: {campaign.Tally}");
+        progress.Line(
+            $"{PlainText.Count(report.Accepted, "update")} accepted, {report.Lost} lost, "
+            + $"{report.CountedTwice} counted twice, {PlainText.Count(report.RoundsPublished, "round")} published; "
+            + $"models {(report.BitIdentical ? "bit-identical to their replay" : "DIFFERENT from their replay")}, "
+            + $"histories {(report.ChainsEqual ? "equal" : "FORKED")}, intake "
             + $"{(report.Linearizable ? "linearizable" : "NOT linearizable")}");
         if (report.FailoverSeconds is { P50: { } p50, P99: { } p99, Max: { } max, N: var n })
-            progress.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            progress.Line(string.Create(CultureInfo.InvariantCulture,
                 $"leader killed -> next accepted update: p50 {p50:0.00} s, p99 {p99:0.00} s, max {max:0.00} s, n {n}"));
-        foreach (string violation in report.Violations) progress.WriteLine($"VIOLATION: {violation}");
+        foreach (string violation in report.Violations) progress.Line($"VIOLATION: {violation}");
         if (report.Violations.Count > 0)
-            progress.WriteLine($"{Tally.Number(report.Violations.Count, "violation")}; the seed is {options.Seed}, "
+            progress.Line($"{PlainText.Count(report.Violations.Count, "violation")}; the seed is {options.Seed}, "
                 + $"data and logs are in {campaign.Root}");
-        if (json) Console.Out.WriteLine(report.ToJson());
+        if (json) Output.Standard.Whole(report.ToJson());
         return report.Violations.Count == 0 ? ExitCode.Ok : ExitCode.Differs;
     }
 }

@@ -18,8 +18,8 @@ internal static class DemoCommand
             "--rounds", "Rounds to run (default: the run file's)", 1, Rounds.Limits.Rounds);
         var trainers = QuorateCommand.Number(
             "--trainers", "Trainer processes (default: the run file's minTrainers)", 1, 50);
-        var coordinators = new Option<int>("--coordinators") { Description = "Coordinators: 3 or 5",
-            DefaultValueFactory = _ => 3 };
+        var coordinators = new Option<string>("--coordinators") { Description = "Coordinators: 3 or 5",
+            DefaultValueFactory = _ => "3" };
         coordinators.AcceptOnlyFromAmong("3", "5");
         var killLeader = new Option<bool>("--kill-leader")
         {
@@ -27,7 +27,7 @@ internal static class DemoCommand
         };
         var kills = QuorateCommand.Number(
             "--kills", "Like --kill-leader, but kill this many leaders at moments drawn from --seed", 1, 100);
-        var seed = new Option<ulong>("--seed") { Description = "Seed of --kills", DefaultValueFactory = _ => 1 };
+        var seed = QuorateCommand.Seed("Seed of --kills (default: 1)");
         var keep = new Option<string?>(
             "--keep") { Description = "Keep data, logs and model in this new or empty folder", HelpName = "DIR" };
         var json = new Option<bool>(
@@ -48,9 +48,9 @@ internal static class DemoCommand
                 RunFile = parsed.GetValue(run)!,
                 Rounds = parsed.GetValue(rounds),
                 Trainers = parsed.GetValue(trainers),
-                Coordinators = parsed.GetValue(coordinators),
+                Coordinators = parsed.GetValue(coordinators) == "5" ? 5 : 3,
                 Kills = parsed.GetValue(kills) ?? (parsed.GetValue(killLeader) ? 1 : 0),
-                KillSeed = parsed.GetValue(kills) is null ? null : parsed.GetValue(seed),
+                KillSeed = parsed.GetValue(kills) is null ? null : parsed.GetValue(seed) ?? 1,
                 Keep = parsed.GetValue(keep) is { } dir ? Path.GetFullPath(dir) : null,
                 Json = parsed.GetValue(json),
                 Timeout = TimeSpan.FromSeconds(parsed.GetValue(timeout) ?? 600),

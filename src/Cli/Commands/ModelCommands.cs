@@ -29,7 +29,8 @@ internal static class ModelCommands
         var run = RunOption();
         var round = new Option<string>("--round")
         {
-            Description = "The number of a round, best, or final", DefaultValueFactory = _ => "final",
+            Description = "The number of a round, newest, best, or final (of a run that has finished)",
+            DefaultValueFactory = _ => "newest",
         };
         var output = new Option<string>("--output", "-o")
         {
@@ -40,11 +41,11 @@ internal static class ModelCommands
             async t =>
             {
                 using var client = QuorateCommand.Connect(parsed.GetValue(hosts)!);
-                var (status, _) = await QuorateCommand.RunAsync(client, parsed.GetValue(run)!, t);
+                var status = (await QuorateCommand.RunAsync(client, parsed.GetValue(run)!, t)).Run;
                 var model = Choose(status, parsed.GetValue(round)!);
                 string path = parsed.GetValue(output)!;
                 string hash = await ModelFile.DownloadAsync(client, model, path, TimeProvider.System, t);
-                Console.WriteLine($"round {model.Round}  {path}  sha256 {hash}");
+                Output.Standard.Lines(Pulled(status, model, path, hash));
                 return ExitCode.Ok;
             },
             token));
@@ -66,7 +67,7 @@ internal static class ModelCommands
                 if (!File.Exists(path)) throw new CommandException(ExitCode.BadInput, $"There is no file {path}.");
                 using var client = QuorateCommand.Connect(parsed.GetValue(hosts)!);
                 var reply = await SeedUpload.SendAsync(client, name, path, TimeProvider.System, t);
-                Console.WriteLine(RunCommands.Sentence(reply, ended: false, name, $"starts from {path}"));
+                Output.Standard.Line(RunCommands.Sentence(reply, ended: false, name, $"starts from {path}"));
                 return ExitCode.Ok;
             },
             token));
@@ -74,16 +75,44 @@ internal static class ModelCommands
     }
 
     /// <summary>The model that <c>--round</c> names.</summary>
-    /// <exception cref="CommandException">There is no such model.</exception>
-    public static ModelStatus Choose(RunStatus run, string round) => round switch
+    /// <exception cref="CommandException">There is no such model, or its bytes are gone.</exception>
+    public static ModelStatus Choose(RunStatus run, string round)
     {
-        "final" => run.Trail.LastOrDefault(),
-        "best" => run.BestRound > 0 ? run.Trail.FirstOrDefault(m => m.Round == run.BestRound) : null,
-        _ when int.TryParse(round, NumberStyles.None, CultureInfo.InvariantCulture, out int number) =>
-            run.Trail.FirstOrDefault(m => m.Round == number),
-        _ => throw new CommandException(ExitCode.BadInput, $"--round must be a number, best or final, not {round}."),
-    } ?? throw new CommandException(
-        ExitCode.BadInput, $"Run {run.Run} has no such model (--round {round}); see `quorate models list`.");
+        var model = round switch
+        {
+            "newest" => run.Trail.LastOrDefault(),
+            "final" when run.Phase is RunPhase.Finished => run.Trail.LastOrDefault(),
+            "final" => throw Refused($"Run {run.Run} is {ClusterText.Phase(run.Phase)} in round {run.Round} of "
+                + $"{run.Rounds}, so it has no final model; --round newest is its newest one."),
+            "best" => run.BestRound > 0 ? run.Trail.FirstOrDefault(m => m.Round == run.BestRound) : null,
+            _ when int.TryParse(round, NumberStyles.None, CultureInfo.InvariantCulture, out int number) =>
+                run.Trail.FirstOrDefault(m => m.Round == number),
+            _ => throw Refused($"--round must be a number, newest, best or final, not {round}."),
+        };
+        if (model is { Kept: true }) return model;
+        // Consecutive rounds differ from their places in the list by the same number.
+        var kept = run.Trail.Where(m => m.Kept).Select((m, at) => (m.Round, Group: m.Round - at)).GroupBy(m => m.Group)
+            .Select(group => (First: group.First().Round, Last: group.Last().Round))
+            .Select(range => range.First == range.Last ? $"{range.First}" : $"{range.First}-{range.Last}");
+        string rounds = string.Join(", ", kept);
+        throw Refused($"Run {run.Run} has no model for --round {round}"
+            + (model is null ? "" : $": it no longer keeps the model of round {model.Round}")
+            + (rounds.Length > 0 ? $". It has those of the rounds {rounds}." : "; no model is published yet."));
+
+        static CommandException Refused(string sentence) => new(ExitCode.BadInput, sentence);
+    }
+
+    /// <summary>What was downloaded. The path and the hash are on lines of their own, to be copied.</summary>
+    public static IEnumerable<string> Pulled(RunStatus run, ModelStatus model, string path, string hash)
+    {
+        bool final = run.Phase is RunPhase.Finished && model.Round == run.Rounds;
+        yield return $"round {model.Round} of {run.Rounds}, run {run.Run}"
+            + (final ? ": the final model"
+                : run.Phase < RunPhase.Finished ? ": not the final model, the run continues"
+                : "");
+        yield return path;
+        yield return $"sha256 {hash}";
+    }
 
     private static Command BuildList(Option<string> hosts)
     {
@@ -105,14 +134,14 @@ internal static class ModelCommands
             async t =>
             {
                 using var client = QuorateCommand.Connect(parsed.GetValue(hosts)!);
-                var (status, _) = await QuorateCommand.RunAsync(client, parsed.GetValue(run)!, t);
+                var status = (await QuorateCommand.RunAsync(client, parsed.GetValue(run)!, t)).Run;
                 bool correct = true;
                 foreach (var model in status.Trail)
                 {
                     var copies = await ModelFile.ReadAllAsync(client, model, t);
                     var (line, holds) = Verified(model,
                         [.. client.Nodes.Zip(copies, (node, copy) => (node.Id, copy))], model == status.Trail[^1]);
-                    Console.WriteLine(line);
+                    Output.Standard.Line(line);
                     correct &= holds;
                 }
                 return correct ? ExitCode.Ok : ExitCode.Differs;
@@ -150,8 +179,9 @@ internal static class ModelCommands
     private static async Task<ExitCode> ListAsync(string hosts, string run, CancellationToken token)
     {
         using var client = QuorateCommand.Connect(hosts);
-        var (status, _) = await QuorateCommand.RunAsync(client, run, token);
-        foreach (string line in StatusText.Trail(status)) Console.WriteLine(line);
+        var status = (await QuorateCommand.RunAsync(client, run, token)).Run;
+        var output = Output.Standard;
+        output.Lines(StatusText.Models(status, output.Width).SelectMany(rows => rows));
         return ExitCode.Ok;
     }
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Numerics;
 using Quorate.Chaos.Processes;
 using Quorate.Cli.Show;
 using Quorate.Shared.Cluster;
@@ -43,31 +44,28 @@ internal static class QuorateCommand
     /// An option with a range. It parses the number itself, so that a word is refused in plain English and not with the
     /// name of a .NET type.
     /// </summary>
-    public static Option<int?> Number(string name, string description, int min, int max) => new(name)
+    public static Option<T?> Number<T>(string name, string description, T min, T max)
+        where T : struct, INumber<T> => new(name)
     {
         Description = description, HelpName = "N", CustomParser = result =>
         {
             string text = result.Tokens[0].Value;
-            if (int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value)
-                && value >= min && value <= max)
+            if (T.TryParse(text, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max)
                 return value;
-            result.AddError($"{name} must be a whole number from {min} to {max}, not '{text}'.");
+            string number = typeof(T) == typeof(double) ? "a number" : "a whole number";
+            result.AddError(FormattableString.Invariant($"{name} must be {number} from {min} to {max}, not '{text}'."));
             return null;
         },
     };
 
-    /// <exception cref="CommandException">There is no such file.</exception>
-    /// <exception cref="HostsFileException">It is not a valid hosts file.</exception>
-    public static HostsFile LoadHosts(string path) => File.Exists(path)
-        ? HostsFile.Load(path)
-        : throw new CommandException(ExitCode.BadInput,
-            $"There is no {path}. Start in the checkout's folder, or name a hosts file with --hosts.");
+    public static Option<ulong?> Seed(string description) =>
+        Number<ulong>("--seed", description, 0, ulong.MaxValue);
 
     /// <summary>Connections for one command. A new process needs more time for its first calls.</summary>
     public static ClusterConnections Connect(HostsFile hosts) =>
         new(hosts, TimeProvider.System) { StatusTimeout = TimeSpan.FromSeconds(3) };
 
-    public static ClusterConnections Connect(string hosts) => Connect(LoadHosts(hosts));
+    public static ClusterConnections Connect(string hosts) => Connect(HostsFile.Load(hosts));
 
     /// <summary>The newest status of any node.</summary>
     /// <exception cref="CommandException">No node answers.</exception>
@@ -76,14 +74,14 @@ internal static class QuorateCommand
         ClusterText.Newest(await client.StatusAsync(request, token))
             ?? throw new CommandException(ExitCode.TimedOut, "No node answers; see `quorate status`.");
 
-    /// <summary>The status of a run with its whole trail, and whether the leader gave it.</summary>
+    /// <summary>The newest status with a run and its whole trail.</summary>
     /// <param name="name">Empty for the active run, or else the newest.</param>
     /// <exception cref="CommandException">No node answers, or there is no such run.</exception>
-    public static async Task<(RunStatus Run, bool Leading)> RunAsync(
+    public static async Task<StatusReply> RunAsync(
         ClusterConnections client, string name, CancellationToken token)
     {
         var status = await NewestAsync(client, new StatusRequest { Run = name }, token);
-        return status.Run is { } run ? (run, status.Leader) : throw new CommandException(ExitCode.BadInput,
+        return status.Run is not null ? status : throw new CommandException(ExitCode.BadInput,
             name.Length > 0 ? $"The cluster knows no run {name}; see `quorate run list`." : "There is no run yet.");
     }
 
@@ -98,24 +96,24 @@ internal static class QuorateCommand
         }
         catch (CommandException e)
         {
-            return await Refuse(e.Code, e.Message);
+            return Refuse(e.Code, [e.Message, .. e.Details]);
         }
         catch (Exception e) when (
             e is RunFileException or HostsFileException or IOException or UnauthorizedAccessException)
         {
-            return await Refuse(ExitCode.BadInput, e.Message);
+            return Refuse(ExitCode.BadInput, e.Message);
         }
         catch (Exception e) when (e is TransferException or TimeoutException)
         {
-            return await Refuse(ExitCode.TimedOut, e.Message);
+            return Refuse(ExitCode.TimedOut, e.Message);
         }
         catch (ProgramEndedException e)
         {
-            return await Refuse(ExitCode.ProcessDied, e.Message);
+            return Refuse(ExitCode.ProcessDied, e.Message);
         }
         catch (OperationCanceledException) when (token.IsCancellationRequested)
         {
-            return await Refuse(ExitCode.Interrupted, "Interrupted.");
+            return Refuse(ExitCode.Interrupted, "Interrupted.");
         }
     }
 
@@ -129,9 +127,9 @@ internal static class QuorateCommand
         return command;
     }
 
-    private static async Task<int> Refuse(ExitCode code, string sentence)
+    private static int Refuse(ExitCode code, params IEnumerable<string> lines)
     {
-        await Console.Error.WriteLineAsync(sentence);
+        Output.Errors.Lines(lines);
         return (int)code;
     }
 }

@@ -52,7 +52,7 @@ internal sealed class RollbackCommand(ClusterConnections cluster, RunId run, int
                 using var cluster = QuorateCommand.Connect(parsed.GetValue(hosts)!);
                 var rollback = new RollbackCommand(
                     cluster, from, parsed.GetValue(round)!.Value, to, parsed.GetValue(fresh));
-                Console.WriteLine(await rollback.RunAsync(t));
+                Output.Standard.Line(await rollback.RunAsync(t));
                 return ExitCode.Ok;
             },
             token));

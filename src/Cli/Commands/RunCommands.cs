@@ -116,7 +116,7 @@ internal static class RunCommands
             {
                 using var client = QuorateCommand.Connect(parsed.GetValue(hosts)!);
                 var status = await QuorateCommand.NewestAsync(client, new StatusRequest { Trail = 1 }, t);
-                foreach (string line in StatusText.Runs(status.Runs)) Console.WriteLine(line);
+                Output.Standard.Lines(StatusText.Runs(status.Runs));
                 return ExitCode.Ok;
             },
             token));
@@ -131,8 +131,9 @@ internal static class RunCommands
             async t =>
             {
                 using var client = QuorateCommand.Connect(parsed.GetValue(hosts)!);
-                var (run, leading) = await QuorateCommand.RunAsync(client, parsed.GetValue(name)!, t);
-                foreach (string line in StatusText.Run(run, leading)) Console.WriteLine(line);
+                var output = Output.Standard;
+                var status = await QuorateCommand.RunAsync(client, parsed.GetValue(name)!, t);
+                output.Lines(StatusText.Run(status, output.Width));
                 return ExitCode.Ok;
             },
             token));
@@ -152,7 +153,7 @@ internal static class RunCommands
         string hosts, string run, string done, AdminCall call, CancellationToken token)
     {
         using var cluster = QuorateCommand.Connect(hosts);
-        Console.WriteLine(await WriteAsync(cluster, run, done, call, token));
+        Output.Standard.Line(await WriteAsync(cluster, run, done, call, token));
         return ExitCode.Ok;
     }
 

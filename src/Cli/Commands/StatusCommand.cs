@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Quorate.Cli.Show;
+using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 
 namespace Quorate.Cli.Commands;
@@ -26,19 +27,31 @@ internal static class StatusCommand
 
     private static async Task<ExitCode> ShowAsync(string path, bool json, bool watch, CancellationToken token)
     {
-        var hosts = QuorateCommand.LoadHosts(path);
+        var hosts = HostsFile.Load(path);
         using var client = QuorateCommand.Connect(hosts);
+        var output = Output.Standard;
+        if (watch && !json && output.IsTerminal) output.Writer.Write("\e[2J");
         while (true)
         {
             var replies = await client.StatusAsync(new StatusRequest { Trail = 10 }, token);
             var differences = await client.DifferencesAsync(replies, token);
-            var nodes = hosts.Nodes.Zip(replies).ToList();
-            if (watch && !json && !Console.IsOutputRedirected) Console.Clear();
-            if (json) Console.WriteLine(StatusText.Json(nodes, differences));
-            else foreach (string line in StatusText.Lines(nodes, path, differences)) Console.WriteLine(line);
+            var view = new ClusterView([.. hosts.Nodes.Zip(replies)], path, differences);
+            if (json) output.Whole(StatusText.Json(view));
+            else if (watch && output.IsTerminal) Redraw(output, view);
+            else output.Lines(StatusText.Lines(view, output.Width));
             if (!watch) return CodeOf(replies, differences);
             await Task.Delay(_watchPause, TimeProvider.System, token);
         }
+    }
+
+    /// <summary>Draws over the last status without clearing the terminal, which would flicker.</summary>
+    public static void Redraw(Output output, ClusterView view)
+    {
+        var (width, height) = output.Size!.Invoke();
+        // The last row stays free for the cursor, and for the shell after Ctrl-C.
+        var rows = StatusText.Screen(view, width, height - 1).Take(height - 1);
+        output.Writer.Write($"\e[H{string.Concat(rows.Select(row => $"{row}\e[K\n"))}\e[J");
+        output.Writer.Flush();
     }
 
     /// <summary>Different histories break a promise, so they count more than a missing leader.</summary>

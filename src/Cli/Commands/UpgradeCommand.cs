@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Quorate.Cli.Show;
 using Quorate.Shared.Protocol;
 
 namespace Quorate.Cli.Commands;
@@ -32,7 +33,7 @@ internal static class UpgradeCommand
                     (leader, key, options) => leader.HoldLevelAsync(
                         new HoldLevelRequest { Held = held, Key = key }, options),
                     t);
-                Console.WriteLine(reply.Verdict switch
+                Output.Standard.Line(reply.Verdict switch
                 {
                     VerdictCode.Accepted => done,
                     VerdictCode.Duplicate => reply.Reason,

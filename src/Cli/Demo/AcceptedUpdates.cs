@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Google.Protobuf;
 using Quorate.Shared.Protocol;
+using Quorate.Shared.Text;
 
 namespace Quorate.Cli.Demo;
 
@@ -40,7 +41,8 @@ internal sealed class AcceptedUpdates
         {
             int seen = Count(model.Round);
             if (model.Contributors < seen)
-                lost.Add($"Round {model.Round} averaged {model.Contributors} updates, but {seen} had been accepted.");
+                lost.Add($"Round {model.Round} averaged {PlainText.Count(model.Contributors, "update")}, "
+                    + $"but {seen} had been accepted.");
             foreach (var update in model.Updates)
             {
                 if (_seen.TryGetValue((model.Round, update.Trainer), out var was) && was.Blob != update.Blob)

@@ -76,10 +76,10 @@ internal sealed class DemoCluster : IDisposable
         var coordinator = _coordinators.FirstOrDefault(c => !_down.Contains(c.Key) && c.Value.HasExited).Value;
         var died = coordinator ?? _trainers.FirstOrDefault(t => t.HasExited && t.ExitCode != 0);
         if (died is null) return;
-        string lines = string.Join("\n", died.LastLines(20).Select(line => $"  {line}"));
         throw new CommandException(
             ExitCode.ProcessDied,
-            $"{died.Name} ended by itself with exit code {died.ExitCode}. Its log, {died.Log}, ends with:\n{lines}");
+            $"{died.Name} ended by itself with exit code {died.ExitCode}. Its log, {died.Log}, ends with:",
+            [.. died.LastLines(20)]);
     }
 
     public void Dispose()

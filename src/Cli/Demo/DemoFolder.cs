@@ -36,3 +36,40 @@ internal sealed class DemoFolder
 
     public string Join(string name) => System.IO.Path.Combine(Path, name);
 }
+
+/// <summary>
+/// The folder that keeps a demo's model after its end. While a demo holds run/demo, another one takes run/demo-2.
+/// </summary>
+internal sealed class DemoPlace : IDisposable
+{
+    /// <summary>More demos at once than any machine has room for.</summary>
+    private const int MostDemos = 100;
+
+    private readonly FileStream _taken;
+
+    private DemoPlace(string path, FileStream taken) => (Path, _taken) = (path, taken);
+
+    public string Path { get; }
+
+    /// <param name="folder">The folder of all demos.</param>
+    public static DemoPlace Take(string folder)
+    {
+        for (int number = 1; ; number++)
+        {
+            string path = System.IO.Path.GetFullPath(number == 1 ? "demo" : $"demo-{number}", folder);
+            Directory.CreateDirectory(path);
+            string file = System.IO.Path.Combine(path, ".lock");
+            try
+            {
+                return new DemoPlace(path, new FileStream(
+                    file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+            }
+            catch (IOException) when (File.Exists(file) && number < MostDemos)
+            {
+                // Another demo holds it.
+            }
+        }
+    }
+
+    public void Dispose() => _taken.Dispose();
+}

@@ -37,6 +37,9 @@ internal sealed class DemoRun(
     private static readonly TimeSpan _downTime = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan _samplePause = TimeSpan.FromSeconds(1);
 
+    /// <summary>Comparing histories takes a call more to every node.</summary>
+    private static readonly TimeSpan _comparePause = TimeSpan.FromSeconds(5);
+
     /// <summary>Models requested with each poll: more than are published between two polls.</summary>
     private const int TrailPolled = 8;
 
@@ -47,6 +50,12 @@ internal sealed class DemoRun(
     private bool _rejoining;
     private long _sampled;
     private int _shownRounds;
+    private long _compared;
+    private IReadOnlyList<string> _differences = [];
+    private ClusterView? _seen;
+
+    /// <summary>Everything that stops the run, as seen last; empty if nothing does.</summary>
+    public string Reasons => string.Join(" ", _seen is { } seen ? seen.Differences.Concat(seen.Reasons) : []);
 
     private Failover? Open => _failovers is [.., { Over: false } last] ? last : null;
 
@@ -61,7 +70,10 @@ internal sealed class DemoRun(
             cluster.ThrowIfDied();
             var replies = await client.StatusAsync(new StatusRequest { Trail = TrailPolled }, token);
             Observe(cluster, replies);
-            view.Show(new Snapshot(title, [.. client.Nodes.Select((node, at) => (node.Id, replies[at]))], trainers));
+            if (time.GetElapsedTime(_compared) >= _comparePause)
+                (_differences, _compared) = (await client.DifferencesAsync(replies, token), time.GetTimestamp());
+            _seen = new ClusterView([.. folder.Hosts.Nodes.Zip(replies)], folder.HostsPath, _differences);
+            view.Show(new Snapshot(title, _seen, trainers));
             if (replies.FirstOrDefault(
                 r => r?.Run?.Phase is RunPhase.Finished or RunPhase.Stopped or RunPhase.Failed) is { } ended)
                 return await EndAsync(cluster, client, ended, time.GetElapsedTime(start), token);

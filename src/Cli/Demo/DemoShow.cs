@@ -1,7 +1,7 @@
 using Quorate.Cli.Show;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Runs;
-using Spectre.Console;
+using Quorate.Shared.Text;
 
 namespace Quorate.Cli.Demo;
 
@@ -9,7 +9,9 @@ namespace Quorate.Cli.Demo;
 internal sealed class DemoShow(DemoOptions options, TimeProvider time)
 {
     /// <summary>Where progress is shown. With --json, stdout has only the JSON object.</summary>
-    private readonly TextWriter _progress = options.Json ? Console.Error : Console.Out;
+    private readonly Output _progress = options.Json ? Output.Errors : Output.Standard;
+
+    private DemoRun? _current;
 
     public async Task<ExitCode> RunAsync(CancellationToken token)
     {
@@ -30,9 +32,9 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !token.IsCancellationRequested)
         {
-            throw new CommandException(
-                ExitCode.TimedOut,
-                $"The demo did not end within {options.Timeout.TotalSeconds:0} s (--timeout); logs are in {folder}.");
+            string why = _current is { Reasons: { Length: > 0 } reasons } ? $" {reasons}" : "";
+            throw new CommandException(ExitCode.TimedOut,
+                $"The demo did not end within {options.Timeout.TotalSeconds:0} s (--timeout).{why}");
         }
         catch (OperationCanceledException)
         {
@@ -42,33 +44,35 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
         finally
         {
             if (done && options.Keep is null) Directory.Delete(folder, recursive: true);
-            else if (!done) await Console.Error.WriteLineAsync($"Data and logs are in {folder}.");
+            else if (!done) Output.Errors.Line($"Data and logs are in {folder}");
         }
     }
 
     private async Task<ExitCode> RunAsync(RunFile run, string folder, IDemoView view, CancellationToken token)
     {
         int trainers = run.Rules.MinTrainers, rounds = run.Rules.Rounds;
-        string modelPath = options.Keep is { } keep
-            ? Path.Combine(keep, "model.pt")
-            : Path.GetFullPath("run/demo/model.pt");
-        view.Line($"{run.Name}: {options.Coordinators} coordinators, {trainers} trainers, {rounds} rounds; logs in "
-            + $"{folder}", Tone.Plain);
+        using var place = options.Keep is null ? DemoPlace.Take(Path.GetFullPath("run")) : null;
+        string modelPath = Path.Combine(options.Keep ?? place!.Path, "model.pt");
+        view.Line($"{run.Name}: {PlainText.Count(options.Coordinators, "coordinator")}, "
+            + $"{PlainText.Count(trainers, "trainer")}, {PlainText.Count(rounds, "round")}; logs in {folder}",
+            Tone.Plain);
         RunOutcome? undisturbed = null;
         if (options.Kills > 0)
         {
             view.Line("First undisturbed:", Tone.Plain);
             string apart = Path.Combine(folder, "undisturbed");
-            undisturbed = await new DemoRun(
+            _current = new DemoRun(
                 DemoFolder.Create(apart, options.Coordinators, run), "undisturbed", trainers, [],
-                Path.Combine(apart, "model.pt"), view, time).RunAsync(token);
+                Path.Combine(apart, "model.pt"), view, time);
+            undisturbed = await _current.RunAsync(token);
             view.Line($"sha256 {undisturbed.Sha256} after {undisturbed.Seconds:0.0} s. Now the same run, but the "
                 + $"leader is killed:", Tone.Plain);
         }
         var kills = options.KillSeed is { } seed ? KillPlan.Drawn(options.Kills, seed, rounds, trainers)
             : options.Kills > 0 ? KillPlan.Once(rounds, trainers) : [];
-        var outcome = await new DemoRun(DemoFolder.Create(folder, options.Coordinators, run), $"{run.Name}", trainers,
-            kills, modelPath, view, time).RunAsync(token);
+        _current = new DemoRun(DemoFolder.Create(folder, options.Coordinators, run), $"{run.Name}", trainers,
+            kills, modelPath, view, time);
+        var outcome = await _current.RunAsync(token);
         return Conclude(run, outcome, undisturbed, kills.Count, modelPath, view);
     }
 
@@ -83,7 +87,8 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
                 + $"{score.Metrics.GetValueOrDefault("examples"):#,0} test images "
                 + $"after {outcome.Seconds:0.0} s",
             Tone.Good);
-        view.Line($"model {modelPath}\nsha256 {outcome.Sha256}", Tone.Good);
+        view.Line($"model {modelPath}", Tone.Good);
+        view.Line($"sha256 {outcome.Sha256}", Tone.Good);
         bool same = undisturbed is null || undisturbed.Sha256 == outcome.Sha256;
         if (undisturbed is not null)
         {
@@ -95,7 +100,7 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
         if (outcome.Failovers.Count < kills)
             failures.Add($"Only {outcome.Failovers.Count} of {kills} leaders were killed before the run ended.");
         foreach (string failure in failures) view.Line(failure, Tone.Bad);
-        if (options.Json) Console.Out.WriteLine(Result(run, outcome, undisturbed, score, modelPath).ToJson());
+        if (options.Json) Output.Standard.Whole(Result(run, outcome, undisturbed, score, modelPath).ToJson());
         return same && failures.Count == 0 ? ExitCode.Ok : ExitCode.Differs;
     }
 
@@ -124,10 +129,9 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
 
     private async Task<ExitCode> WithView(Func<IDemoView, Task<ExitCode>> run)
     {
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(_progress) });
-        bool terminal = options.Json ? !Console.IsErrorRedirected : !Console.IsOutputRedirected;
-        if (!terminal || !console.Profile.Capabilities.Ansi) return await run(new PlainView(_progress));
-        return await console.Live(Text.Empty).AutoClear(true).StartAsync(live => run(new LiveView(console, live)));
+        if (!_progress.IsTerminal) return await run(new PlainView(_progress));
+        using var view = new LiveView(_progress);
+        return await run(view);
     }
 
     private string Folder()

@@ -1,3 +1,5 @@
+using Quorate.Shared.Text;
+
 namespace Quorate.Cli.Demo;
 
 /// <summary>The kill of a leader and what followed.</summary>
@@ -29,5 +31,6 @@ internal sealed record Failover(int KilledNode, int Round, int UpdatesExpected, 
     /// <summary>The highlighted line.</summary>
     public string Line(int retrained) =>
         $"LEADER node {KilledNode} KILLED → node {NewLeader} leads (term {Term}) · next accepted update after "
-        + $"{SecondsToNextAccept:0.00} s · {UpdatesSafe}/{UpdatesExpected} updates were safe · {retrained} retrained";
+        + $"{SecondsToNextAccept:0.00} s · {UpdatesSafe}/{PlainText.Count(UpdatesExpected, "update")} safe · "
+        + $"{retrained} retrained";
 }

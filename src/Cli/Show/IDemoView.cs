@@ -1,5 +1,3 @@
-using Quorate.Shared.Protocol;
-
 namespace Quorate.Cli.Show;
 
 internal enum Tone
@@ -13,9 +11,9 @@ internal enum Tone
 
 /// <summary>What a view shows of the cluster at one moment.</summary>
 /// <param name="Title">The name of this run of the demo.</param>
-/// <param name="Nodes">Id and answer of every coordinator; null if it does not answer.</param>
+/// <param name="Cluster">The answers of all coordinators.</param>
 /// <param name="Trainers">The number of trainer processes.</param>
-internal sealed record Snapshot(string Title, IReadOnlyList<(int Id, StatusReply? Reply)> Nodes, int Trainers);
+internal sealed record Snapshot(string Title, ClusterView Cluster, int Trainers);
 
 /// <summary>Where the demo is shown: a terminal, or a stream of plain lines.</summary>
 internal interface IDemoView
@@ -26,17 +24,17 @@ internal interface IDemoView
 }
 
 /// <summary>Plain lines, for pipes, files and terminals that cannot move their cursor.</summary>
-internal sealed class PlainView(TextWriter writer) : IDemoView
+internal sealed class PlainView(Output output) : IDemoView
 {
     private string _leader = "";
 
-    public void Line(string text, Tone tone) => writer.WriteLine(text);
+    public void Line(string text, Tone tone) => output.Line(text);
 
     public void Show(Snapshot snapshot)
     {
-        string leader = ClusterText.Leader(snapshot.Nodes.Select(n => n.Reply));
+        string leader = ClusterText.Leader(snapshot.Cluster.Nodes.Select(n => n.Reply));
         if (leader == _leader) return;
         _leader = leader;
-        writer.WriteLine($"  {leader}");
+        output.Line($"  {leader}");
     }
 }

@@ -1,83 +1,130 @@
+using System.Globalization;
+using System.Text;
 using Quorate.Shared.Protocol;
-using Spectre.Console;
-using Spectre.Console.Rendering;
+using Quorate.Shared.Text;
 
 namespace Quorate.Cli.Show;
 
-/// <summary>A terminal: lines scroll above, the cluster and its trainers are shown live below.</summary>
-internal sealed class LiveView(IAnsiConsole console, LiveDisplayContext live) : IDemoView
+/// <summary>
+/// A terminal: lines scroll above, and the cluster and its trainers are drawn below, in place. Disposing it erases the
+/// part that is drawn in place.
+/// </summary>
+internal sealed class LiveView(Output output) : IDemoView, IDisposable
 {
-    private const int BarWidth = 30;
+    private const int BarWidth = 30, NameWidthMax = 20;
 
-    /// <summary>
-    /// Lines are written over the live part, so each is cut and padded to the terminal's width: otherwise the rest of
-    /// an old, longer line would stay visible.
-    /// </summary>
+    private const string Red = "31", Green = "32", Yellow = "33", Blue = "34", Grey = "90", Bold = "1";
+
+    /// <summary>The rows drawn below, and their columns when they were drawn.</summary>
+    private List<IReadOnlyList<Piece>> _live = [];
+    private List<int> _drawn = [];
+
+    /// <summary>A part of a row in one style.</summary>
+    /// <param name="Style">Parameters of the escape sequence that selects it; empty for the terminal's own.</param>
+    internal readonly record struct Piece(string Text, string Style = "");
+
     public void Line(string text, Tone tone)
     {
-        foreach (string line in Rows(text, console.Profile.Width - 1))
-            console.MarkupLine($"[{Style(tone)}]{Markup.Escape(line)}[/]");
+        var rows = Rows.Wrap(PlainText.Escape(text), Size.Width);
+        Write(rows.Select(row => Paint([new Piece(row, Style(tone))])), _live);
     }
 
-    /// <summary>The text in rows of exactly this width, broken at spaces if possible.</summary>
-    public static IEnumerable<string> Rows(string text, int width)
+    public void Show(Snapshot snapshot)
     {
-        foreach (string line in text.Split('\n'))
-        {
-            string rest = line;
-            while (rest.Length > width)
-            {
-                int end = rest.LastIndexOf(' ', width);
-                if (end <= 0) end = width;
-                yield return rest[..end].PadRight(width);
-                rest = rest[end..].TrimStart();
-            }
-            yield return rest.PadRight(width);
-        }
+        var (width, height) = Size;
+        Write([], [.. Draw(snapshot, width, height - 1)]);
     }
 
-    public void Show(Snapshot snapshot) => live.UpdateTarget(Draw(snapshot));
+    public void Dispose() => Write([], []);
 
-    public static IRenderable Draw(Snapshot snapshot)
+    /// <summary>The cluster in rows, at most as many as there is room for.</summary>
+    public static IEnumerable<IReadOnlyList<Piece>> Draw(Snapshot snapshot, int width, int height)
     {
-        var rows = new List<IRenderable>();
-        string nodes = string.Join("   ", snapshot.Nodes.Select(n => Node(n.Id, n.Reply)));
-        string leader = ClusterText.Leader(snapshot.Nodes.Select(n => n.Reply));
-        rows.Add(new Markup($"[bold]{Markup.Escape(snapshot.Title)}[/]   {Markup.Escape(leader)}   {nodes}"));
-        if (ClusterText.Newest(snapshot.Nodes.Select(n => n.Reply))?.Run is { } run)
-        {
-            string why = run.WaitingFor.Length > 0 ? $" · {run.WaitingFor}" : "";
-            rows.Add(new Markup(Markup.Escape(
+        var nodes = snapshot.Cluster.Nodes;
+        Piece[] head =
+        [
+            new(PlainText.Escape(snapshot.Title), Bold), new(ClusterText.Leader(nodes.Select(node => node.Reply))),
+            .. nodes.Select(node => Node(node.Node.Id, node.Reply)),
+        ];
+        var rows = Rows.Flow(head, piece => Rows.Cells(piece.Text), width).Select(Spaced).ToList();
+        var newest = snapshot.Cluster.Newest;
+        if (newest?.Run is { } run)
+            rows.Add([new Piece(Rows.Fit(
                 $"round {run.Round}/{run.Rounds} · {ClusterText.Phase(run.Phase)} · "
-                    + $"{run.Updates.Count}/{snapshot.Trainers} updates{why}")));
-            foreach (var trainer in ClusterText.Sorted(run.Trainers).Take(20)) rows.Add(Bar(trainer));
-        }
-        return new Rows(rows);
+                + $"{run.Updates.Count}/{PlainText.Count(snapshot.Trainers, "update")}", width))]);
+        rows.AddRange(snapshot.Cluster.Reasons.SelectMany(reason => Rows.Wrap(PlainText.Escape(reason), width))
+            .Select(row => (IReadOnlyList<Piece>)[new Piece(row, Yellow)]));
+        if (newest?.Run is not null) rows.AddRange(Bars(newest, width, height - rows.Count));
+        return rows.Take(height);
     }
 
-    private static Markup Bar(TrainerStatus trainer)
+    private static IEnumerable<IReadOnlyList<Piece>> Bars(StatusReply from, int width, int room)
+    {
+        var trainers = ClusterText.Sorted(from.Run.Trainers).ToList();
+        int shown = trainers.Count <= room ? trainers.Count : room - 1;
+        int name = trainers.Select(trainer => trainer.Trainer.Length).Append(0).Max();
+        name = Math.Min(name, NameWidthMax);
+        foreach (var trainer in trainers.Take(shown)) yield return Bar(trainer, from, name, width);
+        if (shown >= 0 && shown < trainers.Count)
+            yield return [new Piece($"  … {trainers.Count - shown} more", Grey)];
+    }
+
+    private static IReadOnlyList<Piece> Bar(TrainerStatus trainer, StatusReply from, int name, int width)
     {
         double share = trainer.Accepted ? 1 : trainer.Present ? Math.Clamp(trainer.Progress, 0, 1) : 0;
         int filled = (int)(share * BarWidth);
-        string colour = trainer.Accepted ? "green" : trainer.Present ? "blue" : "red";
-        return new Markup($"  {Markup.Escape(trainer.Trainer),-10} "
-            + $"[{colour}]{new string('━', filled)}[/][grey]{new string('─', BarWidth - filled)}[/] "
-            + Markup.Escape($"{100 * share,3:0} % {ClusterText.Activity(trainer, leading: true)}"));
+        string colour = trainer.Accepted ? Green : trainer.Present ? Blue : Red;
+        string rest = $" {PlainText.Escape(ClusterText.Activity(trainer, from))}";
+        string start = $"  {Rows.Fit(PlainText.Escape(trainer.Trainer), name).PadRight(name)} ";
+        return
+        [
+            new Piece(start), new Piece(new string('━', filled), colour),
+            new Piece(new string('─', BarWidth - filled), Grey),
+            new Piece(Rows.Fit(rest, width - start.Length - BarWidth)),
+        ];
     }
 
-    private static string Node(int id, StatusReply? reply)
+    private static Piece Node(int id, StatusReply? reply)
     {
-        string colour = reply switch { null => "red", { Leader: true } => "green", { Quorum: true } => "grey",
-            _ => "yellow" };
-        return $"[{colour}]● node {id} {ClusterText.Role(reply)}[/]";
+        string colour = reply switch
+        {
+            null => Red,
+            { Leader: true } => Green,
+            { Quorum: true } => Grey,
+            _ => Yellow,
+        };
+        return new Piece($"● node {id} {ClusterText.Role(reply)}", colour);
     }
+
+    private static IReadOnlyList<Piece> Spaced(IReadOnlyList<Piece> pieces) =>
+        [.. pieces.SelectMany((piece, at) => at == 0 ? [piece] : new[] { new Piece("   "), piece })];
 
     private static string Style(Tone tone) => tone switch
     {
-        Tone.Loud => "bold black on yellow",
-        Tone.Good => "bold green",
-        Tone.Bad => "bold red",
-        Tone.Round => "default",
-        _ => "grey",
+        Tone.Loud => "1;30;43",
+        Tone.Good => "1;32",
+        Tone.Bad => "1;31",
+        Tone.Round => "",
+        _ => Grey,
     };
+
+    private (int Width, int Height) Size => output.Size!.Invoke();
+
+    /// <summary>Writes lines above, and draws the live part below them. The cursor ends in the row below.</summary>
+    private void Write(IEnumerable<string> above, List<IReadOnlyList<Piece>> live)
+    {
+        var text = new StringBuilder("\r");
+        // A terminal that became narrower shows a row in several.
+        int rows = _drawn.Sum(cells => Math.Max(1, (cells + Size.Width - 1) / Size.Width));
+        if (rows > 0) text.Append(CultureInfo.InvariantCulture, $"\e[{rows}A");
+        text.Append("\e[J");
+        foreach (string line in above) text.Append(line).Append('\n');
+        foreach (var row in live) text.Append(Paint(row)).Append('\n');
+        output.Writer.Write(text);
+        output.Writer.Flush();
+        (_live, _drawn) = (live, [.. live.Select(row => row.Sum(piece => Rows.Cells(piece.Text)))]);
+    }
+
+    private string Paint(IReadOnlyList<Piece> row) => string.Concat(row.Select(
+        piece => output.Colour && piece.Style.Length > 0 ? $"\e[{piece.Style}m{piece.Text}\e[0m" : piece.Text));
 }

@@ -2,14 +2,19 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Google.Protobuf;
-using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
+using Quorate.Shared.Text;
 
 namespace Quorate.Cli.Show;
 
 /// <summary>The cluster's status as text, for people and for scripts.</summary>
 internal static class StatusText
 {
+    private const string NoRun = "There is no run yet. Open one with `quorate run start FILE`.";
+
+    /// <summary>Rows that a full screen keeps for models: a heading, two models, and how many more.</summary>
+    private const int ModelRowsMin = 6;
+
     private static readonly JsonFormatter _format = new(JsonFormatter.Settings.Default.WithFormatDefaultValues(true));
 
     /// <summary>
@@ -17,49 +22,55 @@ internal static class StatusText
     /// leads. The status is the node's StatusReply in protobuf's JSON (hashes in base64, 64-bit numbers as strings), or
     /// null if the node does not answer.
     /// </summary>
-    /// <param name="differences">Between nodes that should be one cluster; empty: none.</param>
-    public static string Json(
-        IReadOnlyList<(Node Node, StatusReply? Reply)> nodes, IReadOnlyList<string>? differences = null) =>
-        new JsonObject
+    public static string Json(ClusterView view) => new JsonObject
     {
-        ["leader"] = ClusterText.Leading(nodes.Select(n => n.Reply))?.Node,
-        ["nodes"] = new JsonArray([.. nodes.Select(n => new JsonObject
+        ["leader"] = ClusterText.Leading(view.Nodes.Select(n => n.Reply))?.Node,
+        ["nodes"] = new JsonArray([.. view.Nodes.Select(n => new JsonObject
         {
             ["id"] = n.Node.Id,
             ["grpc"] = n.Node.Grpc.ToString(),
             ["status"] = n.Reply is null ? null : JsonNode.Parse(_format.Format(n.Reply)),
         })]),
-        ["differences"] = new JsonArray([.. (differences ?? []).Select(sentence => JsonValue.Create(sentence))]),
+        ["differences"] = new JsonArray([.. view.Differences.Select(sentence => JsonValue.Create(sentence))]),
     }.ToJsonString(new JsonSerializerOptions { WriteIndented = false });
 
-    /// <param name="hosts">The path of the hosts file, for the sentence if no node answers.</param>
-    /// <param name="differences">Between nodes that should be one cluster; empty: none.</param>
-    public static IEnumerable<string> Lines(
-        IReadOnlyList<(Node Node, StatusReply? Reply)> nodes, string hosts, IReadOnlyList<string>? differences = null)
+    /// <summary>Everything, for a stream or a terminal that scrolls.</summary>
+    /// <param name="width">Columns of the terminal.</param>
+    public static IEnumerable<string> Lines(ClusterView view, int width)
     {
-        foreach (string sentence in differences ?? []) yield return sentence;
-        foreach (var (node, reply) in nodes)
-        {
-            string known = reply is null ? "" : $"  term {reply.Term}  index {reply.Index}";
-            yield return $"node {node.Id}  {node.Grpc,-21}  {ClusterText.Role(reply),-11}{known}";
-        }
-        foreach (string line in Problems(nodes, hosts)) yield return line;
-        if (ClusterText.Newest(nodes.Select(n => n.Reply)) is not { } newest) yield break;
-        foreach (string note in newest.Notes) yield return $"note: {note}";
-        if (newest.LevelHeldBy.Length > 0)
-            yield return $"Feature level {newest.FeatureLevel}; raise held by {newest.LevelHeldBy}.";
-        if (newest.Run is null)
-        {
-            yield return "There is no run yet. Open one with `quorate run start FILE`.";
-            yield break;
-        }
-        foreach (string line in Run(newest.Run, newest.Leader)) yield return line;
+        foreach (string line in Head(view, width)) yield return line;
+        if (view.Newest is not { Run: not null } newest) yield break;
+        foreach (string line in Trainers(newest)) yield return line;
+        yield return "models, the newest first";
+        foreach (string line in Models(newest.Run, width).Reverse().SelectMany(rows => rows)) yield return line;
+    }
+
+    /// <summary>
+    /// The status in rows of a terminal, no more than it has. Nodes and reasons are always there; trainers and models
+    /// share the rest, and what has no room is counted.
+    /// </summary>
+    public static IEnumerable<string> Screen(ClusterView view, int width, int height)
+    {
+        List<string> head = [.. Head(view, width).SelectMany(
+            line => Rows.Wrap(PlainText.Escape(line), width, "  ").Select(row => Rows.Fit(row, width)))];
+        if (view.Newest is not { Run: { } run } newest) return head;
+        List<IReadOnlyList<string>> trainers =
+            [.. Trainers(newest).Select(line => new[] { Rows.Fit(PlainText.Escape(line), width) })];
+        List<IReadOnlyList<string>> models = [.. Models(run, width).Reverse()];
+        int published = run.Trail.Count == 0 ? 0 : run.Trail[^1].Round + 1;
+        int room = height - head.Count;
+        int forModels = Math.Max(ModelRowsMin, room - trainers.Count) - 1;
+        return
+        [
+            .. head, .. Rows.Few(trainers, room - 1 - Math.Min(forModels, 1 + models.Sum(rows => rows.Count))),
+            "models, the newest first", .. Rows.Few(models, forModels, published),
+        ];
     }
 
     /// <summary>All runs, oldest first, one a line.</summary>
     public static IEnumerable<string> Runs(IReadOnlyList<RunSummary> runs)
     {
-        if (runs.Count == 0) yield return "There is no run yet. Open one with `quorate run start FILE`.";
+        if (runs.Count == 0) yield return NoRun;
         foreach (var run in runs)
         {
             var opened = DateTimeOffset.FromUnixTimeMilliseconds(run.OpenedAt);
@@ -71,58 +82,73 @@ internal static class StatusText
     }
 
     /// <summary>One run with its trainers, updates and models.</summary>
-    /// <param name="leading">Whether the leader gave the status.</param>
-    public static IEnumerable<string> Run(RunStatus run, bool leading)
+    public static IEnumerable<string> Run(StatusReply from, int width)
     {
-        yield return $"run {run.Run}  {ClusterText.Phase(run.Phase)}  round {run.Round}/{run.Rounds}  "
-            + $"{ClusterText.Count(run.Present, "trainer")} present, {run.MinTrainers} needed";
-        if (run.WaitingFor.Length > 0) yield return $"why nothing happens: {run.WaitingFor}";
-        if (run.Reason.Length > 0) yield return $"reason: {run.Reason}";
-        foreach (var trainer in ClusterText.Sorted(run.Trainers))
-        {
-            string progress = leading && trainer is { Present: true, Accepted: false, Activity: not Activity.Idle }
-                ? $" {100 * trainer.Progress:0} %"
-                : "";
-            yield return $"  trainer {trainer.Trainer,-12} {trainer.Examples,9} examples  "
-                + (trainer.Fault.Length > 0 ? trainer.Fault : $"{ClusterText.Activity(trainer, leading)}{progress}")
-                + (trainer.NotAwaitedAfter > 0
-                    ? $"  not awaited after {ClusterText.Count(trainer.NotAwaitedAfter, "missed round")}"
-                    : "");
-        }
-        if (run.Phase is RunPhase.Training or RunPhase.Aggregating || run.Updates.Count > 0)
-            yield return $"{ClusterText.Count(run.Updates.Count, "update")} of round {run.Round} accepted";
-        foreach (var update in run.Updates)
-            yield return $"  {update.Trainer,-12} {Convert.ToHexStringLower(update.Blob.Span)[..12]}  "
-                + $"{update.Examples} examples";
+        yield return Title(from.Run);
+        if (from.Run.WaitingFor.Length > 0) yield return $"why nothing happens: {from.Run.WaitingFor}";
+        if (from.Run.Reason.Length > 0) yield return $"reason: {from.Run.Reason}";
+        foreach (string line in Trainers(from)) yield return line;
         yield return "models";
-        foreach (string line in Trail(run)) yield return line;
+        foreach (string line in Models(from.Run, width).SelectMany(rows => rows)) yield return line;
     }
 
-    public static IEnumerable<string> Trail(RunStatus run)
+    /// <summary>
+    /// The models that a run lists, oldest first, each in one row. If the terminal is too narrow for that, a hash has
+    /// a row of its own, because it must never be broken.
+    /// </summary>
+    public static IEnumerable<IReadOnlyList<string>> Models(RunStatus run, int width)
     {
-        foreach (var model in run.Trail)
+        List<(string Start, string Hash, string Made, string Size)> models = [.. run.Trail.Select(model => (
+            $"  round {model.Round,3}", Convert.ToHexStringLower(model.Blob.Span),
+            PlainText.Escape(Made(run, model)), model.Kept ? Size(model.Length) : "not kept"))];
+        bool narrow = models.Exists(m => Rows.Cells($"{m.Start}  {m.Hash}  {m.Made}  {m.Size}") > width);
+        return models.Select(m => (IReadOnlyList<string>)(narrow
+            ? [.. Rows.Wrap($"{m.Start}  {m.Made}", width, "    "), $"    {m.Hash}  {m.Size}"]
+            : [$"{m.Start}  {m.Hash}  {m.Made}  {m.Size}"]));
+    }
+
+    /// <summary>The nodes, the run, and everything that stops them.</summary>
+    private static IEnumerable<string> Head(ClusterView view, int width)
+    {
+        foreach (string sentence in view.Differences) yield return sentence;
+        foreach (var (node, reply) in view.Nodes)
         {
-            string made = model.Round == 0
-                ? "initial model"
-                : $"{ClusterText.Count(model.Contributors, "update")}, {model.Examples} examples  {Score(run, model)}";
-            yield return $"  round {model.Round,3}  {Convert.ToHexStringLower(model.Blob.Span)}  {model.Length,10} "
-                + $"bytes  {made}";
+            string known = reply is null ? "" : $"term {reply.Term}  index {reply.Index}  ";
+            yield return Rows.Fit($"node {node.Id}  {ClusterText.Role(reply),-11}  {known}{node.Grpc}", width);
+        }
+        if (view.Newest is { } newest) yield return newest.Run is null ? NoRun : Title(newest.Run);
+        foreach (string reason in view.Reasons) yield return reason;
+    }
+
+    private static string Title(RunStatus run)
+    {
+        string rest = run.Phase >= RunPhase.Finished
+            ? ""
+            : $"  {run.Updates.Count} of {PlainText.Count(Math.Max(run.Present, run.MinTrainers), "update")}  "
+                + $"{PlainText.Count(run.Present, "trainer")} present, {run.MinTrainers} needed";
+        return $"run {run.Run}  {ClusterText.Phase(run.Phase)}  round {run.Round}/{run.Rounds}{rest}";
+    }
+
+    private static IEnumerable<string> Trainers(StatusReply from)
+    {
+        var updates = from.Run.Updates.ToDictionary(update => update.Trainer);
+        foreach (var trainer in ClusterText.Sorted(from.Run.Trainers))
+        {
+            string update = updates.TryGetValue(trainer.Trainer, out var sent)
+                ? $"  {Convert.ToHexStringLower(sent.Blob.Span)[..12]}"
+                : "";
+            string missed = trainer.NotAwaitedAfter > 0
+                ? $"  not awaited after {PlainText.Count(trainer.NotAwaitedAfter, "missed round")}"
+                : "";
+            yield return $"  trainer {trainer.Trainer,-12} {PlainText.Count(trainer.Examples, "example"),18}  "
+                + $"{ClusterText.Activity(trainer, from)}{update}{missed}";
         }
     }
 
-    /// <summary>What is wrong with the cluster as a whole, one sentence each.</summary>
-    private static IEnumerable<string> Problems(IReadOnlyList<(Node Node, StatusReply? Reply)> nodes, string hosts)
-    {
-        var answers = nodes.Select(n => n.Reply).OfType<StatusReply>().ToList();
-        int needed = nodes.Count / 2 + 1;
-        if (answers.Count == 0)
-            yield return $"No node answers. Are the coordinators running at the addresses in {hosts}?";
-        else if (answers.Count < needed)
-            yield return $"There is no quorum: only {answers.Count} of {ClusterText.Count(nodes.Count, "node")} "
-                + $"answer{(answers.Count == 1 ? "s" : "")}, {needed} are needed. Nothing can be changed until then.";
-        else if (ClusterText.Leading(answers) is null)
-            yield return "There is no leader: an election is in progress, or the nodes cannot reach each other.";
-    }
+    private static string Made(RunStatus run, ModelStatus model) => model.Round == 0
+        ? "initial model"
+        : $"{PlainText.Count(model.Contributors, "update")}, {PlainText.Count(model.Examples, "example")}  "
+            + Score(run, model);
 
     /// <summary>The score of a round's model. The initial model is never scored.</summary>
     private static string Score(RunStatus run, ModelStatus model)
@@ -131,4 +157,12 @@ internal static class StatusText
         if (model.Unscored.Length > 0) return $"not scored ({model.Unscored})";
         return run.Phase is RunPhase.Stopped or RunPhase.Failed ? "not scored (the run has ended)" : "being scored";
     }
+
+    private static string Size(long bytes) => bytes switch
+    {
+        < 1_000 => $"{bytes} B",
+        < 1_000_000 => FormattableString.Invariant($"{bytes / 1e3:0.0} kB"),
+        < 1_000_000_000 => FormattableString.Invariant($"{bytes / 1e6:0.0} MB"),
+        _ => FormattableString.Invariant($"{bytes / 1e9:0.0} GB"),
+    };
 }

@@ -3,6 +3,7 @@ using Quorate.Shared.Cluster;
 using Quorate.Shared.Processes;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Runs;
+using Quorate.Shared.Text;
 using Quorate.Shared.Transfer;
 
 namespace Quorate.Client.Attending;
@@ -136,7 +137,7 @@ public sealed class RoundWorker : IAsyncDisposable
         TrainerStep.Initialise initialise => InitialiseAsync(initialise.Run, token),
         TrainerStep.Train train => TrainAsync(train.Work, token),
         TrainerStep.Upload => UploadAsync(_memory.Trained!, token),
-        _ => throw new System.Diagnostics.UnreachableException($"{step} is no work."),
+        _ => throw new System.Diagnostics.UnreachableException($"{step} is not work."),
     };
 
     private async Task PrepareAsync(RunId run, CancellationToken token)
@@ -179,7 +180,7 @@ public sealed class RoundWorker : IAsyncDisposable
         var update = _folder.Write(work, file => _learner.Train(
             work, model, file, progress => _presence.Set(Activity.Training, work.Round, progress), token));
         _terminal.Say(
-            $"trained round {work.Round}: {update.Learned.Examples} examples, "
+            $"trained round {work.Round}: {PlainText.Count(update.Learned.Examples, "example")}, "
             + $"loss {update.Learned.Metrics[Metrics.Loss]:F4}, "
             + $"{_time.GetElapsedTime(started).TotalSeconds:F1} s");
         Remember(memory => memory with { Trained = update });

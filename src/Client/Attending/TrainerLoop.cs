@@ -4,6 +4,7 @@ using Quorate.Rounds;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
+using Quorate.Shared.Text;
 using Quorate.Shared.Transfer;
 
 namespace Quorate.Client.Attending;
@@ -157,7 +158,7 @@ public sealed class TrainerLoop(
         bool joined = reply.Verdict is VerdictCode.Accepted or VerdictCode.Duplicate;
         worker.OnJoinAnswered(run, joined);
         string? refusal = joined ? null : $"may not join run {run} yet: {reply.Reason}";
-        if (joined) terminal.Say($"joined run {run} at node {leader.Id} with {examples} examples");
+        if (joined) terminal.Say($"joined run {run} at node {leader.Id} with {PlainText.Count(examples, "example")}");
         // A refused trainer asks with every heartbeat, and says so only when the answer changes.
         else if (refusal != _refusal) terminal.Say(refusal!);
         _refusal = refusal;

@@ -1,6 +1,7 @@
 using Grpc.Core;
 using Quorate.Rounds;
 using Quorate.Shared.Processes;
+using Quorate.Shared.Text;
 using Quorate.Shared.Transfer;
 
 namespace Quorate.Coordinator.Blobs;
@@ -99,7 +100,7 @@ public sealed class BlobReceiver(BlobStore store, Replication replication, TimeP
         // A part that a crash left here may be torn: the sender is blamed only if it sent every byte just now.
         return found > 0
             ? new Receipt(ReceiptKind.Incomplete, 0,
-                $"The first {found} bytes of blob {blob.Hash.Short} were damaged here; send all of it.")
+                $"Blob {blob.Hash.Short} was damaged here ({PlainText.Count(found, "byte")}); send all of it.")
             : new Receipt(ReceiptKind.Rejected, 0,
                 $"The bytes are not those of blob {blob.Hash.Short} (wrong SHA-256).");
     }
@@ -122,7 +123,8 @@ public sealed class BlobReceiver(BlobStore store, Replication replication, TimeP
                 if (part.Offset != writer.Have)
                     return Continue($"The part at {part.Offset} does not follow {writer.Have}.");
                 if (part.Length > writer.Length - writer.Have)
-                    return Misfit($"The blob is longer than the {writer.Length} bytes that its header says.");
+                    return Misfit(
+                        $"The blob is longer than the {PlainText.Count(writer.Length, "byte")} that its header says.");
                 writer.Append(part.Data.Span);
                 CrashPoint.Pass("part-received");
             }
@@ -144,8 +146,8 @@ public sealed class BlobReceiver(BlobStore store, Replication replication, TimeP
     private static Receipt Stored(IncomingBlob blob, int stored, int copies) => stored >= copies
         ? new Receipt(ReceiptKind.Stored, blob.Length, "")
         : new Receipt(ReceiptKind.TooFewCopies, blob.Length,
-            $"Blob {blob.Hash.Short} is on {stored} of the {copies} disks it needs; too few peers answer. "
-            + "Send it again.");
+            $"Blob {blob.Hash.Short} is on {stored} of the {PlainText.Count(copies, "disk")} it needs; "
+            + "too few peers answer. Send it again.");
 
     /// <summary>Whether the stream failed, and not this node: damaged framing, a silent or a vanished sender.</summary>
     internal static bool IsCut(Exception fault) => fault is InvalidDataException or OperationCanceledException;

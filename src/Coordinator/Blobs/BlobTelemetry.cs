@@ -22,7 +22,7 @@ public static class BlobMeter
 /// <summary>The log events of the blob store.</summary>
 internal static partial class BlobLog
 {
-    [LoggerMessage(EventIds.BlobStored, LogLevel.Debug, "Stored blob {Hash}, {Length} bytes.")]
+    [LoggerMessage(EventIds.BlobStored, LogLevel.Debug, "Stored blob {Hash}, bytes {Length}.")]
     public static partial void Stored(this ILogger log, BlobHash hash, long length);
 
     [LoggerMessage(EventIds.BlobQuarantined, LogLevel.Error,
@@ -45,7 +45,7 @@ internal static partial class BlobLog
     [LoggerMessage(EventIds.BlobDeleted, LogLevel.Debug, "Deleted blob {Hash}: nothing references it.")]
     public static partial void Deleted(this ILogger log, BlobHash hash);
 
-    [LoggerMessage(EventIds.BlobsCollected, LogLevel.Information, "Deleted {Count} blobs that nothing references.")]
+    [LoggerMessage(EventIds.BlobsCollected, LogLevel.Information, "Deleted blobs that nothing references: {Count}.")]
     public static partial void Collected(this ILogger log, int count);
 
     [LoggerMessage(EventIds.CollectionSkipped, LogLevel.Warning,

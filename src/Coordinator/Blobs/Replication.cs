@@ -3,6 +3,7 @@ using Grpc.Core;
 using Quorate.Rounds;
 using Quorate.Shared.Processes;
 using Quorate.Shared.Protocol;
+using Quorate.Shared.Text;
 using Quorate.Shared.Transfer;
 
 namespace Quorate.Coordinator.Blobs;
@@ -100,7 +101,7 @@ public sealed class Replication(
     {
         int stored = await AdoptAsync(draft, token);
         if (stored < Majority) throw new BlobUnavailableException(
-            $"Blob {draft.Hash.Short} is on {stored} disks and needs {Majority}.");
+            $"Blob {draft.Hash.Short} is on {PlainText.Count(stored, "disk")} and needs {Majority}.");
     }
 
     /// <summary>Requires that this node holds the blob, and pulls it if it does not.</summary>

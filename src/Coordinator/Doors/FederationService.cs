@@ -165,7 +165,7 @@ internal sealed partial class FederationService(
     });
 
     [LoggerMessage(EventIds.TrainerJoined, LogLevel.Information,
-        "Trainer {Trainer} joins the client set with {Examples} examples.")]
+        "Trainer {Trainer} joins the client set, examples {Examples}.")]
     private partial void LogJoined(TrainerId trainer, long examples);
 }
 

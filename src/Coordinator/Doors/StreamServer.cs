@@ -57,7 +57,7 @@ internal sealed class StreamServer(
         using var guard = new StallGuard(MessageMax, time, closed);
         byte[] start = new byte[Frame.Preface.Length];
         await stream.ReadExactlyAsync(start, guard.Token);
-        if (!Frame.Preface.SequenceEqual(start)) throw new InvalidDataException("This is no weight stream.");
+        if (!Frame.Preface.SequenceEqual(start)) throw new InvalidDataException("This is not a weight stream.");
     }
 
     private async Task<Frame?> NextAsync(FrameStream frames, CancellationToken closing, CancellationToken closed)

@@ -4,6 +4,7 @@ using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Intake;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
+using Quorate.Shared.Text;
 using Quorate.Shared.Transfer;
 
 namespace Quorate.Coordinator.Doors;
@@ -77,7 +78,7 @@ internal static class BlobSending
         guard.Pause();
         if (request.Blob.Length != BlobHash.Size)
             throw LeaderGate.Refusal(StatusCode.InvalidArgument,
-                $"The blob's name has {request.Blob.Length} bytes, a SHA-256 has {BlobHash.Size}.");
+                $"The blob's name has {PlainText.Count(request.Blob.Length, "byte")}, a SHA-256 has {BlobHash.Size}.");
         var hash = BlobHash.FromBytes(request.Blob.Span);
         using var file = await store.OpenAsync(hash, guard.Token)
             ?? throw LeaderGate.Refusal(StatusCode.NotFound,
@@ -85,7 +86,7 @@ internal static class BlobSending
         long length = RandomAccess.GetLength(file), from = request.Offset;
         if (from < 0 || from > length || request.Length < 0 || request.Length > length - from)
             throw LeaderGate.Refusal(StatusCode.OutOfRange,
-                $"Blob {hash.Short} has {length} bytes, not {request.Length} from {from} on.");
+                $"Blob {hash.Short} has {PlainText.Count(length, "byte")}, not {request.Length} from {from} on.");
         try
         {
             await SendAsync(file, from, request.Length == 0 ? length : from + request.Length, parts, guard);

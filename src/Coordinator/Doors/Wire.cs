@@ -3,6 +3,7 @@ using Quorate.Coordinator.Blobs;
 using Quorate.Coordinator.Intake;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
+using Quorate.Shared.Text;
 
 namespace Quorate.Coordinator.Doors;
 
@@ -52,7 +53,7 @@ internal static class Wire
         {
             null => "The first part carries no header; start with one that names the blob.",
             { Blob.Length: not BlobHash.Size } =>
-                $"The blob's name has {header.Blob.Length} bytes, a SHA-256 has {BlobHash.Size}.",
+                $"The blob's name has {PlainText.Count(header.Blob.Length, "byte")}, a SHA-256 has {BlobHash.Size}.",
             { Length: < 1 or > Limits.BlobBytes } =>
                 $"The blob's length is {header.Length}, allowed are 1 to {Limits.BlobBytes} bytes.",
             _ => "",

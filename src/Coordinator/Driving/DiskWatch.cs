@@ -4,6 +4,7 @@ using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Peering;
 using Quorate.Coordinator.Settings;
 using Quorate.Coordinator.Telemetry;
+using Quorate.Shared.Text;
 
 namespace Quorate.Coordinator.Driving;
 
@@ -42,8 +43,8 @@ internal sealed class DiskWatch(
         long free = measure(directory).Free;
         why = free >= BytesKept
             ? null
-            : $"The disk under {directory} has {free} bytes left, and a node needs {BytesKept}: make room and start "
-                + "this one again.";
+            : $"The disk under {directory} has {PlainText.Count(free, "byte")} left, and a node needs "
+                + $"{BytesKept}: make room and start this one again.";
         return why is not null;
     }
 

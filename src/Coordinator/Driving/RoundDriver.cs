@@ -195,7 +195,7 @@ internal sealed partial class RoundDriver(
             or PtFormatException or TrainerProgramException or StepRefusedException;
 
     [LoggerMessage(EventIds.ModelPublished, LogLevel.Information,
-        "Published round {Round}: model sha256:{Model} from {Updates} updates.")]
+        "Published round {Round}: model sha256:{Model}, updates {Updates}.")]
     private partial void LogPublished(int round, string model, int updates);
 
     [LoggerMessage(EventIds.StepFailed, LogLevel.Warning,

@@ -48,6 +48,30 @@ internal sealed class TrainerChild : IDisposable
     /// taken for the answer to another request.</exception>
     public async Task<string> AskAsync(string line, CancellationToken token)
     {
+        try
+        {
+            return await ExchangeAsync(line, token);
+        }
+        catch (InvalidOperationException) when (_disposed)
+        {
+            throw new TrainerProgramException("The trainer program was stopped: nothing needs its work any more.");
+        }
+    }
+
+    /// <summary>Kills the process (kill -9); it has no state to save. A pending request fails.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_disposed) return;
+            Kill();
+            _disposed = true;
+            _process.Dispose();
+        }
+    }
+
+    private async Task<string> ExchangeAsync(string line, CancellationToken token)
+    {
         await using var end = token.Register(Kill);
         string? answer;
         try
@@ -67,18 +91,6 @@ internal sealed class TrainerChild : IDisposable
         throw new TrainerProgramException(
             $"The trainer program ended with code {_process.ExitCode}: {(await _errors.WaitAsync(token)).Trim()}")
         { ExitCode = _process.ExitCode };
-    }
-
-    /// <summary>Kills the process (kill -9); it has no state to save. A pending request fails.</summary>
-    public void Dispose()
-    {
-        lock (_gate)
-        {
-            if (_disposed) return;
-            Kill();
-            _disposed = true;
-            _process.Dispose();
-        }
     }
 
     private void Kill()

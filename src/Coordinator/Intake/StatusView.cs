@@ -4,6 +4,7 @@ using Quorate.Coordinator.Settings;
 using Quorate.Coordinator.Telemetry;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
+using Quorate.Shared.Text;
 
 namespace Quorate.Coordinator.Intake;
 
@@ -16,6 +17,8 @@ internal sealed class StatusView(
 {
     /// <summary>Trainers whose faults the waiting sentence repeats; the list of trainers has them all.</summary>
     private const int FaultsNamedMax = 3;
+
+    private const int MissingNamedMax = 20;
 
     public StatusReply Of(ClusterState state, StatusRequest request)
     {
@@ -75,16 +78,18 @@ internal sealed class StatusView(
         var status = new RunStatus
         {
             Run = run.Id.ToString(), Phase = (RunPhase)run.Phase, Round = run.Round, Rounds = run.Rules.Rounds,
-            MinTrainers = run.Rules.MinTrainers, MinResults = run.Rules.MinResults, Present = run.Present,
-            Plan = run.Plan,
-            Reason = run.Reason, RoundOpenedAt = run.RoundOpenedAt, WaitingFor = WaitingFor(run, faults),
+            MinTrainers = run.Rules.MinTrainers, MinResults = run.Rules.MinResults,
+            Present = run.Ended ? 0 : run.Present, Plan = run.Plan, Reason = run.Reason,
+            RoundOpenedAt = run.RoundOpenedAt, WaitingFor = WaitingFor(run, faults),
             BestRound = run.Trail.Best?.Round ?? 0, Paused = run.Paused,
         };
         status.Trainers.AddRange(run.Trainers.Values.Select(t => Of(run, t)));
         status.Trainers.AddRange(faults.Where(fault => !run.Trainers.ContainsKey(fault.Trainer)).Select(
             fault => new TrainerStatus { Trainer = fault.Trainer.ToString(), SilentMs = -1, Fault = fault.Fault }));
         status.Updates.AddRange(run.Updates.Values.Select(Of));
-        status.Trail.AddRange(run.Trail.Newest(trail > 0 ? trail : run.Trail.Count).Select(Of));
+        var kept = run.KeptModels.Select(model => model.Round).ToHashSet();
+        status.Trail.AddRange(run.Trail.Newest(trail > 0 ? trail : run.Trail.Count).Select(
+            model => Of(model, kept.Contains(model.Round))));
         return status;
     }
 
@@ -96,7 +101,8 @@ internal sealed class StatusView(
             : null;
         return new TrainerStatus
         {
-            Trainer = trainer.Id.ToString(), Present = trainer.Present, Examples = trainer.Examples,
+            // Nobody leaves a run that has ended, so it does not know who is still here.
+            Trainer = trainer.Id.ToString(), Present = trainer.Present && !run.Ended, Examples = trainer.Examples,
             Accepted = run.Updates.ContainsKey(trainer.Id), Incarnation = trainer.Incarnation,
             Activity = seen?.Activity ?? Activity.Idle, Progress = seen?.Progress ?? 0,
             SilentMs = seen is null ? -1 : (long)time.GetElapsedTime(seen.Timestamp).TotalMilliseconds,
@@ -111,13 +117,14 @@ internal sealed class StatusView(
         Examples = update.Examples, At = update.At, Metrics = { update.Metrics.ToDictionary() },
     };
 
-    private static ModelStatus Of(PublishedModel model)
+    private static ModelStatus Of(PublishedModel model, bool kept)
     {
         var status = new ModelStatus
         {
             Round = model.Round, Blob = Bytes(model.Blob), Length = model.Length,
             Contributors = model.Contributors, Examples = model.Examples, OpenedAt = model.OpenedAt,
-            PublishedAt = model.PublishedAt, Unscored = model.Unscored, Metrics = { model.Metrics.ToDictionary() },
+            PublishedAt = model.PublishedAt, Unscored = model.Unscored, Kept = kept,
+            Metrics = { model.Metrics.ToDictionary() },
             Memory = model.Memory is { } memory ? Bytes(memory.Hash) : ByteString.Empty,
         };
         if (model.Score.Count > 0) status.Score = new ScoreStatus { Metrics = { model.Score.ToDictionary() } };
@@ -140,15 +147,12 @@ internal sealed class StatusView(
     {
         const string Paused = "Paused by an operator: updates are accepted, no round opens.";
         int lacking = run.Rules.MinTrainers - run.Present;
-        string missing = string.Join(", ", run.Missing.Take(20));
-        string names = missing.Length > 0 ? $" Missing: {missing}." : "";
         return run.Phase switch
         {
             Phase.Preparing => WaitingForInitialModel(run) + (run.Paused ? $" {Paused}" : ""),
             _ when run.Paused => Paused,
-            Phase.Waiting => $"Waiting for {lacking} more of {run.Rules.MinTrainers} trainers.{names}",
-            Phase.Training when lacking > 0 =>
-                $"Paused below the threshold: {run.Present} of {run.Rules.MinTrainers} trainers are present.{names}",
+            Phase.Waiting => Absent(run, lacking),
+            Phase.Training when lacking > 0 => Absent(run, lacking),
             Phase.Scoring => "Waiting for the final score.",
             _ => "",
         };
@@ -162,4 +166,17 @@ internal sealed class StatusView(
         InitialModel.Trainer => "Waiting for a trainer that makes the initial model.",
         _ => "Waiting for the initial model.",
     };
+
+    /// <summary>"Waiting for trainer 3, which has left; 4 of 5 are present."</summary>
+    private static string Absent(Run run, int lacking)
+    {
+        string[] left = [.. run.Missing.Take(MissingNamedMax).Select(trainer => trainer.ToString())];
+        string trainers = $"trainer{(left.Length == 1 ? "" : "s")} {string.Join(", ", left)}";
+        string have = left.Length == 1 ? "has left" : "have left";
+        string present = $"{run.Present} of {run.Rules.MinTrainers} {(run.Present == 1 ? "is" : "are")} present.";
+        return left.Length == lacking
+            ? $"Waiting for {trainers}, which {have}; {present}"
+            : $"Waiting for {PlainText.Count(lacking, "more trainer")}; {present}"
+                + (left.Length > 0 ? $" T{trainers[1..]} {have}." : "");
+    }
 }

@@ -7,6 +7,7 @@ using Quorate.Coordinator.Telemetry;
 using Quorate.Pt;
 using Quorate.Rounds;
 using Quorate.Shared.Processes;
+using Quorate.Shared.Text;
 using Quorate.Shared.Transfer;
 
 namespace Quorate.Coordinator.Intake;
@@ -137,7 +138,8 @@ internal sealed partial class UpdateIntake(
         long most = run.Model!.Length + (run.Model.Length / 4) + OverheadBytesMax;
         if (update.Length <= most) return false;
         outcome = Outcome.Rejected(
-            $"The update has {update.Length} bytes; the model it trains from has {run.Model.Length}.");
+            $"The update has {PlainText.Count(update.Length, "byte")}; "
+            + $"the model it trains from has {run.Model.Length}.");
         return true;
     }
 
@@ -176,7 +178,7 @@ internal sealed partial class UpdateIntake(
     private sealed record RoundRules(RunId Run, BlobHash Model, AdmissionRules Rules);
 
     [LoggerMessage(EventIds.UpdateAccepted, LogLevel.Information,
-        "Accepted: trainer {Trainer}, round {Round}, {Bytes} bytes, {Examples} examples.")]
+        "Accepted: trainer {Trainer}, round {Round}, bytes {Bytes}, examples {Examples}.")]
     private partial void LogAccepted(TrainerId trainer, int round, long bytes, long examples);
 
     [LoggerMessage(EventIds.UpdateRejected, LogLevel.Warning, "Rejected: {Reason}")]

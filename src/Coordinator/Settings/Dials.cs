@@ -17,7 +17,7 @@ internal static class Dials
             if (!TryParse(text, out var dial))
                 errors.Add($"--dial takes NODE=HOST:RAFTPORT,HOST:GRPCPORT, several with ; between: not '{text}'.");
             else if (dial.Id == own || hosts is not null && hosts.Nodes.All(node => node.Id != dial.Id))
-                errors.Add($"--dial {text}: {dial.Id} is no other node of the hosts file.");
+                errors.Add($"--dial {text}: {dial.Id} is not another node of the hosts file.");
             else if (dials.Any(other => other.Id == dial.Id))
                 errors.Add($"--dial names node {dial.Id} twice.");
             else

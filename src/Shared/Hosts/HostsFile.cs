@@ -49,12 +49,12 @@ public sealed record HostsFile
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new HostsFileException(path,
-                ["There is no such file; name one with --hosts (config/hosts.json is an example)."]);
+            throw new HostsFileException(
+                $"There is no {path}. Start in the checkout's folder, or name a hosts file with --hosts.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new HostsFileException(path, [$"It cannot be read: {e.Message}"]);
+            throw new HostsFileException($"{path} cannot be read: {e.Message}");
         }
     }
 
@@ -62,11 +62,17 @@ public sealed record HostsFile
 }
 
 /// <summary>A hosts file is wrong. <see cref="Errors"/> holds every error found, not only the first.</summary>
-public sealed class HostsFileException(string source, IReadOnlyList<string> errors)
-    : Exception($"{source} is not a hosts file: {string.Join(" ", errors)}")
+public sealed class HostsFileException : Exception
 {
+    public HostsFileException(string source, IReadOnlyList<string> errors)
+        : base($"{source} is not a hosts file: {string.Join(" ", errors)}") => Errors = errors;
+
+    /// <summary>There is no text to look at.</summary>
+    public HostsFileException(string sentence)
+        : base(sentence) => Errors = [sentence];
+
     /// <summary>
     /// One sentence per error; each names its key (such as <c>nodes[1].raft</c>) and says what it must be.
     /// </summary>
-    public IReadOnlyList<string> Errors { get; } = errors;
+    public IReadOnlyList<string> Errors { get; }
 }

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Quorate.Shared.Runs;
+using Quorate.Shared.Text;
 
 namespace Quorate.Shared.Hosts;
 
@@ -36,12 +38,12 @@ internal sealed class HostsFileReader
         }
         catch (JsonException e)
         {
-            reader._errors.Add($"It is not JSON, see line {e.LineNumber + 1}: {e.Message}");
+            reader._errors.Add(JsonSection.NotJson(e));
         }
         catch (Exception e) when (e is InvalidOperationException or ArgumentException)
         {
             // JSON permits an unpaired surrogate, escaped or not; text does not.
-            reader._errors.Add($"It contains an unpaired surrogate: {e.Message}");
+            reader._errors.Add("It contains an unpaired surrogate.");
         }
         if (reader._errors.Count > 0) throw new HostsFileException(source, reader._errors);
         return new HostsFile([.. nodes.OrderBy(n => n.Id)]);
@@ -99,7 +101,8 @@ internal sealed class HostsFileReader
     private void RefuseTwice(List<Node> nodes)
     {
         foreach (var same in nodes.GroupBy(n => n.Id).Where(g => g.Count() > 1))
-            _errors.Add($"Duplicate node id {same.Key} in nodes[].id: {same.Count()} nodes have it.");
+            _errors.Add($"Duplicate node id {same.Key} in nodes[].id: "
+                + $"{PlainText.Count(same.Count(), "node")} have it.");
         var addresses = nodes.SelectMany(
             n => new[] { (Key: $"node {n.Id} raft", At: n.Raft), (Key: $"node {n.Id} grpc", At: n.Grpc) });
         foreach (var same in addresses.GroupBy(a => a.At).Where(g => g.Count() > 1))

@@ -18,6 +18,14 @@ internal sealed class JsonSection(JsonElement element, string path, List<string>
 
     private readonly HashSet<string> _known = [];
 
+    /// <summary>Where a text stops being JSON, counted from 1. The exception's own message counts from 0.</summary>
+    public static string NotJson(JsonException e)
+    {
+        string what = e.Message.Split(" LineNumber:")[0].Split(" Path:")[0];
+        string place = e.LineNumber is { } line ? $"line {line + 1}, byte {e.BytePositionInLine + 1}: " : "";
+        return $"It is not JSON: {place}{what}";
+    }
+
     public bool Has(string key) => Find(key) is not null;
 
     /// <param name="absent">What the key's absence means; null where the key is required.</param>
@@ -132,7 +140,7 @@ internal sealed class JsonSection(JsonElement element, string path, List<string>
     {
         foreach (JsonProperty property in element.EnumerateObject().Where(p => !_known.Contains(p.Name))
             .Take(UnknownKeysNamedMax))
-            Refuse(property.Name, $"is no key of a run file; the keys here are {string.Join(", ", _known)}");
+            Refuse(property.Name, $"is not a key of a run file; the keys here are {string.Join(", ", _known)}");
     }
 
     private JsonElement? Find(string key)

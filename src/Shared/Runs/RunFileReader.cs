@@ -30,8 +30,7 @@ internal static class RunFileReader
         }
         catch (JsonException e)
         {
-            string what = e.Message.Split(" LineNumber:")[0].Split(" Path:")[0];
-            errors.Add($"It is not JSON: line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}: {what}");
+            errors.Add(JsonSection.NotJson(e));
         }
         catch (Exception e) when (e is InvalidOperationException or ArgumentException)
         {

@@ -1,5 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using Quorate.Rounds;
+using Quorate.Shared.Text;
 
 namespace Quorate.Shared.Transfer;
 
@@ -83,7 +84,7 @@ public sealed class BlobSource : IDisposable
         {
             int read = RandomAccess.Read(_file, buffer[count..wanted], offset + count);
             if (read == 0) throw new EndOfStreamException(
-                $"The file of blob {Hash.Short} was cut to {offset + count} bytes.");
+                $"The file of blob {Hash.Short} was cut to {PlainText.Count(offset + count, "byte")}.");
             count += read;
         }
         return wanted;

@@ -1,6 +1,7 @@
 using Grpc.Core;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
+using Quorate.Shared.Text;
 
 namespace Quorate.Shared.Transfer;
 
@@ -25,7 +26,8 @@ public sealed class BlobUpload(
         var hash = BlobHash.FromBytes(header.Blob.Span);
         using var source = BlobSource.Complete(hash, File.OpenHandle(path));
         if (source.Length != header.Length)
-            throw new TransferException($"{path} has {source.Length} bytes, its header says {header.Length}.");
+            throw new TransferException(
+                $"{path} has {PlainText.Count(source.Length, "byte")}, its header says {header.Length}.");
         var upload = new State(header, source, progress);
         var pipeline = rules.Pipeline(time);
         try

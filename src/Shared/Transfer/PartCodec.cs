@@ -72,7 +72,8 @@ public static class PartCodec
     /// <exception cref="InvalidDataException">Not a part, or one beyond the limits.</exception>
     public static Part Read(in ReadOnlySequence<byte> message)
     {
-        if (message.Length > MessageBytesMax) throw Damaged($"has {message.Length} bytes, more than {MessageBytesMax}");
+        if (message.Length > MessageBytesMax) throw Damaged(
+            $"has a length of {message.Length} bytes, more than {MessageBytesMax}");
         var reader = new SequenceReader<byte>(message);
         UploadHeader? header = null;
         ReadOnlySequence<byte> data = default;

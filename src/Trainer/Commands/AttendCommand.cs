@@ -26,7 +26,7 @@ internal static class AttendCommand
             };
             if (!source.TryGet(line, TrainerSettings.Shard, out int shard) && !int.TryParse($"{trainer}", out shard))
                 throw new TrainerException(
-                    $"--shard is missing: the id {trainer} is no number, so say which shard of the data is its own.");
+                    $"--shard is missing: the id {trainer} is not a number, so say which shard of the data it has.");
             var members = HostsFile.Load(source.Get(line, TrainerSettings.Hosts));
             using var learner = new TorchLearner(
                 trainer, shard, TrainerSettings.DataFolder(line), TrainerSettings.LoadTorch(line));

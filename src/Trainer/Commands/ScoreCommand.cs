@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Quorate.Settings;
+using Quorate.Shared.Text;
 using Quorate.Trainer.Data;
 using Quorate.Trainer.Learning;
 using Quorate.Trainer.Models;
@@ -33,7 +34,7 @@ internal static class ScoreCommand
             Score score = Scoring.Of(model, set);
             Console.WriteLine(flags.Get(line, json)
                 ? JsonSerializer.Serialize(score, JsonSerializerOptions.Web)
-                : $"loss {score.Loss:f4} · accuracy {score.Accuracy:p2} · {score.Images} images");
+                : $"loss {score.Loss:f4} · accuracy {score.Accuracy:p2} · {PlainText.Count(score.Images, "image")}");
             return ExitCode.Done;
         });
         return command;

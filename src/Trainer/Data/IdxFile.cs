@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using Quorate.Shared.Text;
 
 namespace Quorate.Trainer.Data;
 
@@ -28,7 +29,7 @@ internal sealed class IdxFile : IDisposable
             throw Damaged($"it starts with 0x{magic:x8} instead of 0x{expected:x8}");
         Items = BinaryPrimitives.ReadInt32BigEndian(header[4..]);
         if (Items is < 1 or > ItemsMax)
-            throw Damaged($"it claims {Items} items instead of 1 to {ItemsMax}");
+            throw Damaged($"it claims {PlainText.Count(Items, "item")} instead of 1 to {ItemsMax}");
         for (int i = 0; i < itemShape.Length; i++)
         {
             int size = BinaryPrimitives.ReadInt32BigEndian(header[(8 + (4 * i))..]);
@@ -70,14 +71,14 @@ internal sealed class IdxFile : IDisposable
 
     /// <summary>Fills <paramref name="item"/> with the next item.</summary>
     /// <exception cref="TrainerException">The file ends before, or is damaged.</exception>
-    public void ReadItem(Span<byte> item) => Read(item, $"{Items} items");
+    public void ReadItem(Span<byte> item) => Read(item, PlainText.Count(Items, "item"));
 
     /// <exception cref="TrainerException">There are more bytes, or the checksum is wrong.</exception>
     public void ExpectEnd()
     {
         Span<byte> more = stackalloc byte[1];
         if (ReadSome(more) != 0)
-            throw Damaged($"it has more bytes after {Items} items");
+            throw Damaged($"it has more bytes after {PlainText.Count(Items, "item")}");
     }
 
     public TrainerException Damaged(string how) => new($"{_path} is damaged: {how}; fetch it again.");

@@ -1,4 +1,5 @@
 using Quorate.Shared.Runs;
+using Quorate.Shared.Text;
 using Quorate.Trainer.Learning;
 
 namespace Quorate.Trainer.Data;
@@ -12,8 +13,9 @@ internal sealed class IidPartitioner : IPartitioner
         if ((long)plan.Shards * plan.ShardExamples > labels.Length)
         {
             throw new TrainerException(
-                $"{plan.Shards} shards of {plan.ShardExamples} examples are more than the {labels.Length} of the "
-                + "training set: lower training.data.shards or training.data.shardExamples in the run file.");
+                $"The training set has {PlainText.Count(labels.Length, "example")}, too few for "
+                + $"{PlainText.Count(plan.Shards, "shard")} of {plan.ShardExamples}: lower training.data.shards or "
+                + "training.data.shardExamples in the run file.");
         }
 
         int[] order = Randomness.For("iid partition", runSeed).Permutation(labels.Length);

@@ -1,4 +1,5 @@
 using Quorate.Shared.Runs;
+using Quorate.Shared.Text;
 using static TorchSharp.torch;
 
 namespace Quorate.Trainer.Data;
@@ -25,7 +26,8 @@ internal abstract class IdxImages(double mean, double deviation) : IDataSet
         using IdxFile images = IdxFile.Open(folder, $"{name}-images-idx3-ubyte", Side, Side);
         using IdxFile labels = IdxFile.Open(folder, $"{name}-labels-idx1-ubyte");
         if (images.Items != labels.Items)
-            throw labels.Damaged($"it has {labels.Items} labels for {images.Items} images");
+            throw labels.Damaged($"it has {PlainText.Count(labels.Items, "label")} for "
+                + PlainText.Count(images.Items, "image"));
 
         byte[] classes = ReadLabels(labels);
         int[] chosen = choose(classes);

@@ -57,7 +57,7 @@ internal sealed class LocalTraining(TrainingPlan plan, ulong runSeed, ImageSet s
         if (!double.IsFinite(meanLoss))
         {
             throw new TrainerException(
-                "training diverged (the loss is no number): lower training.optimiser.learningRate in the run file.");
+                "training diverged (the loss is not a number): lower training.optimiser.learningRate in the run file.");
         }
 
         save(_model);

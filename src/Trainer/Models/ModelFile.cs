@@ -25,7 +25,7 @@ internal static class ModelFile
         {
             using PtFile file = PtFile.Open(path);
             if (PtSchema.CheckMatch(Schema(model), file).IsRefused(out string? mismatch))
-                throw new TrainerException($"{path} is no {model.GetName()}: {mismatch}");
+                throw new TrainerException($"{path} is not a {model.GetName()}: {mismatch}");
             file.VerifyStorages();
             using IDisposable noGrad = no_grad();
             foreach ((string name, Tensor tensor) in model.state_dict())
@@ -38,7 +38,7 @@ internal static class ModelFile
         }
         catch (PtFormatException e)
         {
-            throw new TrainerException($"{path} is no model file: {e.Message}", e);
+            throw new TrainerException($"{path} is not a model file: {e.Message}", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -1,3 +1,4 @@
+using Quorate.Shared.Text;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -30,7 +31,8 @@ internal static class Devices
             return new Device(DeviceType.CUDA, index);
         return !cuda ? CPU : throw new TrainerException(
             TorchLibrary.HasCuda
-                ? $"--device {word} is not here: CUDA sees {found} device(s); use another, or --device cpu."
+                ? $"--device {word} is not here: CUDA sees {PlainText.Count(found, "device")}; use another, or "
+                  + "--device cpu."
                 : $"--device {word} needs CUDA, which this libtorch lacks: build with -p:TorchBackend=cuda, "
                   + "or use --device cpu.");
     }

@@ -39,7 +39,7 @@ public sealed class CommandTests : IDisposable
     [Theory]
     [InlineData("There is no file no/such/run.json.", "score", "--run", "no/such/run.json", "--model", "m.pt")]
     [InlineData("no-such.pt cannot be read: ", "score", "--run", Run, "--model", "no-such.pt")]
-    [InlineData("global.json is no model file: ", "score", "--run", Run, "--model", "global.json")]
+    [InlineData("global.json is not a model file: ", "score", "--run", Run, "--model", "global.json")]
     [InlineData("there is no shard 10: ", "train", "--run", Run, "--model", "m.pt", "--out", "u.pt", "--shard", "10")]
     [InlineData("--device tpu names no device: ", "score", "--run", Run, "--model", "m.pt", "--device", "tpu")]
     [InlineData("libtorch is missing: ", "init", "--run", Run, "--out", "m.pt", "--libtorch", "config")]

@@ -136,7 +136,7 @@ public sealed class ModelTests : IDisposable
         using var simple = ModelFactory.Build(ModelKind.Simplecnn);
         ModelFile.Save(simple, _folder["m.pt"]);
         Assert.Equal(
-            $"{_folder["m.pt"]} is no LeNet5: Tensor 'conv1.weight' has shape [32, 1, 3, 3], expected [6, 1, 5, 5].",
+            $"{_folder["m.pt"]} is not a LeNet5: Tensor 'conv1.weight' has shape [32, 1, 3, 3], expected [6, 1, 5, 5].",
             Refusal(ModelKind.Lenet5, "m.pt"));
     }
 
@@ -162,7 +162,7 @@ public sealed class ModelTests : IDisposable
             writer.Complete();
         }
 
-        Assert.Equal($"{_folder["m.pt"]} is no LogisticRegression: {why}", Refusal(ModelKind.Logistic, "m.pt"));
+        Assert.Equal($"{_folder["m.pt"]} is not a LogisticRegression: {why}", Refusal(ModelKind.Logistic, "m.pt"));
     }
 
     [Fact]
@@ -173,11 +173,11 @@ public sealed class ModelTests : IDisposable
         byte[] bytes = File.ReadAllBytes(_folder["m.pt"]);
 
         File.WriteAllBytes(_folder["cut.pt"], bytes[..^100]);
-        Assert.StartsWith($"{_folder["cut.pt"]} is no model file: ", Refusal(ModelKind.Logistic, "cut.pt"));
+        Assert.StartsWith($"{_folder["cut.pt"]} is not a model file: ", Refusal(ModelKind.Logistic, "cut.pt"));
 
         bytes[bytes.Length / 2] ^= 1;
         File.WriteAllBytes(_folder["flipped.pt"], bytes);
-        Assert.StartsWith($"{_folder["flipped.pt"]} is no model file: ", Refusal(ModelKind.Logistic, "flipped.pt"));
+        Assert.StartsWith($"{_folder["flipped.pt"]} is not a model file: ", Refusal(ModelKind.Logistic, "flipped.pt"));
     }
 
     private string Refusal(ModelKind kind, string name)

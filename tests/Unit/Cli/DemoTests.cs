@@ -67,7 +67,7 @@ public class DemoTests
             UpdatesSafe = 3 };
         Assert.Equal(
             "LEADER node 1 KILLED → node 2 leads (term 3) · next accepted update after 0.93 s · "
-                + "3/5 updates were safe · 0 retrained",
+                + "3/5 updates safe · 0 retrained",
             failover.Line(0));
     }
 
@@ -119,7 +119,7 @@ public class DemoTests
         Assert.Contains("1's update is 0912", Assert.Single(accepted.LostFrom(ended)), StringComparison.Ordinal);
         model.Updates.RemoveAt(1);
         model.Contributors = 1;
-        Assert.Contains("averaged 1 updates, but 2", Assert.Single(accepted.LostFrom(ended)), StringComparison.Ordinal);
+        Assert.Contains("averaged 1 update, but 2", Assert.Single(accepted.LostFrom(ended)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -149,10 +149,14 @@ public class DemoTests
     }
 
     [Fact]
-    public void A_long_text_becomes_rows_of_the_terminals_width()
+    public void Two_demos_at_once_keep_their_models_apart()
     {
-        Assert.Equal(["one two ", "three   ", "next    "], LiveView.Rows("one two three\nnext", 8));
-        Assert.Equal(["abcd", "efgh", "ij  "], LiveView.Rows("abcdefghij", 4));
+        var folder = Directory.CreateTempSubdirectory("quorate-test-");
+        using (var one = DemoPlace.Take(folder.FullName))
+        using (var two = DemoPlace.Take(folder.FullName))
+            Assert.Equal(["demo", "demo-2"], new[] { one.Path, two.Path }.Select(path => Path.GetFileName(path)));
+        using (var next = DemoPlace.Take(folder.FullName)) Assert.Equal("demo", Path.GetFileName(next.Path));
+        folder.Delete(recursive: true);
     }
 
     private const string Run = """

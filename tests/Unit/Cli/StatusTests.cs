@@ -16,11 +16,11 @@ public class StatusTests
           { "id": 2, "raft": "127.0.0.1:7102", "grpc": "127.0.0.1:7202" } ] }
         """);
 
-    private static List<(Node, StatusReply?)> Nodes(params StatusReply?[] replies) =>
-        [.. _hosts.Nodes.Select((node, at) => (node, replies[at]))];
+    private static ClusterView View(params StatusReply?[] replies) =>
+        new([.. _hosts.Nodes.Select((node, at) => (node, replies[at]))], "hosts.json", []);
 
     private static List<string> Lines(params StatusReply?[] replies) =>
-        [.. StatusText.Lines(Nodes(replies), "hosts.json")];
+        [.. StatusText.Lines(View(replies), int.MaxValue)];
 
     private static RunStatus Run() => new()
     {
@@ -28,9 +28,9 @@ public class StatusTests
         WaitingFor = "Waiting for 1 more trainer.", BestRound = 1,
         Trail =
         {
-            new ModelStatus { Round = 0, Unscored = "initial" },
-            new ModelStatus { Round = 1, Score = new ScoreStatus { Metrics = { ["accuracy"] = 0.9 } } },
-            new ModelStatus { Round = 2, Score = new ScoreStatus { Metrics = { ["accuracy"] = 0.8 } } },
+            new ModelStatus { Round = 0, Unscored = "initial", Kept = true },
+            new ModelStatus { Round = 1, Score = new ScoreStatus { Metrics = { ["accuracy"] = 0.9 } }, Kept = true },
+            new ModelStatus { Round = 2, Score = new ScoreStatus { Metrics = { ["accuracy"] = 0.8 } }, Kept = true },
         },
     };
 
@@ -57,7 +57,7 @@ public class StatusTests
     {
         var run = Run();
         run.Trainers.Add(new TrainerStatus { Trainer = "anna", Present = true, NotAwaitedAfter = 3 });
-        Assert.Contains(StatusText.Run(run, leading: true), line =>
+        Assert.Contains(StatusText.Run(new StatusReply { Leader = true, Quorum = true, Run = run }, 200), line =>
             line.EndsWith("not awaited after 3 missed rounds", StringComparison.Ordinal));
     }
 
@@ -93,10 +93,23 @@ public class StatusTests
     {
         var run = Run();
         run.Trainers.Add(new TrainerStatus { Trainer = "anna", Present = true });
-        Assert.EndsWith("present", StatusText.Run(run, leading: false).Single(IsAnna), StringComparison.Ordinal);
-        Assert.EndsWith("idle", StatusText.Run(run, leading: true).Single(IsAnna), StringComparison.Ordinal);
+        Assert.Equal("idle", Anna(new StatusReply { Leader = true, Quorum = true }));
+        run.Trainers[0].SilentMs = -1; // Only a leader receives heartbeats, and a new one has none yet.
+        Assert.Equal("present", Anna(new StatusReply { Quorum = true }));
+        // A node without a quorum does not know who has left since.
+        Assert.Equal("unknown", Anna(new StatusReply()));
+        run.Trainers[0].Fault = "The disk is full.";
+        Assert.Equal("The disk is full.", Anna(new StatusReply { Leader = true, Quorum = true }));
+        run.Trainers[0].Fault = "";
+        run.Phase = RunPhase.Finished;
+        Assert.Equal("", Anna(new StatusReply { Leader = true, Quorum = true }));
 
-        static bool IsAnna(string line) => line.Contains("anna", StringComparison.Ordinal);
+        string Anna(StatusReply from)
+        {
+            from.Run = run;
+            string line = StatusText.Run(from, 200).Single(line => line.Contains("anna", StringComparison.Ordinal));
+            return line.Split("examples  ")[1];
+        }
     }
 
     [Fact]
@@ -150,10 +163,12 @@ public class StatusTests
         var run = Run();
         run.Trail[0].Unscored = "";
         run.Trail[1].Score = null;
-        Assert.EndsWith("initial model", StatusText.Trail(run).First(), StringComparison.Ordinal);
-        Assert.EndsWith("being scored", StatusText.Trail(run).ElementAt(1), StringComparison.Ordinal);
+        Assert.EndsWith("initial model  0 B", Model(0), StringComparison.Ordinal);
+        Assert.EndsWith("being scored  0 B", Model(1), StringComparison.Ordinal);
         run.Phase = RunPhase.Stopped;
-        Assert.EndsWith("not scored (the run has ended)", StatusText.Trail(run).ElementAt(1), StringComparison.Ordinal);
+        Assert.EndsWith("not scored (the run has ended)  0 B", Model(1), StringComparison.Ordinal);
+
+        string Model(int round) => StatusText.Models(run, int.MaxValue).ElementAt(round).Single();
     }
 
     [Fact]
@@ -166,15 +181,35 @@ public class StatusTests
         var leader = new StatusReply { Node = 0, Leader = true, Run = run };
         var lines = Lines(leader, null, null);
         Assert.DoesNotContain(lines, line => line.Contains("updates of round", StringComparison.Ordinal));
-        Assert.EndsWith("idle", lines.Single(line => line.Contains("anna", StringComparison.Ordinal)),
+        Assert.EndsWith("0 examples  ", lines.Single(line => line.Contains("anna", StringComparison.Ordinal)),
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Everything_that_stops_a_run_is_among_the_reasons()
+    {
+        var leader = new StatusReply { Node = 0, Leader = true, Quorum = true, Run = Run() };
+        leader.Run.WaitingFor = "Waiting for the initial model. Trainer 3 reports: No data.";
+        leader.Run.Reason = "out of patience";
+        leader.Notes.Add("Scoring is off: no images.");
+        var follower = new StatusReply { Node = 1, Quorum = true, Notes = { "This node refuses uploads." } };
+        Assert.Equal(
+            ["note from node 0: Scoring is off: no images.", "note from node 1: This node refuses uploads.",
+                "why nothing happens: Waiting for the initial model. Trainer 3 reports: No data.",
+                "reason: out of patience"],
+            View(leader, follower, null).Reasons);
+        leader.Leader = false;
+        Assert.StartsWith("There is no leader", View(leader, follower, null).Reasons.First(), StringComparison.Ordinal);
+        Assert.StartsWith("There is no quorum", View(null, follower, null).Reasons.First(), StringComparison.Ordinal);
+        Assert.StartsWith("No node answers", View(null, null, null).Reasons.First(), StringComparison.Ordinal);
     }
 
     /// <summary>Two groups with different hosts files looked like one healthy cluster.</summary>
     [Fact]
     public void Nodes_with_different_histories_are_named_before_anything_else() => Assert.Equal(
         "DIFFERENT HISTORIES: nodes 0 and 3",
-        StatusText.Lines(Nodes(null, null, null), "hosts.json", ["DIFFERENT HISTORIES: nodes 0 and 3"]).First());
+        StatusText.Lines(
+            View(null, null, null) with { Differences = ["DIFFERENT HISTORIES: nodes 0 and 3"] }, 80).First());
 
     [Fact]
     public void Status_ends_with_code_1_if_histories_differ_and_with_3_if_there_is_no_leader()
@@ -190,7 +225,7 @@ public class StatusTests
     public void The_JSON_names_the_leader_and_lists_every_node()
     {
         using var json = JsonDocument.Parse(
-            StatusText.Json(Nodes(null, new StatusReply { Node = 1, Leader = true, Run = Run() }, null)));
+            StatusText.Json(View(null, new StatusReply { Node = 1, Leader = true, Run = Run() }, null)));
         Assert.Equal(1, json.RootElement.GetProperty("leader").GetInt32());
         var nodes = json.RootElement.GetProperty("nodes");
         Assert.Equal(3, nodes.GetArrayLength());
@@ -199,11 +234,45 @@ public class StatusTests
     }
 
     [Theory]
-    [InlineData("final", 2)]
+    [InlineData("newest", 2)]
     [InlineData("best", 1)]
     [InlineData("0", 0)]
-    public void A_model_is_named_by_number_or_by_best_or_final(string round, int chosen) =>
+    public void A_model_is_named_by_number_or_by_best_or_newest(string round, int chosen) =>
         Assert.Equal(chosen, ModelCommands.Choose(Run(), round).Round);
+
+    [Fact]
+    public void Only_a_finished_run_has_a_final_model()
+    {
+        var run = Run();
+        var refused = Assert.Throws<CommandException>(() => ModelCommands.Choose(run, "final"));
+        Assert.Equal(
+            "Run mnist is waiting in round 2 of 5, so it has no final model; --round newest is its newest one.",
+            refused.Message);
+        Assert.Equal(["round 2 of 5, run mnist: not the final model, the run continues", "m.pt", "sha256 ab"],
+            ModelCommands.Pulled(run, run.Trail[2], "m.pt", "ab"));
+        (run.Phase, run.Rounds) = (RunPhase.Finished, 2);
+        Assert.Equal(2, ModelCommands.Choose(run, "final").Round);
+        Assert.Equal("round 2 of 2, run mnist: the final model",
+            ModelCommands.Pulled(run, run.Trail[2], "m.pt", "ab").First());
+        Assert.Equal("round 1 of 2, run mnist", ModelCommands.Pulled(run, run.Trail[1], "m.pt", "ab").First());
+    }
+
+    [Fact]
+    public void A_model_whose_bytes_are_gone_is_refused_and_those_that_are_kept_are_named()
+    {
+        var run = Run();
+        for (int round = 3; round < 9; round++) run.Trail.Add(new ModelStatus { Round = round, Kept = round > 5 });
+        (run.Trail[0].Kept, run.Trail[1].Kept) = (false, false);
+        var refused = Assert.Throws<CommandException>(() => ModelCommands.Choose(run, "1"));
+        Assert.Equal(ExitCode.BadInput, refused.Code);
+        Assert.Equal("Run mnist has no model for --round 1: it no longer keeps the model of round 1. "
+            + "It has those of the rounds 2, 6-8.", refused.Message);
+        Assert.EndsWith("  not kept", StatusText.Models(run, int.MaxValue).ElementAt(1).Single(),
+            StringComparison.Ordinal);
+        run.Trail.Clear();
+        Assert.Equal("Run mnist has no model for --round newest; no model is published yet.",
+            Assert.Throws<CommandException>(() => ModelCommands.Choose(run, "newest")).Message);
+    }
 
     [Theory]
     [InlineData("3")]

@@ -135,7 +135,7 @@ public sealed class BadInputTests(OpenRound round) : IClassFixture<OpenRound>
         ["a run file that is no JSON"] = (r => OpenAsync(r, "rounds: 5"), "It is not JSON"),
         ["a run file with half a character"] = (r => OpenAsync(r, "{ \"name\": \"\\ud800\" }"), "unpaired surrogate"),
         ["a run file of 900 KB"] = (r => OpenAsync(r, new string(' ', 900_000)), "longer than 256 KiB"),
-        ["a run file with 20,000 unknown keys"] = (r => OpenAsync(r, Keys(20_000)), "k7 is no key"),
+        ["a run file with 20,000 unknown keys"] = (r => OpenAsync(r, Keys(20_000)), "k7 is not a key"),
         ["another run under a name that is taken"] = (r => OpenAsync(
             r, """{ "name": "test", "rounds": 9, "minTrainers": 2, "seed": 1 }"""), "Rejected"),
         ["a stop of an unknown run"] = (r => StopAsync(r, "other"), "no run 'other'"),

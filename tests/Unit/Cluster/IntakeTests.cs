@@ -252,7 +252,7 @@ public sealed class IntakeTests : IAsyncLifetime
         await _anna.JoinAsync();
         var status = await _cluster.StatusAsync(run => run.Present == 1, "anna");
         Assert.Equal(RunPhase.Waiting, status.Run.Phase);
-        Assert.Contains("Waiting for 1 more of 2 trainers", status.Run.WaitingFor, StringComparison.Ordinal);
+        Assert.Equal("Waiting for 1 more trainer; 1 of 2 is present.", status.Run.WaitingFor);
     }
 
     [Fact]

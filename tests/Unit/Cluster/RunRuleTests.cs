@@ -78,8 +78,8 @@ public sealed class RunRuleTests
         Assert.Equal((VerdictCode.Duplicate, "Request deploy-7 was accepted before."), (again.Verdict, again.Reason));
         Assert.Equal((VerdictCode.Rejected, "Key deploy-7 belongs to another request: choose a new key."),
             (other.Verdict, other.Reason));
-        Assert.Equal((VerdictCode.Rejected, "'deploy 7' is no request key: use 1 to 64 of A-Z a-z 0-9 . _ - and start "
-            + "with a letter or a digit."), (wrong.Verdict, wrong.Reason));
+        Assert.Equal((VerdictCode.Rejected, "'deploy 7' is not a request key: use 1 to 64 of A-Z a-z 0-9 . _ - and "
+            + "start with a letter or a digit."), (wrong.Verdict, wrong.Reason));
         Assert.False((await cluster.StatusAsync(_ => true, "the run")).Run.Paused);
     }
 

@@ -45,6 +45,17 @@ public sealed class TrainerProgramTests : IDisposable
         Assert.Equal(0, (await ScoreAsync("SERVED"))[Metrics.Loss]);
     }
 
+    /// <summary>It said "No process is associated with this object".</summary>
+    [Fact]
+    public async Task A_child_that_is_stopped_at_work_says_so()
+    {
+        await ScoreAsync("SERVED");
+        var asked = ScoreAsync("HANGS");
+        _trainer.StopChild();
+        var fault = await Assert.ThrowsAsync<TrainerProgramException>(() => asked);
+        Assert.Equal("The trainer program was stopped: nothing needs its work any more.", fault.Message);
+    }
+
     [Theory]
     [InlineData("DIES", "ended with code 7: out of luck", false)]
     [InlineData("REFUSES", "ended with code 2: the data set is missing", true)]

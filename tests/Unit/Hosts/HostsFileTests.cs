@@ -73,7 +73,8 @@ public class HostsFileTests
     public void Text_that_is_not_JSON_is_refused_with_its_line(string text)
     {
         var e = Assert.Throws<HostsFileException>(() => HostsFile.Parse(text));
-        Assert.Contains("see line", e.Message, StringComparison.Ordinal);
+        Assert.Matches("It is not JSON: (line [12], byte [1-9][0-9]*: |Duplicate )[^|]+$", e.Message);
+        Assert.DoesNotContain("LineNumber", e.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -101,7 +102,9 @@ public class HostsFileTests
     public void A_missing_file_is_refused_and_says_which_option_names_it()
     {
         var e = Assert.Throws<HostsFileException>(() => HostsFile.Load("no/such/hosts.json"));
-        Assert.Contains("--hosts", e.Message, StringComparison.Ordinal);
+        Assert.Equal(
+            "There is no no/such/hosts.json. Start in the checkout's folder, or name a hosts file with --hosts.",
+            e.Message);
     }
 
     [Theory]

@@ -119,17 +119,18 @@ public sealed class CommandCodecTests
     [Theory]
     [InlineData("04", "format 4; this build reads 3")]
     [InlineData("0300", "feature level 0")]
-    [InlineData("0301", "0 bytes where 1 are due")]
-    [InlineData("030105ffffffff", "-1 bytes where 0 are left")]
-    [InlineData("030105ffffff7f", "2147483647 bytes where 0 are left")]
-    [InlineData("0301050000000000", "1 bytes too many")]
+    [InlineData("0301", "a field of length 0 where 1 are due")]
+    [InlineData("030105ffffffff", "a length of -1 where 0 are left")]
+    [InlineData("030105ffffff7f", "a length of 2147483647 where 0 are left")]
+    [InlineData("0301050000000000", "bytes after its end, 1 of them")]
     [InlineData("03010e00000000", "a command of the unknown kind 14")]
     [InlineData("03010500000000", "an invalid run name")]
     [InlineData("03010515000000010000000000000000000000" + "000000000100000041", "an invalid run name")]
-    [InlineData("03010515000000010000000000000000000000" + "0000000001000000ff", "a text that is no UTF-8")]
+    [InlineData("03010515000000010000000000000000000000" + "0000000001000000ff", "a text that is not UTF-8")]
     [InlineData(
         "03010519000000010000000000000000000000" + "00000000010000006100000000", "a record with zeros at its end")]
-    [InlineData("0301051a000000010000000000000000000000" + "0000000001000000610000000001", "1 bytes too many")]
+    [InlineData(
+        "0301051a000000010000000000000000000000" + "0000000001000000610000000001", "bytes after its end, 1 of them")]
     [InlineData("03010816000000010000000000000000000000" + "00000000010000006102", "a truth value of 2")]
     [InlineData("03010511000000010000000000000000000000" + "010000002e", "an invalid request key")]
     [InlineData("0301090100000001", "feature level 0")]
@@ -211,7 +212,7 @@ public sealed class CommandCodecTests
     public void More_bytes_than_a_command_may_have_are_refused_before_they_are_read()
     {
         var error = Assert.Throws<InvalidDataException>(() => CommandCodec.Decode(new byte[Limits.CommandBytes + 1]));
-        Assert.Equal("The encoded fact holds 73729 bytes, 73728 allowed.", error.Message);
+        Assert.Equal("The encoded fact holds 73729 instead of at most 73728 bytes.", error.Message);
     }
 
     [Fact]

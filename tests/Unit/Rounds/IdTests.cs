@@ -49,10 +49,10 @@ public sealed class IdTests
     public void A_refusal_shows_the_name_without_its_control_characters()
     {
         var trainer = Assert.Throws<FormatException>(() => TrainerId.Parse("a\u001b[2J"));
-        Assert.StartsWith("'a?[2J' is no trainer id: use 1 to 63 of A-Z a-z 0-9 . _ -", trainer.Message,
+        Assert.StartsWith("'a?[2J' is not a trainer id: use 1 to 63 of A-Z a-z 0-9 . _ -", trainer.Message,
             StringComparison.Ordinal);
         var run = Assert.Throws<FormatException>(() => RunId.Parse(new string('A', 1000)));
-        Assert.StartsWith($"'{new string('A', 80)}…' is no run name:", run.Message, StringComparison.Ordinal);
+        Assert.StartsWith($"'{new string('A', 80)}…' is not a run name:", run.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -15,9 +15,9 @@ public sealed class MetricsTests
     }
 
     [Theory]
-    [InlineData("", 1.0, "'' is no metric name: use 1 to 63 of a-z 0-9 _ . -.")]
-    [InlineData("Loss", 1.0, "'Loss' is no metric name: use 1 to 63 of a-z 0-9 _ . -.")]
-    [InlineData("a b", 1.0, "'a b' is no metric name: use 1 to 63 of a-z 0-9 _ . -.")]
+    [InlineData("", 1.0, "'' is not a metric name: use 1 to 63 of a-z 0-9 _ . -.")]
+    [InlineData("Loss", 1.0, "'Loss' is not a metric name: use 1 to 63 of a-z 0-9 _ . -.")]
+    [InlineData("a b", 1.0, "'a b' is not a metric name: use 1 to 63 of a-z 0-9 _ . -.")]
     [InlineData("loss", double.PositiveInfinity, "Metric loss must be finite or NaN.")]
     public void A_bad_metric_is_refused_with_a_sentence(string name, double value, string sentence)
     {

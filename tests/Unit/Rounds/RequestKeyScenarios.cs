@@ -90,7 +90,7 @@ public sealed class RequestKeyScenarios
         Assert.Equal(valid, RequestKey.TryParse(text, out var key));
         if (valid) Assert.Equal(text, key.ToString());
         else Assert.Equal(
-            $"'{text}' is no request key: use 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or a digit.",
+            $"'{text}' is not a request key: use 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or a digit.",
             Assert.Throws<FormatException>(() => RequestKey.Parse(text)).Message);
     }
 

@@ -139,9 +139,9 @@ public sealed class RoundScenarios
     {
         var scene = Prepared(Rules(minTrainers: 3, minResults: 2));
         foreach (string trainer in new[] { "anna", "bert", "carl" }) scene.Join(trainer);
-        scene.Close().IsRejected("Round 1 has 0 updates and needs 2.");
+        scene.Close().IsRejected("Round 1 has too few updates: 0 of 2.");
         scene.Update("anna");
-        scene.Close().IsRejected("Round 1 has 1 updates and needs 2.");
+        scene.Close().IsRejected("Round 1 has too few updates: 1 of 2.");
         scene.Update("bert");
         scene.Close().IsAccepted();
         Assert.Equal(Phase.Aggregating, scene.Run.Phase);

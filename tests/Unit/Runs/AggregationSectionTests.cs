@@ -48,7 +48,7 @@ public sealed class AggregationSectionTests
     [InlineData("""{ "keys": [ 1 ] }""", "aggregation.keys must be an array of up to 64 objects")]
     [InlineData("""{ "keys": [ { "rule": "max" } ] }""", "aggregation.keys[0].pattern is missing")]
     [InlineData("""{ "keys": [ { "pattern": "", "rule": "max" } ] }""", "aggregation.keys[0].pattern must be a")]
-    [InlineData("""{ "key": 1 }""", "aggregation.key is no key of a run file")]
+    [InlineData("""{ "key": 1 }""", "aggregation.key is not a key of a run file")]
     public void A_wrong_section_is_refused_with_its_key(string section, string sentence) =>
         Assert.Contains(
             sentence, Assert.Throws<RunFileException>(() => Parse(section)).Message, StringComparison.Ordinal);

@@ -95,6 +95,8 @@ internal static partial class CodeRules
                 file.IsUnder("src/Coordinator/Consensus/DotNext")),
             .. Named(file, RaftFolder(), "only CoordinatorNode opens the log; other code uses IReplicatedLog",
                 file.IsUnder("src/Coordinator/Consensus") || file.Path == "src/Coordinator/CoordinatorNode.cs"),
+            .. Named(file, ConsoleClass(), "Show/Output prints, because it escapes what it prints",
+                !file.IsUnder("src/Cli") || file.Path == "src/Cli/Show/Output.cs"),
             .. Named(file, Torch(), "torch may be named only in Trainer", trainer),
             .. Named(file, GrpcServer(),
                 "gRPC server types belong to Doors, Peering, CoordinatorNode and Transfer", grpcServer),
@@ -138,6 +140,9 @@ internal static partial class CodeRules
 
     [GeneratedRegex(@"\[LoggerMessage\(\s*(EventId = )?EventIds\.")]
     private static partial Regex LogEvent();
+
+    [GeneratedRegex(@"\bConsole\.")]
+    private static partial Regex ConsoleClass();
 
     [GeneratedRegex(@"\bConsensus\.DotNext\b")]
     private static partial Regex RaftFolder();

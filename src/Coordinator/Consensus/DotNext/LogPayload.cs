@@ -1,4 +1,5 @@
 using Quorate.Rounds;
+using Quorate.Shared.Text;
 
 namespace Quorate.Coordinator.Consensus.DotNext;
 
@@ -22,7 +23,8 @@ internal static class LogPayload
     public static (Guid Request, ReadOnlyMemory<byte> Command) Unwrap(ReadOnlyMemory<byte> payload) =>
         payload.Length > IdBytes
             ? (new Guid(payload.Span[..IdBytes]), payload[IdBytes..])
-            : throw new InvalidDataException($"A log entry has {payload.Length} bytes, too few for a command.");
+            : throw new InvalidDataException(
+                $"A log entry has {PlainText.Count(payload.Length, "byte")}, too few for a command.");
 }
 
 /// <summary>

@@ -37,7 +37,7 @@ internal sealed class QuietLoggers(ILoggerFactory inner, TimeProvider time) : IL
                 return;
             }
             if (!Passes(eventId.Id, out int held)) return;
-            string text = formatter(state, exception);
+            string text = formatter(state, exception).Replace(" is failed", " failed", StringComparison.Ordinal);
             if (exception is not null) text = $"{text}: {exception.Message}";
             if (held == 0) inner.Library(text);
             else inner.LibraryRepeated(text, held, Window.TotalSeconds);

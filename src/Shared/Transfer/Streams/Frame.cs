@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.IO.Hashing;
 using Grpc.Core;
 using Quorate.Shared.Protocol;
+using Quorate.Shared.Text;
 
 namespace Quorate.Shared.Transfer.Streams;
 
@@ -90,7 +91,8 @@ internal readonly record struct Frame(FrameKind Kind, int Length, long Offset, u
         };
         if (kind > byte.MaxValue || most < 0) throw new InvalidDataException($"A frame's kind is {kind}.");
         if (frame.Length < 0 || frame.Length > most || frame.Offset < 0) throw new InvalidDataException(
-            $"A {frame.Kind} frame has {frame.Length} bytes at {frame.Offset}; it may have 0 to {most}.");
+            $"A {frame.Kind} frame has {PlainText.Count(frame.Length, "byte")} at {frame.Offset}; "
+            + $"it may have 0 to {most}.");
         return frame;
     }
 }

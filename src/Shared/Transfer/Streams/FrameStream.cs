@@ -71,7 +71,7 @@ internal sealed class FrameStream(Stream stream)
         }
         catch (InvalidProtocolBufferException e)
         {
-            throw new InvalidDataException($"A {frame.Kind} frame is no message: {e.Message}", e);
+            throw new InvalidDataException($"A {frame.Kind} frame is not a message: {e.Message}", e);
         }
         finally
         {
