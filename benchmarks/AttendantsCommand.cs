@@ -6,6 +6,7 @@ using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Processes;
 using Quorate.Shared.Protocol;
+using Quorate.Shared.Runs;
 
 namespace Quorate.Benchmarks;
 
@@ -139,7 +140,7 @@ internal static class AttendantsCommand
                         _events.Writer.TryWrite($"received {trainer.Round = announced.Round} {now}");
                     if (member && !announced.Member) _events.Writer.TryWrite("lost");
                     member = announced.Member;
-                    if (!member && announced.Phase < RunPhase.Finished)
+                    if (!member && !announced.Phase.HasEnded())
                         await JoinAsync(leader, announced.Run, trainer.Name, token);
                 }
             }

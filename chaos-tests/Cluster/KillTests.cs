@@ -117,7 +117,7 @@ public sealed class KillTests(ITestOutputHelper output)
         {
             int earliest = 1 + kill * 2;
             var status = await cluster.WhenAsync(
-                r => r.Round >= earliest || r.Phase >= RunPhase.Finished, $"round {earliest}");
+                r => r.Round >= earliest || r.Phase.HasEnded(), $"round {earliest}");
             await ChaosCluster.PauseAsync(TimeSpan.FromMilliseconds(draws.Below(300)));
             await strike(kill, status.Round, draws);
         }

@@ -62,7 +62,7 @@ internal sealed class CrashStorm(ChaosCluster cluster, List<string> points, Draw
         var leader = (await cluster.StatusAsync(token)).Where(reply => reply is { Leader: true, Run: not null })
             .MaxBy(reply => reply!.Term);
         if (leader is null) return struck;
-        if (leader.Run.Phase >= RunPhase.Finished) return Ended;
+        if (leader.Run.Phase.HasEnded()) return Ended;
         if (struck is not null) _round = leader.Run.Round;
         // In the middle of a round, so that the successor is missing an update and must pull it.
         else if (leader.Run.Round >= _round + CalmRounds && leader.Run.Updates.Count > 0)

@@ -29,7 +29,7 @@ public sealed class DiskFaultTests(ITestOutputHelper output)
             string checkpoint = Path.Combine(cluster.DirectoryOf(node), "wal", "checkpoint");
             byte[] old = await ReadSharedAsync(checkpoint);
             int round = (await cluster.WhenAsync(_ => true, "the round")).Round;
-            await cluster.WhenAsync(r => r.Round >= round + 2 || r.Phase >= RunPhase.Finished, "two more rounds");
+            await cluster.WhenAsync(r => r.Round >= round + 2 || r.Phase.HasEnded(), "two more rounds");
             await cluster.KillAsync(node);
             await File.WriteAllBytesAsync(checkpoint, old);
             return checkpoint;

@@ -102,7 +102,7 @@ internal sealed class Session(ReplicatedLog log, int node)
         {
             if (log.State.Find(run) is null)
             {
-                if (log.State.Active is { } old)
+                if (log.State.ActiveRuns.FirstOrDefault() is { } old)
                     await log.ProposeAsync(new Command.EndRun(old.Id, false, "next", 0), default);
                 await log.ProposeAsync(new Command.OpenRun(run, _rules, "{}", 0), default);
             }

@@ -64,7 +64,12 @@ internal static class Registration
             .AddHostedService<DiskWatch>()
             .AddHostedService<PullOnChange>()
             .AddHostedService<RoundCleanup>()
-            .AddHostedService<RoundDriver>()
+            .AddSingleton<StepLoop>()
+            .AddSingleton<ModelBuilder>()
+            .AddSingleton<DriverOf>(
+                provider => run => ActivatorUtilities.CreateInstance<RunDriver>(provider, run))
+            .AddHostedService<RunDrivers>()
+            .AddHostedService<ClusterChores>()
             .AddHostedService<LostLeaders>();
         return options.Verify ? services.AddHostedService<Recompute>() : services;
     }

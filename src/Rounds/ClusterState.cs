@@ -6,7 +6,8 @@ namespace Quorate.Rounds;
 
 /// <summary>
 /// Everything the replicas agree on. Immutable: a reader can keep a consistent state for as long as it likes.
-/// Invariant: at most one run is active, and it is the last of <see cref="Runs"/>.
+/// Invariant: a run is queued only while <see cref="MaxActiveRuns"/> runs or more are active, and every active run was
+/// opened before every queued one.
 /// </summary>
 public sealed record ClusterState
 {
@@ -41,8 +42,14 @@ public sealed record ClusterState
     /// </summary>
     public ImmutableList<AnsweredRequest> Answered { get; init; } = [];
 
-    /// <summary>The active run, or null.</summary>
-    public Run? Active => Runs.Count > 0 && !Runs[^1].Ended ? Runs[^1] : null;
+    /// <summary>
+    /// Runs that may be active at the same time: 1 to <see cref="Limits.ActiveRuns"/>. More are active for a while if
+    /// it was lowered.
+    /// </summary>
+    public int MaxActiveRuns { get; init; } = 1;
+
+    /// <summary>The runs that have started and not ended, in the order in which they were opened.</summary>
+    public IEnumerable<Run> ActiveRuns => Runs.Where(run => run.IsActive);
 
     public Run? Find(RunId id) => Runs.Find(run => run.Id == id);
 

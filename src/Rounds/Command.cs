@@ -23,7 +23,8 @@ public abstract record Command(long At)
     public abstract record OfRun(RunId Run, long At) : Command(At);
 
     /// <summary>
-    /// Opens a run. It starts from its parent's model; without a parent, it needs a model of round 0 first.
+    /// Opens a run, or queues it while no place is free. It starts from its parent's model; without a parent, it needs
+    /// a model of round 0 first.
     /// </summary>
     public sealed record OpenRun(RunId Run, RunRules Rules, string Plan, long At) : OfRun(Run, At)
     {
@@ -96,6 +97,12 @@ public abstract record Command(long At)
 
     /// <summary>Holds the feature level where it is, or allows it to rise again.</summary>
     public sealed record HoldLevel(bool Held, long At) : Command(At);
+
+    /// <summary>
+    /// Limits how many runs are active at the same time: 1 to <see cref="Limits.ActiveRuns"/>. A lower limit stops no
+    /// run.
+    /// </summary>
+    public sealed record LimitActiveRuns(int Max, long At) : Command(At);
 
     /// <summary>Gives the cluster its id. Only the first one counts.</summary>
     public sealed record NameCluster(ClusterId Id, long At) : Command(At);

@@ -77,6 +77,7 @@ public static class CommandCodec
         PauseRun => 11,
         ResumeRun => 12,
         HoldLevel => 13,
+        LimitActiveRuns => 14,
         _ => throw new System.Diagnostics.UnreachableException($"Unknown command {command.GetType()}."),
     };
 
@@ -130,6 +131,9 @@ public static class CommandCodec
             case HoldLevel c:
                 w.Bool(c.Held);
                 break;
+            case LimitActiveRuns c:
+                w.Int32(c.Max);
+                break;
             case NameCluster c:
                 w.Cluster(c.Id.IsSet ? c.Id : throw new ArgumentException("The cluster's id is not set."));
                 break;
@@ -153,6 +157,7 @@ public static class CommandCodec
         11 => new PauseRun(r.Run(), at),
         12 => new ResumeRun(r.Run(), at),
         13 => new HoldLevel(r.Bool(), at),
+        14 => new LimitActiveRuns(r.Int32(), at),
         _ => throw FactReader.Bad($"a command of the unknown kind {kind}"),
     };
 

@@ -18,7 +18,12 @@ public static class Invariants
             return "an answered request is accepted with a reason, or refused without one.";
         if (state.Runs.Count > Limits.Runs) return "there are too many runs.";
         if (state.Runs.Select(run => run.Id).Distinct().Count() != state.Runs.Count) return "two runs share a name.";
-        if (state.Runs.SkipLast(1).Any(run => !run.Ended)) return "a run that is not the last is active.";
+        if (state.MaxActiveRuns is < 1 or > Limits.ActiveRuns) return "the limit of active runs is out of range.";
+        int active = state.ActiveRuns.Count();
+        if (active > Limits.ActiveRuns) return "there are too many active runs.";
+        var queue = state.Runs.SkipWhile(run => run.Stage is not Stage.Queued);
+        if (queue.Any() && active < state.MaxActiveRuns) return "a run is queued although a place is free.";
+        if (queue.Any(run => run.IsActive)) return "a run was started before one that had been queued earlier.";
         return state.Runs.Select(FirstBroken).FirstOrDefault(broken => broken is not null);
     }
 
@@ -46,7 +51,8 @@ public static class Invariants
             Stage.Waiting or Stage.InRound when complete => "a run continues past its last round.",
             Stage.Scoring or Stage.Finished when !complete => "a run ended before its last round.",
             Stage.Finished when !run.Trail[^1].Judged => "a finished run has no final score.",
-            Stage.Ended when run.Paused => "a run that has ended is paused.",
+            Stage.Queued when run.Trail.Count > 1 || run.Trainers.Count > 0 => "a queued run has begun.",
+            Stage.Queued or Stage.Ended when run.Paused => "a run that is not active is paused.",
             Stage.Waiting when !run.Paused && run.Present >= run.Rules.MinTrainers =>
                 "a run waits for trainers that are present.",
             Stage.Closed closed when closed.Updates.Count < run.Rules.MinResults =>

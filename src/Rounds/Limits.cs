@@ -4,9 +4,15 @@ namespace Quorate.Rounds;
 public static class Limits
 {
     /// <summary>
-    /// Runs in the state, active ones included. The oldest ended run is forgotten when a new one opens.
+    /// Runs in the state, active and queued ones included. The oldest ended run is forgotten when a new one opens.
     /// </summary>
     public const int Runs = 16;
+
+    /// <summary>
+    /// Highest limit of runs that are active at the same time: half of <see cref="Runs"/>, so that the other half holds
+    /// queued runs and results. Each active run also keeps a round's updates on the disks.
+    /// </summary>
+    public const int ActiveRuns = Runs / 2;
 
     /// <summary>
     /// Trainers a run knows. 10,000 attend at once in the load benchmark; departed ones are forgotten first.

@@ -10,7 +10,8 @@ namespace Quorate.Rounds;
 /// <para>
 /// Whatever needs no clock happens here and not in the driver: a round opens in the same step in which the last
 /// missing trainer joins or the previous model is published, and closes in the same step in which the last awaited
-/// update is accepted. The driver proposes only what takes work (a model, a score) or time (a deadline).
+/// update is accepted; a queued run starts in the same step in which a place becomes free. The driver proposes only
+/// what takes work (a model, a score) or time (a deadline).
 /// </para>
 /// <para>
 /// Every command is idempotent: proposing it again answers <see cref="Verdict.Duplicate"/> and changes nothing, so a
@@ -56,7 +57,8 @@ public static class RoundMachine
     private static (ClusterState State, Outcome Outcome) DecideNew(ClusterState state, Command command) =>
         command switch
     {
-        OpenRun open => Open(state, open),
+        OpenRun open => RunQueue.Open(state, open),
+        LimitActiveRuns limit => RunQueue.Limit(state, limit),
         RaiseLevel raise => raise.Level <= state.Level
             ? (state, Outcome.Duplicate($"The cluster is at feature level {state.Level} already."))
             : state.LevelHeldBy.Length == 0 ? (state with { Level = raise.Level }, Outcome.Accepted)
@@ -83,6 +85,8 @@ public static class RoundMachine
     {
         if (state.Find(command.Run) is not { } run)
             return (state, Outcome.Rejected($"There is no run '{command.Run}'."));
+        if (run.Stage is Stage.Queued && command is not EndRun)
+            return (state, Outcome.Rejected($"Run '{run.Id}' is queued and has not started yet."));
         var (changed, outcome) = command switch
         {
             Join join => Apply(run, join),
@@ -96,39 +100,9 @@ public static class RoundMachine
             ResumeRun resume => Apply(run, resume),
             _ => throw new System.Diagnostics.UnreachableException($"Unknown command {command.GetType()}."),
         };
-        return ReferenceEquals(changed, run)
-            ? (state, outcome)
-            : (state with { Runs = state.Runs.Replace(run, changed) }, outcome);
-    }
-
-    private static (ClusterState, Outcome) Open(ClusterState state, OpenRun open)
-    {
-        if (state.Find(open.Run) is { } known)
-            return (state, known.Plan == open.Plan && known.Rules == open.Rules && known.Parent == open.Parent
-                ? Outcome.Duplicate($"Run '{open.Run}' {(known.Ended ? "has ended" : "is open")} already.")
-                : Outcome.Rejected($"There is another run '{open.Run}': choose a new name."));
-        if (state.Active is { } active)
-            return (state, Outcome.Rejected($"Run '{active.Id}' is still active: stop it first."));
-        if (open.Rules.Errors() is [var error, ..]) return (state, Outcome.Rejected(error));
-
-        var run = new Run
-        {
-            Id = open.Run, Rules = open.Rules, Plan = open.Plan, OpenedAt = open.At,
-            Trail = Trail.RankedBy(open.Rules.ScoreMetric), Parent = open.Parent,
-        };
-        if (open.Parent is { } parent)
-        {
-            if (state.Find(parent.Run)?.KeptModels.FirstOrDefault(model => model.Round == parent.Round) is not { } from)
-                return (state, Outcome.Rejected(
-                    $"Run '{parent.Run}' has no model of round {parent.Round} (any more)."));
-            var initial = new PublishedModel(0, from.Blob, from.Length, 0, 0, [], 0, open.At)
-            {
-                Memory = parent.FreshMemory ? null : from.Memory,
-            };
-            run = run with { Trail = run.Trail.Add(initial), Stage = new Stage.Waiting() };
-        }
-        var kept = state.Runs.Count < Limits.Runs ? state.Runs : state.Runs.RemoveAt(0);
-        return (state with { Runs = kept.Add(run) }, Outcome.Accepted);
+        if (ReferenceEquals(changed, run)) return (state, outcome);
+        var next = state with { Runs = state.Runs.Replace(run, changed) };
+        return (changed.Ended ? RunQueue.StartQueued(next) : next, outcome);
     }
 
     private static (Run, Outcome) Apply(Run run, Join join)

@@ -5,7 +5,7 @@ namespace Quorate.Rounds;
 /// <summary>One training of one model, from its initial model to its last round.</summary>
 /// <remarks>
 /// Invariant: <see cref="Trail"/> holds the models of rounds 0 … n in order; n is at most the number of rounds.
-/// Invariant: a run that has ended is not paused.
+/// Invariant: a run that is queued or has ended is not paused.
 /// </remarks>
 public sealed record Run
 {
@@ -77,6 +77,8 @@ public sealed record Run
 
     public bool Ended => Stage is Stage.Ended;
 
+    public bool IsActive => Stage is not (Stage.Queued or Stage.Ended);
+
     /// <summary>Whether a round waits for this trainer's update.</summary>
     public bool Awaits(Trainer trainer) =>
         trainer.Present && (Rules.MaxMissedRounds == 0 || trainer.Missed < Rules.MaxMissedRounds);
@@ -95,7 +97,7 @@ public sealed record Run
         static int Count(bool one) => one ? 1 : 0;
     }
 
-    /// <summary>The newest model, or null while preparing.</summary>
+    /// <summary>The newest model; null before there is one.</summary>
     public PublishedModel? Model => Trail.Count > 0 ? Trail[^1] : null;
 
     /// <summary>Known trainers that are not present: a waiting run waits for them.</summary>

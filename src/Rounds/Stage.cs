@@ -28,6 +28,9 @@ public enum Phase
 
     /// <summary><see cref="Stage.Aborted"/> because of an error.</summary>
     Failed = 7,
+
+    /// <summary><see cref="Stage.Queued"/>.</summary>
+    Queued = 8,
 }
 
 /// <summary>
@@ -41,6 +44,12 @@ public abstract record Stage
     }
 
     public abstract Phase Phase { get; }
+
+    /// <summary>The run waits for a place among the active runs. Its parent's model is in its trail already.</summary>
+    public sealed record Queued : Stage
+    {
+        public override Phase Phase => Phase.Queued;
+    }
 
     /// <summary>There is no model yet.</summary>
     public sealed record Preparing : Stage

@@ -40,6 +40,7 @@ public static class StateCodec
             w.Hash(state.Chain);
             w.Cluster(state.Id);
             w.Text(state.LevelHeldBy, Limits.ActorChars);
+            w.Byte((byte)(state.MaxActiveRuns - 1)); // A record's defaults are zeros.
         }
         w.Int32(state.Runs.Count);
         foreach (var run in state.Runs)
@@ -72,6 +73,7 @@ public static class StateCodec
         {
             Level = level, Index = cluster.Int64(), Chain = cluster.Hash(), Id = cluster.Cluster(),
             LevelHeldBy = cluster.Text(Limits.ActorChars),
+            MaxActiveRuns = 1 + cluster.Byte(),
         };
         cluster.End();
         var runs = ImmutableList.CreateBuilder<Run>();
@@ -164,6 +166,7 @@ public static class StateCodec
     {
         Stage stage = fields.Phase switch
         {
+            Phase.Queued => new Stage.Queued(),
             Phase.Preparing => new Stage.Preparing(),
             Phase.Waiting => new Stage.Waiting(),
             Phase.Training => new Stage.Open(fields.RoundOpenedAt, updates),

@@ -31,7 +31,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
         "a weight stream cut", "a byte corrupted on its way", "a node paused", "all nodes killed at once",
         "power lost in the middle of a step", "a tail torn", "a rename undone", "a bit flipped",
         "a wall clock jumped", "log Pulled", "log PullFailed", "log PeerFailed", "log Quarantined", "log DiskFull",
-        "log LogExpired", "log LogStepFailed", "log Collected",
+        "log LogExpired", "log LogStepFailed", "log Collected", "a run queued", "two active runs",
     ];
 
     [Fact]

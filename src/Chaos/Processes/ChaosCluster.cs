@@ -6,6 +6,7 @@ using Quorate.Rounds;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
+using Quorate.Shared.Runs;
 using Quorate.Shared.Transfer;
 
 namespace Quorate.Chaos.Processes;
@@ -176,7 +177,7 @@ public sealed class ChaosCluster : IAsyncDisposable
         async token =>
         {
             var replies = await StatusAsync(token);
-            return replies.All(reply => reply?.Run?.Phase >= RunPhase.Finished)
+            return replies.All(reply => reply?.Run?.Phase.HasEnded() == true)
                 && replies.Select(reply => reply!.Index).Distinct().Count() == 1
                 ? (StatusReply[])replies!
                 : null;

@@ -3,6 +3,7 @@ using System.Globalization;
 using Quorate.Cli.Show;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Protocol;
+using Quorate.Shared.Runs;
 
 namespace Quorate.Cli.Commands;
 
@@ -67,7 +68,8 @@ internal static class ModelCommands
                 if (!File.Exists(path)) throw new CommandException(ExitCode.BadInput, $"There is no file {path}.");
                 using var client = QuorateCommand.Connect(parsed.GetValue(hosts)!);
                 var reply = await SeedUpload.SendAsync(client, name, path, TimeProvider.System, t);
-                Output.Standard.Line(RunCommands.Sentence(reply, ended: false, name, $"starts from {path}"));
+                Output.Standard.Line(
+                    RunCommands.Sentence(reply, ended: false, name, $"Run {name} starts from {path}."));
                 return ExitCode.Ok;
             },
             token));
@@ -108,7 +110,7 @@ internal static class ModelCommands
         bool final = run.Phase is RunPhase.Finished && model.Round == run.Rounds;
         yield return $"round {model.Round} of {run.Rounds}, run {run.Run}"
             + (final ? ": the final model"
-                : run.Phase < RunPhase.Finished ? ": not the final model, the run continues"
+                : !run.Phase.HasEnded() ? ": not the final model, the run continues"
                 : "");
         yield return path;
         yield return $"sha256 {hash}";

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Numerics;
 using Quorate.Chaos.Processes;
@@ -47,15 +48,19 @@ internal static class QuorateCommand
     public static Option<T?> Number<T>(string name, string description, T min, T max)
         where T : struct, INumber<T> => new(name)
     {
-        Description = description, HelpName = "N", CustomParser = result =>
-        {
-            string text = result.Tokens[0].Value;
-            if (T.TryParse(text, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max)
-                return value;
-            string number = typeof(T) == typeof(double) ? "a number" : "a whole number";
-            result.AddError(FormattableString.Invariant($"{name} must be {number} from {min} to {max}, not '{text}'."));
-            return null;
-        },
+        Description = description, HelpName = "N", CustomParser = Ranged(name, min, max),
+    };
+
+    /// <summary>Reads a number in a range, or adds a sentence that names the range.</summary>
+    public static Func<ArgumentResult, T?> Ranged<T>(string name, T min, T max)
+        where T : struct, INumber<T> => result =>
+    {
+        string text = result.Tokens[0].Value;
+        if (T.TryParse(text, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max)
+            return value;
+        string number = typeof(T) == typeof(double) ? "a number" : "a whole number";
+        result.AddError(FormattableString.Invariant($"{name} must be {number} from {min} to {max}, not '{text}'."));
+        return null;
     };
 
     public static Option<ulong?> Seed(string description) =>
@@ -75,7 +80,7 @@ internal static class QuorateCommand
             ?? throw new CommandException(ExitCode.TimedOut, "No node answers; see `quorate status`.");
 
     /// <summary>The newest status with a run and its whole trail.</summary>
-    /// <param name="name">Empty for the active run, or else the newest.</param>
+    /// <param name="name">Empty for the oldest active run, or else the newest.</param>
     /// <exception cref="CommandException">No node answers, or there is no such run.</exception>
     public static async Task<StatusReply> RunAsync(
         ClusterConnections client, string name, CancellationToken token)

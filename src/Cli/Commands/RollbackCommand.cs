@@ -69,7 +69,7 @@ internal sealed class RollbackCommand(ClusterConnections cluster, RunId run, int
     {
         var (known, runs) = await LookAsync(token);
         var file = RunFile.Parse(known.Plan, $"The file of run {run}");
-        bool active = known.Phase < RunPhase.Finished;
+        bool active = !known.Phase.HasEnded();
         // Of a run that has ended, the leader decides: it changes nothing where it refuses, and knows a repetition.
         if (active && runs.Any(other => other.Run == name.ToString()))
             throw Refused($"There is another run {name}: choose a new name");
@@ -98,7 +98,8 @@ internal sealed class RollbackCommand(ClusterConnections cluster, RunId run, int
             RunFile = (file with { Name = name }).Json,
             Parent = new ParentRound { Run = run.ToString(), Round = round, FreshMemory = freshMemory },
         };
-        return RunCommands.WriteAsync(cluster, name.ToString(), $"is open and starts from round {round} of run {run}",
+        return RunCommands.WriteAsync(
+            cluster, name.ToString(), $"Run {name} is open and starts from round {round} of run {run}.",
             (leader, key, options) => leader.OpenRunAsync(new OpenRunRequest(request) { Key = key }, options), token);
     }
 
@@ -106,11 +107,11 @@ internal sealed class RollbackCommand(ClusterConnections cluster, RunId run, int
     private async Task StopAsync(CancellationToken token)
     {
         var stop = new StopRunRequest { Run = run.ToString(), Reason = $"rolled back to round {round} as {name}" };
-        await RunCommands.WriteAsync(cluster, run.ToString(), "is stopped",
+        await RunCommands.WriteAsync(cluster, run.ToString(), $"Run {run} is stopped.",
             (leader, key, options) => leader.StopRunAsync(new StopRunRequest(stop) { Key = key }, options), token);
         for (int look = 0; look < LooksMax; look++)
         {
-            if (ClusterText.Leading(await StatusAsync(token))?.Run is { Phase: >= RunPhase.Finished }) return;
+            if (ClusterText.Leading(await StatusAsync(token))?.Run?.Phase.HasEnded() == true) return;
             await Task.Delay(_pause, TimeProvider.System, token);
         }
         throw new CommandException(ExitCode.TimedOut,

@@ -11,7 +11,8 @@ using Command = System.CommandLine.Command;
 namespace Quorate.Cli.Commands;
 
 /// <summary>
-/// <c>quorate run start | list | show | stop | pause | resume</c>, and the aliases <c>run FILE</c> and <c>stop</c>.
+/// <c>quorate run start | list | show | stop | pause | resume | limit</c>, and the aliases <c>run FILE</c> and
+/// <c>stop</c>.
 /// </summary>
 internal static class RunCommands
 {
@@ -33,14 +34,14 @@ internal static class RunCommands
             "Start, list, show, stop, pause and roll back runs. `quorate run FILE` is `quorate run start FILE`.")
         {
             file, hosts, BuildStart(hosts), BuildList(hosts), BuildShow(hosts), BuildStop(hosts), BuildPause(hosts),
-            BuildResume(hosts), RollbackCommand.Build(hosts),
+            BuildResume(hosts), BuildLimit(hosts), RollbackCommand.Build(hosts),
         };
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
             t => parsed.GetValue(file) is { } path
                 ? StartAsync(path, parsed.GetValue(hosts)!, t)
                 : throw new CommandException(
                     ExitCode.BadInput,
-                    "Name a run file, or one of start, list, show, stop, pause, resume and rollback: "
+                    "Name a run file, or one of start, list, show, stop, pause, resume, limit and rollback: "
                     + "`quorate run --help`."),
             token));
         return command;
@@ -56,7 +57,7 @@ internal static class RunCommands
         var command = new Command("stop", "End a run before its last round. Its models are kept.") { name, reason };
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
             t => WriteAsync(
-                parsed.GetValue(hosts)!, parsed.GetValue(name)!, "is stopped",
+                parsed.GetValue(hosts)!, parsed.GetValue(name)!, $"Run {parsed.GetValue(name)} is stopped.",
                 (leader, key, options) => leader.StopRunAsync(
                     new StopRunRequest { Run = parsed.GetValue(name), Reason = parsed.GetValue(reason), Key = key },
                     options),
@@ -73,7 +74,11 @@ internal static class RunCommands
     private static Command BuildStart(Option<string> hosts)
     {
         var file = RunFileArgument();
-        var command = new Command("start", "Open a run. It starts when enough trainers are connected.") { file };
+        var command = new Command("start",
+            "Open a run. It starts when enough trainers are connected, or is queued while no place is free.")
+        {
+            file,
+        };
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
             t => StartAsync(parsed.GetValue(file)!, parsed.GetValue(hosts)!, t), token));
         return command;
@@ -88,7 +93,7 @@ internal static class RunCommands
         };
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
             t => WriteAsync(
-                parsed.GetValue(hosts)!, parsed.GetValue(name)!, "is paused",
+                parsed.GetValue(hosts)!, parsed.GetValue(name)!, $"Run {parsed.GetValue(name)} is paused.",
                 (leader, key, options) => leader.PauseRunAsync(
                     new PauseRunRequest { Run = parsed.GetValue(name), Key = key }, options), t),
             token));
@@ -101,9 +106,30 @@ internal static class RunCommands
         var command = new Command("resume", "Let a paused run continue.") { name };
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
             t => WriteAsync(
-                parsed.GetValue(hosts)!, parsed.GetValue(name)!, "continues",
+                parsed.GetValue(hosts)!, parsed.GetValue(name)!, $"Run {parsed.GetValue(name)} continues.",
                 (leader, key, options) => leader.ResumeRunAsync(
                     new ResumeRunRequest { Run = parsed.GetValue(name), Key = key }, options), t),
+            token));
+        return command;
+    }
+
+    private static Command BuildLimit(Option<string> hosts)
+    {
+        var most = new Argument<int?>("N")
+        {
+            Description = $"1 to {Rounds.Limits.ActiveRuns}",
+            CustomParser = QuorateCommand.Ranged("N", 1, Rounds.Limits.ActiveRuns),
+        };
+        var command = new Command("limit",
+            "Let up to N runs be active at the same time; further ones are queued. A lower limit stops no run.")
+        {
+            most,
+        };
+        command.SetAction((parsed, token) => QuorateCommand.Guarded(
+            t => ChangeClusterAsync(
+                parsed.GetValue(hosts)!, $"The limit of active runs is {parsed.GetValue(most)} now.",
+                (leader, key, options) => leader.LimitRunsAsync(
+                    new LimitRunsRequest { MaxActive = parsed.GetValue(most)!.Value, Key = key }, options), t),
             token));
         return command;
     }
@@ -144,7 +170,7 @@ internal static class RunCommands
     {
         if (!File.Exists(path)) throw new CommandException(ExitCode.BadInput, $"There is no file {path}.");
         var run = RunFile.Load(path);
-        return await WriteAsync(hosts, run.Name.ToString(), "is open",
+        return await WriteAsync(hosts, run.Name.ToString(), $"Run {run.Name} is open.",
             (leader, key, options) => leader.OpenRunAsync(
                 new OpenRunRequest { RunFile = run.Json, Key = key }, options), token);
     }
@@ -157,6 +183,18 @@ internal static class RunCommands
         return ExitCode.Ok;
     }
 
+    /// <summary>Changes something of the whole cluster, and says so.</summary>
+    /// <exception cref="CommandException">It was refused, or not answered.</exception>
+    internal static async Task<ExitCode> ChangeClusterAsync(
+        string hosts, string done, AdminCall call, CancellationToken token)
+    {
+        using var cluster = QuorateCommand.Connect(hosts);
+        var reply = await SendAsync(cluster, call, token);
+        Output.Standard.Line(Sentence(reply, ended: false, run: "", done));
+        return ExitCode.Ok;
+    }
+
+    /// <summary>Sends a write about a run. If it is accepted, <paramref name="done"/> tells the user.</summary>
     /// <returns>What to tell the user.</returns>
     /// <exception cref="CommandException">It was refused, or not answered.</exception>
     internal static async Task<string> WriteAsync(
@@ -164,7 +202,7 @@ internal static class RunCommands
     {
         var reply = await SendAsync(cluster, call, token);
         bool ended = reply.Verdict is VerdictCode.Duplicate
-            && (await QuorateCommand.RunAsync(cluster, run, token)).Run.Phase >= RunPhase.Finished;
+            && (await QuorateCommand.RunAsync(cluster, run, token)).Run.Phase.HasEnded();
         return Sentence(reply, ended, run, done);
     }
 
@@ -195,14 +233,12 @@ internal static class RunCommands
     /// <exception cref="CommandException">It was refused, or the run had ended before.</exception>
     internal static string Sentence(VerdictReply reply, bool ended, string run, string done) => reply.Verdict switch
     {
-        VerdictCode.Accepted => Done(run, done),
+        VerdictCode.Accepted => reply.Reason.Length > 0 ? reply.Reason : done,
         VerdictCode.Duplicate when ended => throw new CommandException(
             ExitCode.BadInput, $"Run {run} has already ended; see `quorate run show {run}`. Nothing was changed."),
         VerdictCode.Duplicate => reply.Reason,
         _ => throw new CommandException(ExitCode.BadInput, $"Refused: {reply.Reason}"),
     };
-
-    private static string Done(string run, string done) => $"Run {run} {done}.";
 
     /// <summary>The answer, or null if none came or the node no longer leads.</summary>
     private static async Task<VerdictReply?> AskAsync(

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Quorate.Cli.Show;
 using Quorate.Shared.Protocol;
 
 namespace Quorate.Cli.Commands;
@@ -25,22 +24,10 @@ internal static class UpgradeCommand
     {
         var command = new Command(name, description);
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
-            async t =>
-            {
-                using var cluster = QuorateCommand.Connect(parsed.GetValue(hosts)!);
-                var reply = await RunCommands.SendAsync(
-                    cluster,
-                    (leader, key, options) => leader.HoldLevelAsync(
-                        new HoldLevelRequest { Held = held, Key = key }, options),
-                    t);
-                Output.Standard.Line(reply.Verdict switch
-                {
-                    VerdictCode.Accepted => done,
-                    VerdictCode.Duplicate => reply.Reason,
-                    _ => throw new CommandException(ExitCode.BadInput, $"Refused: {reply.Reason}"),
-                });
-                return ExitCode.Ok;
-            },
+            t => RunCommands.ChangeClusterAsync(
+                parsed.GetValue(hosts)!, done,
+                (leader, key, options) => leader.HoldLevelAsync(
+                    new HoldLevelRequest { Held = held, Key = key }, options), t),
             token));
         return command;
     }

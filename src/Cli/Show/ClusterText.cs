@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
+using Quorate.Shared.Runs;
 using Quorate.Shared.Text;
 
 namespace Quorate.Cli.Show;
@@ -66,7 +67,7 @@ internal static partial class ClusterText
     public static string Activity(TrainerStatus trainer, StatusReply from) => trainer switch
     {
         { Fault.Length: > 0 } => trainer.Fault,
-        _ when from.Run.Phase >= RunPhase.Finished => "",
+        _ when from.Run.Phase.HasEnded() => "",
         { Accepted: true } => "accepted",
         _ when !from.Quorum => "unknown",
         { Present: false } => "absent",

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Google.Protobuf;
 using Quorate.Shared.Protocol;
+using Quorate.Shared.Runs;
 using Quorate.Shared.Text;
 
 namespace Quorate.Cli.Show;
@@ -14,6 +15,9 @@ internal static class StatusText
 
     /// <summary>Rows that a full screen keeps for models: a heading, two models, and how many more.</summary>
     private const int ModelRowsMin = 6;
+
+    /// <summary>Runs beside the one that is shown, each in a row, so that nodes and reasons keep their place.</summary>
+    private const int OthersMax = 4;
 
     private static readonly JsonFormatter _format = new(JsonFormatter.Settings.Default.WithFormatDefaultValues(true));
 
@@ -74,7 +78,7 @@ internal static class StatusText
         foreach (var run in runs)
         {
             var opened = DateTimeOffset.FromUnixTimeMilliseconds(run.OpenedAt);
-            string reason = run.Reason.Length > 0 ? $"  {run.Reason}" : "";
+            string reason = $"  {run.Reason}{run.WaitingFor}".TrimEnd();
             yield return string.Create(CultureInfo.InvariantCulture,
                 $"{run.Run,-20}  {ClusterText.Phase(run.Phase),-11}  round {run.Round}/{run.Rounds}  "
                 + $"opened {opened:yyyy-MM-dd HH:mm:ss} UTC{reason}");
@@ -118,11 +122,24 @@ internal static class StatusText
         }
         if (view.Newest is { } newest) yield return newest.Run is null ? NoRun : Title(newest.Run);
         foreach (string reason in view.Reasons) yield return reason;
+        foreach (string line in Others(view.Newest)) yield return line;
+    }
+
+    /// <summary>The runs that have not ended, beside the one that is shown.</summary>
+    private static IEnumerable<string> Others(StatusReply? newest)
+    {
+        List<RunSummary> others =
+            [.. newest?.Runs.Where(run => run.Run != newest.Run.Run && !run.Phase.HasEnded()) ?? []];
+        foreach (var run in others.Take(OthersMax))
+            yield return $"run {run.Run}  {ClusterText.Phase(run.Phase)}  round {run.Round}/{run.Rounds}  "
+                + run.WaitingFor;
+        if (others.Count > OthersMax)
+            yield return $"{PlainText.Count(others.Count - OthersMax, "more run")}: `quorate run list`";
     }
 
     private static string Title(RunStatus run)
     {
-        string rest = run.Phase >= RunPhase.Finished
+        string rest = run.Phase.HasEnded()
             ? ""
             : $"  {run.Updates.Count} of {PlainText.Count(Math.Max(run.Present, run.MinTrainers), "update")}  "
                 + $"{PlainText.Count(run.Present, "trainer")} present, {run.MinTrainers} needed";

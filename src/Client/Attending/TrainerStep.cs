@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
+using Quorate.Shared.Runs;
 
 namespace Quorate.Client.Attending;
 
@@ -142,7 +143,7 @@ public sealed record AnnouncedRun(
     RunId Run, RunPhase Phase, int Round, BlobHash Model, long ModelLength, bool Member, bool Accepted, bool Resend,
     bool Initialise)
 {
-    public bool HasEnded => Phase >= RunPhase.Finished;
+    public bool HasEnded => Phase.HasEnded();
 
     /// <exception cref="FormatException">The message names no run.</exception>
     public static AnnouncedRun Read(RunAnnouncement message) => new(

@@ -17,11 +17,11 @@ internal sealed class AdminService(IReplicatedLog log, LeaderGate gate, CallLimi
         try
         {
             var open = RunFile.Parse(request.RunFile).ToCommand(time);
-            if (request.Parent is not { } parent) return ProposeAsync(open, request.Key, context);
+            if (request.Parent is not { } parent) return OpenAsync(open, request.Key, context);
             if (!RunId.TryParse(parent.Run, out var run))
                 return Task.FromResult(Wire.Rejected(RunId.Parse, parent.Run));
             open = open with { Parent = new ParentModel(run, parent.Round, parent.FreshMemory) };
-            return ProposeAsync(open, request.Key, context);
+            return OpenAsync(open, request.Key, context);
         }
         catch (RunFileException e)
         {
@@ -44,6 +44,19 @@ internal sealed class AdminService(IReplicatedLog log, LeaderGate gate, CallLimi
 
     public override Task<VerdictReply> HoldLevel(HoldLevelRequest request, ServerCallContext context) => ProposeAsync(
         new Command.HoldLevel(request.Held, time.GetUtcNow().ToUnixTimeMilliseconds()), request.Key, context);
+
+    public override Task<VerdictReply> LimitRuns(LimitRunsRequest request, ServerCallContext context) => ProposeAsync(
+        new Command.LimitActiveRuns(request.MaxActive, time.GetUtcNow().ToUnixTimeMilliseconds()), request.Key,
+        context);
+
+    private async Task<VerdictReply> OpenAsync(Command.OpenRun open, string key, ServerCallContext context)
+    {
+        var reply = await ProposeAsync(open, key, context);
+        var state = log.State;
+        if (reply.Verdict == VerdictCode.Accepted && state.Find(open.Run) is { Stage: Stage.Queued } queued)
+            reply.Reason = $"Run '{open.Run}' is {StatusView.QueuedBehind(state, queued)}";
+        return reply;
+    }
 
     private Task<VerdictReply> OfRunAsync(
         string name, string key, Func<RunId, long, Command> command, ServerCallContext context) =>

@@ -46,6 +46,7 @@ internal static class Permissions
         ["/quorate.v1.Admin/PauseRun"] = Role.Operator,
         ["/quorate.v1.Admin/ResumeRun"] = Role.Operator,
         ["/quorate.v1.Admin/HoldLevel"] = Role.Operator,
+        ["/quorate.v1.Admin/LimitRuns"] = Role.Operator,
         ["/quorate.v1.Peers/PutBlob"] = Role.Coordinator,
         ["/quorate.v1.Peers/Barrier"] = Role.Coordinator,
         ["/quorate.v1.Peers/Hello"] = Role.Coordinator | Role.Operator | Role.Observer, // It shows the chain hashes.

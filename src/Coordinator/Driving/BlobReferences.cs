@@ -7,7 +7,7 @@ namespace Quorate.Coordinator.Driving;
 
 /// <summary>
 /// Which blobs the state names, and which of them this node needs. Every node needs the models. The leader also needs
-/// the open round's updates, because it averages them: a new leader pulls those it lacks, which also restores their
+/// the open rounds' updates, because it averages them: a new leader pulls those it lacks, which also restores their
 /// second copy. A kept update that was damaged on this node is pulled again. With <c>--verify</c>, every node pulls all
 /// kept updates.
 /// </summary>
@@ -20,7 +20,8 @@ internal sealed class BlobReferences(
         var models = runs.SelectMany(run => run.KeptModelBlobs).Select(blob => new WantedBlob(blob.Hash, blob.Length));
         var kept = runs.SelectMany(run => run.KeptUpdates);
         var updates = options.Verify ? kept : kept.Where(update => store.HasLost(update.Blob));
-        if (log.Leadership.IsLeader && log.State.Active is { } active) updates = updates.Concat(active.Updates.Values);
+        if (log.Leadership.IsLeader)
+            updates = updates.Concat(runs.Where(run => run.IsActive).SelectMany(run => run.Updates.Values));
         return [.. models.Concat(updates.Select(update => new WantedBlob(update.Blob, update.Length))).Distinct()];
     }
 

@@ -20,21 +20,22 @@ internal sealed record BuiltModel(
     }
 }
 
-/// <summary>Computes the next model from a closed round's updates, as drafts in this node's store.</summary>
-internal static class ModelBuilder
+/// <summary>
+/// Computes the next model from a closed round's updates, as drafts in this node's store. One at a time, so that the
+/// memory does not grow with the number of active runs.
+/// </summary>
+internal sealed class ModelBuilder(BlobStore blobs, Replication replication) : IDisposable
 {
-    private static readonly Aggregator _aggregator = new();
+    private readonly Aggregator _aggregator = new();
+    private readonly SemaphoreSlim _one = new(1);
 
-    /// <param name="blobs">This node's store.</param>
-    /// <param name="replication">Pulls blobs that this node lacks.</param>
     /// <param name="plan">The run's strategy and key rules.</param>
     /// <param name="previous">The model that the updates were trained from, and its memory.</param>
     /// <param name="updates">In trainer-id order: the order of summation.</param>
     /// <param name="token">Stops between two blocks; nothing is left behind.</param>
     /// <exception cref="BlobUnavailableException">A blob is not here, or was found damaged and set aside.</exception>
-    public static async Task<BuiltModel> BuildAsync(
-        BlobStore blobs, Replication replication, AggregationPlan plan, PublishedModel previous,
-        IReadOnlyList<Update> updates, CancellationToken token)
+    public async Task<BuiltModel> BuildAsync(
+        AggregationPlan plan, PublishedModel previous, IReadOnlyList<Update> updates, CancellationToken token)
     {
         var memory = plan.HasMemory ? previous.Memory : null;
         BlobRef[] inputs =
@@ -43,6 +44,8 @@ internal static class ModelBuilder
             .. updates.Select(update => new BlobRef(update.Blob, update.Length)),
         ];
         foreach (var input in inputs) await replication.RequireHereAsync(input.Hash, input.Length, token);
+        // Pulling may take long, and holds up no other run.
+        await _one.WaitAsync(token);
         string draft = blobs.NewDraft(), memoryDraft = plan.HasMemory ? blobs.NewDraft() : "";
         bool built = false;
         try
@@ -62,6 +65,7 @@ internal static class ModelBuilder
         }
         finally
         {
+            _one.Release();
             if (!built)
             {
                 File.Delete(draft);
@@ -70,8 +74,10 @@ internal static class ModelBuilder
         }
     }
 
+    public void Dispose() => _one.Dispose();
+
     /// <summary>Hashes the files while they are written.</summary>
-    private static async Task<BuiltModel> AggregateAsync(
+    private async Task<BuiltModel> AggregateAsync(
         RoundInputs inputs, IReadOnlyList<Update> updates, string draft, string memoryDraft, CancellationToken token)
     {
         await using var model = HashedFileStream.Create(draft);

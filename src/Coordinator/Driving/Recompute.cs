@@ -11,34 +11,37 @@ namespace Quorate.Coordinator.Driving;
 /// they differ, this node stops. Off by default because the node must pull every update.
 /// </summary>
 internal sealed partial class Recompute(
-    IReplicatedLog log, BlobStore blobs, Replication replication, EmergencyStop emergency, TimeProvider time,
-    ILogger<Recompute> logger) : BackgroundService
+    IReplicatedLog log, ModelBuilder builder, EmergencyStop emergency, TimeProvider time, ILogger<Recompute> logger)
+    : BackgroundService
 {
     private static readonly TimeSpan _pause = TimeSpan.FromSeconds(1);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        (RunId Run, int Round)? done = null;
+        var done = new Dictionary<RunId, BlobHash>(); // each run's newest model that was compared
         while (!stoppingToken.IsCancellationRequested)
         {
             var state = log.State;
-            var run = state.Runs.IsEmpty ? null : state.Runs[^1];
-            if (log.Leadership.IsLeader || run?.Model is not { Round: > 0, Updates.Length: > 0 } model
-                || done == (run.Id, model.Round))
+            bool postponed = false;
+            foreach (var run in state.Runs)
             {
-                await log.ChangedAsync(state.Index, stoppingToken);
-                continue;
+                if (log.Leadership.IsLeader || run.Model is not { Round: > 0, Updates.Length: > 0 } model
+                    || done.GetValueOrDefault(run.Id) == model.Blob)
+                    continue;
+                try
+                {
+                    await CompareAsync(run, model, stoppingToken);
+                    done[run.Id] = model.Blob;
+                }
+                catch (Exception e) when (e is IOException or BlobUnavailableException)
+                {
+                    LogPostponed(model.Round, run.Id, e.Message);
+                    postponed = true;
+                }
             }
-            try
-            {
-                await CompareAsync(run, model, stoppingToken);
-                done = (run.Id, model.Round);
-            }
-            catch (Exception e) when (e is IOException or BlobUnavailableException)
-            {
-                LogPostponed(model.Round, e.Message);
-                await Task.Delay(_pause, time, stoppingToken);
-            }
+            if (postponed) await Task.Delay(_pause, time, stoppingToken);
+            else await log.ChangedAsync(state.Index, stoppingToken);
+            foreach (var gone in done.Keys.Where(run => log.State.Find(run) is null).ToList()) done.Remove(gone);
         }
     }
 
@@ -49,17 +52,18 @@ internal sealed partial class Recompute(
         // model has as well. A strategy with memory needs the previous round's files, which may be gone.
         var previous = plan.HasMemory ? run.KeptModels.FirstOrDefault(kept => kept.Round == model.Round - 1) : model;
         if (previous is null) return;
-        using var own = await ModelBuilder.BuildAsync(blobs, replication, plan, previous, model.Updates, token);
+        using var own = await builder.BuildAsync(plan, previous, model.Updates, token);
         if (own.Model.Hash == model.Blob && own.Memory?.Hash == model.Memory?.Hash)
-            LogVerified(model.Round, own.Model.Hash.Short);
+            LogVerified(model.Round, run.Id, own.Model.Hash.Short);
         else emergency.Diverged($"Round {model.Round} of run {run.Id} averages to {own.Model.Hash.Short}… here; "
             + $"{model.Blob.Short}… was published.");
     }
 
-    [LoggerMessage(EventIds.ModelVerified, LogLevel.Information, "Verified round {Round}: sha256:{Model}.")]
-    private partial void LogVerified(int round, string model);
+    [LoggerMessage(EventIds.ModelVerified, LogLevel.Information,
+        "Verified round {Round} of run {Run}: sha256:{Model}.")]
+    private partial void LogVerified(int round, RunId run, string model);
 
     [LoggerMessage(EventIds.VerificationRetried, LogLevel.Warning,
-        "Verifying round {Round} failed; retrying: {Reason}")]
-    private partial void LogPostponed(int round, string reason);
+        "Verifying round {Round} of run {Run} failed; retrying: {Reason}")]
+    private partial void LogPostponed(int round, RunId run, string reason);
 }

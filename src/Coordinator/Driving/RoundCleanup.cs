@@ -18,10 +18,12 @@ internal sealed class RoundCleanup(IReplicatedLog log, BlobStore store) : Backgr
     /// are taken from the round that was open, because the trail lists none if the run keeps none
     /// (<c>keepUpdateRounds</c> 0).
     /// </summary>
-    public static IEnumerable<BlobHash> Over(ClusterState before, ClusterState after)
+    public static IEnumerable<BlobHash> Over(ClusterState before, ClusterState after) =>
+        after.Runs.SelectMany(run => before.Find(run.Id) is { } open ? Over(open, run) : []);
+
+    private static IEnumerable<BlobHash> Over(Run open, Run run)
     {
-        Run? open = Newest(before), run = Newest(after);
-        if (open is null || run is not { Trail.Count: > 1 } || run.Model!.Blob == open.Model?.Blob) return [];
+        if (run.Trail.Count < 2 || run.Model!.Blob == open.Model?.Blob) return [];
         return open.Updates.Values.Select(update => update.Blob).Append(run.Trail[^2].Blob);
     }
 
@@ -39,10 +41,8 @@ internal sealed class RoundCleanup(IReplicatedLog log, BlobStore store) : Backgr
             if (over.Count == 0) continue;
             await store.ReuseAsync(
                 round => IsOver(round, after), () => BlobReferences.KeptIn(after), stoppingToken);
-            if (after.Active is null) store.DeleteSpares();
+            if (!after.ActiveRuns.Any()) store.DeleteSpares();
             foreach (var blob in over) await store.ForgetAsync(blob, stoppingToken);
         }
     }
-
-    private static Run? Newest(ClusterState state) => state.Runs.IsEmpty ? null : state.Runs[^1];
 }

@@ -6,7 +6,8 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Coordinator.Intake;
 
 /// <summary>
-/// Which trainers this leader has received heartbeats from, when, and what they were doing. Kept in memory and never
+/// Which trainers this leader has received heartbeats from, when, and what they were doing. A trainer attends once,
+/// whatever the number of runs that it is a member of. Kept in memory and never
 /// replicated: a new leader starts with nothing and gives every trainer a full lease.
 /// </summary>
 internal sealed class Attendance(CoordinatorOptions options, TimeProvider time)
@@ -85,11 +86,11 @@ internal sealed class Attendance(CoordinatorOptions options, TimeProvider time)
     /// <summary>
     /// Forgets processes that are gone and are not members: otherwise clients with ever new ids would fill the memory.
     /// </summary>
-    public void ForgetStrangers(Run? run)
+    public void ForgetStrangers(IReadOnlyCollection<Run> active)
     {
         foreach (var sighting in _sightings)
             if (IsGone(sighting.Value)
-                && !(run?.Trainers.GetValueOrDefault(sighting.Key.Trainer) is { Present: true } member
+                && !active.Any(run => run.Trainers.GetValueOrDefault(sighting.Key.Trainer) is { Present: true } member
                     && member.Incarnation == sighting.Key.Incarnation))
                 _sightings.TryRemove(sighting);
     }

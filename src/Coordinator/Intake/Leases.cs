@@ -26,9 +26,9 @@ internal sealed partial class Leases(
 
     internal async Task PassAsync(CancellationToken token)
     {
-        var run = log.State.Active;
-        attendance.ForgetStrangers(run);
-        if (run is not null) await ExpireAsync(run, token);
+        var runs = log.State.ActiveRuns.ToList();
+        attendance.ForgetStrangers(runs);
+        foreach (var run in runs) await ExpireAsync(run, token);
     }
 
     private async Task ExpireAsync(Run run, CancellationToken token)
@@ -37,7 +37,7 @@ internal sealed partial class Leases(
         {
             var silent = attendance.SilentFor(trainer);
             if (silent <= options.Lease) continue;
-            LogExpired(trainer.Id, silent.TotalSeconds);
+            LogExpired(trainer.Id, run.Id, silent.TotalSeconds);
             try
             {
                 long now = time.GetUtcNow().ToUnixTimeMilliseconds();
@@ -51,6 +51,6 @@ internal sealed partial class Leases(
     }
 
     [LoggerMessage(EventIds.LeaseExpired, LogLevel.Information,
-        "Trainer {Trainer} leaves the client set: silent for {Seconds:F1} s.")]
-    private partial void LogExpired(TrainerId trainer, double seconds);
+        "Trainer {Trainer} leaves the client set of run {Run}: silent for {Seconds:F1} s.")]
+    private partial void LogExpired(TrainerId trainer, RunId run, double seconds);
 }

@@ -5,7 +5,8 @@ using Quorate.Rounds;
 namespace Quorate.Coordinator.Intake;
 
 /// <summary>
-/// Wakes every attending trainer when its work may have changed: another run, phase, round or model. Accepted updates
+/// Wakes every attending trainer when its work may have changed: the active runs, or the phase, round or model of one
+/// of them. Accepted updates
 /// and joins wake no trainer, because with thousands of trainers each one would wake all the others. Changed counts are
 /// sent with the answer to the next heartbeat.
 /// </summary>
@@ -39,15 +40,13 @@ internal sealed class RunSignal(IReplicatedLog log) : BackgroundService
         {
             state = await log.ChangedAsync(state.Index, stoppingToken);
             var key = Key(state);
-            if (key == seen) continue;
+            if (key.AsSpan().SequenceEqual(seen)) continue;
             seen = key;
             lock (_gate)
                 foreach (var listener in _listeners) listener.TryWrite(true);
         }
     }
 
-    private static (RunId?, Phase, int, BlobHash?) Key(ClusterState state) =>
-        state.Runs.IsEmpty
-            ? default
-            : (state.Runs[^1].Id, state.Runs[^1].Phase, state.Runs[^1].Round, state.Runs[^1].Model?.Blob);
+    private static (RunId, Phase, int, BlobHash?)[] Key(ClusterState state) =>
+        [.. state.ActiveRuns.Select(run => (run.Id, run.Phase, run.Round, run.Model?.Blob))];
 }

@@ -30,14 +30,14 @@ internal sealed class StatusView(
             LeaderAddress = leader is { } id ? options.Hosts.Node(id).Grpc.ToString() : "",
             Index = state.Index, Chain = Bytes(state.Chain), Quorum = log.QuorumReachable,
             FeatureLevel = state.Level, SupportedLevel = options.FeatureLevel,
-            LevelHeldBy = state.LevelHeldBy,
+            LevelHeldBy = state.LevelHeldBy, MaxActiveRuns = state.MaxActiveRuns,
         };
         reply.Notes.AddRange(notices.All);
         var run = request.Run.Length == 0
-            ? state.Active ?? (state.Runs.IsEmpty ? null : state.Runs[^1])
+            ? state.ActiveRuns.FirstOrDefault() ?? state.Runs.LastOrDefault()
             : RunId.TryParse(request.Run, out var wanted) ? state.Find(wanted) : null;
-        if (run is not null) reply.Run = Of(run, request.Trail);
-        reply.Runs.AddRange(state.Runs.Select(Summary));
+        if (run is not null) reply.Run = Of(state, run, request.Trail);
+        reply.Runs.AddRange(state.Runs.Select(run => Summary(state, run)));
         return reply;
     }
 
@@ -45,7 +45,7 @@ internal sealed class StatusView(
     public Announcement Announce(ClusterState state, TrainerId trainer, ulong incarnation)
     {
         var announcement = new Announcement();
-        foreach (var run in state.Runs.Where(run => !run.Ended))
+        foreach (var run in state.ActiveRuns)
             announcement.Runs.Add(Announce(run, trainer, incarnation));
         // The trainer learns that its run has ended, even when another one is active already.
         var ended = state.Runs.FindLast(run => run.Ended && run.Trainers.ContainsKey(trainer))
@@ -54,10 +54,18 @@ internal sealed class StatusView(
         return announcement;
     }
 
-    private static RunSummary Summary(Run run) => new()
+    /// <summary>Behind which runs a queued one waits, and why none of them makes room.</summary>
+    public static string QueuedBehind(ClusterState state, Run queued)
+    {
+        var ahead = state.Runs.TakeWhile(run => run != queued).Where(run => !run.Ended).Select(run => $"'{run.Id}'");
+        return $"queued behind {string.Join(", ", ahead)} ({state.ActiveRuns.Count()} of {state.MaxActiveRuns} places "
+            + "taken).";
+    }
+
+    private static RunSummary Summary(ClusterState state, Run run) => new()
     {
         Run = run.Id.ToString(), Phase = (RunPhase)run.Phase, Round = run.Round, Rounds = run.Rules.Rounds,
-        OpenedAt = run.OpenedAt, Reason = run.Reason,
+        OpenedAt = run.OpenedAt, Reason = run.Reason, WaitingFor = WaitingFor(state, run),
     };
 
     private RunAnnouncement Announce(Run run, TrainerId trainer, ulong incarnation) => new()
@@ -72,7 +80,7 @@ internal sealed class StatusView(
         Initialise = run.Initialiser == trainer && run.Trainers[trainer].Incarnation == incarnation,
     };
 
-    private RunStatus Of(Run run, int trail)
+    private RunStatus Of(ClusterState state, Run run, int trail)
     {
         var faults = run.Ended ? [] : attendance.Faults(run.Id);
         var status = new RunStatus
@@ -80,7 +88,7 @@ internal sealed class StatusView(
             Run = run.Id.ToString(), Phase = (RunPhase)run.Phase, Round = run.Round, Rounds = run.Rules.Rounds,
             MinTrainers = run.Rules.MinTrainers, MinResults = run.Rules.MinResults,
             Present = run.Ended ? 0 : run.Present, Plan = run.Plan, Reason = run.Reason,
-            RoundOpenedAt = run.RoundOpenedAt, WaitingFor = WaitingFor(run, faults),
+            RoundOpenedAt = run.RoundOpenedAt, WaitingFor = WaitingFor(state, run, faults),
             BestRound = run.Trail.Best?.Round ?? 0, Paused = run.Paused,
         };
         status.Trainers.AddRange(run.Trainers.Values.Select(t => Of(run, t)));
@@ -136,19 +144,21 @@ internal sealed class StatusView(
     private static ByteString Bytes(BlobHash hash) => ByteString.CopyFrom(hash.ToArray());
 
     /// <summary>Why nothing moves, in one sentence; empty when something does.</summary>
-    private static string WaitingFor(Run run, IReadOnlyList<(TrainerId Trainer, string Fault)> faults)
+    private static string WaitingFor(
+        ClusterState state, Run run, IReadOnlyList<(TrainerId Trainer, string Fault)> faults)
     {
         string reports = string.Concat(
             faults.Take(FaultsNamedMax).Select(fault => $" Trainer {fault.Trainer} reports: {fault.Fault}"));
-        return (WaitingFor(run) + reports).TrimStart();
+        return (WaitingFor(state, run) + reports).TrimStart();
     }
 
-    private static string WaitingFor(Run run)
+    private static string WaitingFor(ClusterState state, Run run)
     {
         const string Paused = "Paused by an operator: updates are accepted, no round opens.";
         int lacking = run.Rules.MinTrainers - run.Present;
         return run.Phase switch
         {
+            Phase.Queued => $"The run is {QueuedBehind(state, run)}",
             Phase.Preparing => WaitingForInitialModel(run) + (run.Paused ? $" {Paused}" : ""),
             _ when run.Paused => Paused,
             Phase.Waiting => Absent(run, lacking),

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Grpc.Core;
 using Quorate.Aggregation;
 using Quorate.Coordinator.Blobs;
@@ -34,8 +35,8 @@ internal sealed partial class UpdateIntake(
 
     private readonly GroupCommit _group = new(time);
 
-    /// <summary>The rules of the latest round, kept so that its model is read only once. Replaced as a whole.</summary>
-    private volatile RoundRules? _latest;
+    /// <summary>The rules of each active run's round, kept so that its model is read only once.</summary>
+    private readonly ConcurrentDictionary<RunId, RoundRules> _rules = new();
 
     /// <summary>How an upload would be answered, and how many of its bytes need not be sent.</summary>
     /// <exception cref="NotLeaderException">This node does not lead.</exception>
@@ -169,13 +170,15 @@ internal sealed partial class UpdateIntake(
 
     private AdmissionRules RulesOf(Run run, PublishedModel model)
     {
-        if (_latest is { } latest && (latest.Run, latest.Model) == (run.Id, model.Blob)) return latest.Rules;
+        if (_rules.TryGetValue(run.Id, out var known) && known.Model == model.Blob) return known.Rules;
         var rules = new AdmissionRules(blobs.PathOf(model.Blob), run.ReadAggregation().Keys);
-        _latest = new RoundRules(run.Id, model.Blob, rules);
+        _rules[run.Id] = new RoundRules(model.Blob, rules);
+        foreach (var (other, _) in _rules)
+            if (log.State.Find(other) is not { IsActive: true }) _rules.TryRemove(other, out _);
         return rules;
     }
 
-    private sealed record RoundRules(RunId Run, BlobHash Model, AdmissionRules Rules);
+    private sealed record RoundRules(BlobHash Model, AdmissionRules Rules);
 
     [LoggerMessage(EventIds.UpdateAccepted, LogLevel.Information,
         "Accepted: trainer {Trainer}, round {Round}, bytes {Bytes}, examples {Examples}.")]

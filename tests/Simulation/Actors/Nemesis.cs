@@ -47,7 +47,7 @@ internal sealed class Nemesis
 
     private int AnyNode() => _draws.Below(SimulatedCluster.Nodes);
 
-    private int AnyTrainer() => _draws.Below(_cluster.Run.Trainers);
+    private int AnyTrainer() => _draws.Below(_cluster.Runs[0].Trainers);
 
     private void Later(double fromMs, double toMs, Action action) => World.After(_draws.Between(fromMs, toMs), () =>
     {
@@ -123,7 +123,7 @@ internal sealed class Nemesis
     {
         bool trainers = _draws.Chance(0.5);
         return Enumerable.Range(0, SimulatedCluster.Nodes).Where(other => other != node).Concat(
-            trainers ? Enumerable.Range(TrainerMachine.FirstPlace, _cluster.Run.Trainers) : []);
+            trainers ? Enumerable.Range(TrainerMachine.FirstPlace, _cluster.Runs[0].Trainers) : []);
     }
 
     private void LoseMessages()

@@ -9,8 +9,8 @@ using Quorate.Simulation.World;
 namespace Quorate.Simulation.Actors;
 
 /// <summary>
-/// A person at a terminal: uploads the first model, reads linearizable statuses, and sends earlier updates again to two
-/// coordinators at once.
+/// A person at a terminal: opens runs, uploads their first models, reads linearizable statuses, and sends earlier
+/// updates again to two coordinators at once.
 /// </summary>
 internal sealed class Operator
 {
@@ -21,7 +21,7 @@ internal sealed class Operator
     private readonly ClusterConnections _connections;
     private readonly Draws _draws;
     private readonly RetryRules _rules;
-    private int _newestRound;
+    private readonly Dictionary<string, int> _newestRounds = [];
 
     public Operator(SimulatedCluster cluster)
     {
@@ -35,16 +35,55 @@ internal sealed class Operator
             _machine.Time);
     }
 
-    /// <summary>Uploads the first model and repeats it until it is accepted.</summary>
-    public async Task SeedAsync()
+    /// <summary>The file of a run's first model.</summary>
+    public static string SeedOf(SimulatedCluster cluster, RunId run) => Path.Combine(cluster.Folder, $"seed-{run}.pt");
+
+    /// <summary>Opens a run beside the first one, which is queued unless the limit was raised before.</summary>
+    public async Task OpenAsync(SimulatedRun run)
     {
-        string path = Path.Combine(_cluster.Folder, "seed.pt");
-        _cluster.Run.WriteSeedModel(path);
+        bool queued = _draws.Chance(0.5);
+        for (int step = 0; step < 2; step++)
+            await PersistAsync(admin => (step == 0) == queued
+                ? admin.OpenRunAsync(new OpenRunRequest { RunFile = run.Json }, Deadline)
+                : admin.LimitRunsAsync(new LimitRunsRequest { MaxActive = 2 }, Deadline));
+        await SeedAsync(run);
+    }
+
+    private async Task PersistAsync(Func<Admin.AdminClient, AsyncUnaryCall<VerdictReply>> call)
+    {
+        while (true)
+        {
+            try
+            {
+                var leader = await _connections.FindLeaderAsync(CancellationToken.None);
+                var reply = await call((leader ?? _draws.Of(_connections.Nodes)).Admin);
+                if (reply.Reason.Contains("queued behind", StringComparison.Ordinal))
+                    _cluster.World.Trace.Mark("a run queued");
+                if (reply.Verdict is VerdictCode.Accepted or VerdictCode.Duplicate) return;
+                _cluster.Answers.Broken.Add($"The operator was refused: {reply.Reason}");
+                return;
+            }
+            catch (Exception e) when (e is RpcException or OperationCanceledException)
+            {
+                // There is no leader at the moment.
+            }
+            await _machine.DelayAsync(TimeSpan.FromMilliseconds(100));
+        }
+    }
+
+    private CallOptions Deadline =>
+        new(deadline: _machine.Time.GetUtcNow().UtcDateTime + TimeSpan.FromSeconds(2));
+
+    /// <summary>Uploads the first model and repeats it until it is accepted.</summary>
+    public async Task SeedAsync(SimulatedRun run)
+    {
+        string path = SeedOf(_cluster, run.Id);
+        run.WriteSeedModel(path);
         byte[] bytes = File.ReadAllBytes(path);
         var header = new UploadHeader
         {
             Blob = ByteString.CopyFrom(BlobHash.Of(bytes).ToArray()), Length = bytes.Length,
-            Seed = new SeedFacts { Run = SimulatedRun.Name.ToString() },
+            Seed = new SeedFacts { Run = run.Id.ToString() },
         };
         while (true)
         {
@@ -65,22 +104,28 @@ internal sealed class Operator
         }
     }
 
-    /// <summary>Reads the status repeatedly; the round must never go back.</summary>
+    /// <summary>Reads the status repeatedly; no run's round must ever go back.</summary>
     public async Task WatchAsync()
     {
         while (true)
         {
             await _machine.DelayAsync(_draws.Between(20, 300));
-            int known = _newestRound;
+            var known = _newestRounds.ToDictionary();
             try
             {
                 var deadline = _machine.Time.GetUtcNow().UtcDateTime + TimeSpan.FromSeconds(2);
                 var reply = await _draws.Of(_connections.Nodes).Federation.StatusAsync(
                     new StatusRequest { Linearizable = true }, deadline: deadline);
                 if (reply.Run is null) continue;
-                if (reply.Run.Round < known)
-                    _cluster.Answers.Broken.Add($"Round {known} was read, and then round {reply.Run.Round}.");
-                _newestRound = Math.Max(_newestRound, reply.Run.Round);
+                foreach (var run in reply.Runs)
+                {
+                    if (run.Round < known.GetValueOrDefault(run.Run))
+                        _cluster.Answers.Broken.Add(
+                            $"Round {known[run.Run]} of {run.Run} was read, and then round {run.Round}.");
+                    _newestRounds[run.Run] = Math.Max(_newestRounds.GetValueOrDefault(run.Run), run.Round);
+                }
+                if (reply.Runs.Count(run => run.Phase < RunPhase.Finished) > 1)
+                    _cluster.World.Trace.Mark("two active runs");
             }
             catch (Exception e) when (e is RpcException or OperationCanceledException)
             {
@@ -95,12 +140,13 @@ internal sealed class Operator
         while (true)
         {
             await _machine.DelayAsync(_draws.Between(100, 2000));
-            int trainer = _draws.Below(_cluster.Run.Trainers);
+            int trainer = _draws.Below(_cluster.Runs[0].Trainers);
             string folder = Path.Combine(_cluster.Folder, $"trainer-{trainer}", "updates");
             string? path = Directory.Exists(folder)
                 ? Directory.GetFiles(folder, "*.pt").Order(StringComparer.Ordinal).LastOrDefault()
                 : null;
-            if (path is null) continue;
+            var run = _cluster.Trainers[trainer].Trained ?? (_cluster.Runs.Count == 1 ? _cluster.Runs[0].Id : null);
+            if (path is null || run is null) continue;
             byte[] bytes = File.ReadAllBytes(path);
             if (bytes.Length == 0) continue;
             string number = Path.GetFileNameWithoutExtension(path).Split('-')[1];
@@ -108,20 +154,21 @@ internal sealed class Operator
             string copy = Path.Combine(_cluster.Folder, "resent.pt");
             File.WriteAllBytes(copy, bytes);
             var two = _connections.Nodes.Take(2);
-            await Task.WhenAll(two.Select(node => ResendAsync(node, copy, bytes, round, trainer)));
+            await Task.WhenAll(two.Select(node => ResendAsync(node, copy, bytes, run.Value, round, trainer)));
         }
     }
 
-    private async Task ResendAsync(NodeConnection node, string path, byte[] bytes, int round, int trainer)
+    private async Task ResendAsync(
+        NodeConnection node, string path, byte[] bytes, RunId run, int round, int trainer)
     {
-        var known = _cluster.Coordinators[0].Log.State.Active?.Trainers.GetValueOrDefault(
+        var known = _cluster.Coordinators[0].Log.State.Find(run)?.Trainers.GetValueOrDefault(
             TrainerId.Parse(SimulatedRun.TrainerName(trainer)));
         var header = new UploadHeader
         {
             Blob = ByteString.CopyFrom(BlobHash.Of(bytes).ToArray()), Length = bytes.Length,
             Update = new UpdateFacts
             {
-                Run = SimulatedRun.Name.ToString(), Round = round, Trainer = SimulatedRun.TrainerName(trainer),
+                Run = run.ToString(), Round = round, Trainer = SimulatedRun.TrainerName(trainer),
                 Incarnation = known?.Incarnation ?? 1, Examples = SimulatedRun.ExamplesOf(trainer),
                 Metrics = { ["loss"] = 1.0 / round },
             },
@@ -132,7 +179,7 @@ internal sealed class Operator
             var reply = await upload.SendAsync(header, path, null, CancellationToken.None);
             _cluster.World.Trace.Mark($"sent again: {reply.Verdict}");
             if (reply.Verdict is VerdictCode.Accepted or VerdictCode.Duplicate)
-                _cluster.Answers.Safe.Add((round, trainer));
+                _cluster.Answers.Safe.Add((run, round, trainer));
         }
         catch (TransferException)
         {

@@ -35,26 +35,27 @@ internal sealed class SimulatedCluster
     private readonly string _folder;
     private ulong _incarnation;
 
-    public SimulatedCluster(SimulatedWorld world, SimulatedRun run, Breakage breakage, string folder)
+    public SimulatedCluster(SimulatedWorld world, IReadOnlyList<SimulatedRun> runs, Breakage breakage, string folder)
     {
-        (World, Run, _breakage, _folder) = (world, run, breakage, folder);
+        (World, Runs, _breakage, _folder) = (world, runs, breakage, folder);
         var links = new Links(world);
         Network = new SimulatedNetwork(world, links);
         Consensus = new Consensus(world, links, Nodes);
         _hosts = HostsFile.Parse("{ \"nodes\": [" + string.Join(", ", Enumerable.Range(0, Nodes).Select(
             id => $$"""{ "id": {{id}}, "raft": "10.0.0.{{id + 1}}:1", "grpc": "10.0.0.{{id + 1}}:2" }""")) + "] }");
-        _file = RunFile.Parse(run.Json);
+        _file = RunFile.Parse(runs[0].Json);
         Disks = [.. Enumerable.Range(0, Nodes).Select(
             id => new NodeDisk(world, Path.Combine(folder, $"node-{id}")) { Lies = breakage.LyingDisks })];
         foreach (var disk in Disks) Directory.CreateDirectory(disk.Root);
-        _trainers = new TrainerMachine[run.Trainers];
+        _trainers = new TrainerMachine[runs[0].Trainers];
         for (int id = 0; id < Nodes; id++) Start(id);
-        for (int trainer = 0; trainer < run.Trainers; trainer++) StartTrainer(trainer);
+        for (int trainer = 0; trainer < runs[0].Trainers; trainer++) StartTrainer(trainer);
     }
 
     public SimulatedWorld World { get; }
 
-    public SimulatedRun Run { get; }
+    /// <summary>The run that the coordinators open, and those that the operator opens.</summary>
+    public IReadOnlyList<SimulatedRun> Runs { get; }
 
     public SimulatedNetwork Network { get; }
 
@@ -88,7 +89,7 @@ internal sealed class SimulatedCluster
     {
         if (_trainers[trainer] is { Machine.IsAlive: true }) return;
         _trainers[trainer] = new TrainerMachine(
-            Network, Run, trainer, ++_incarnation, Nodes, Path.Combine(_folder, $"trainer-{trainer}"), TimeSpan.Zero,
+            Network, Runs, trainer, ++_incarnation, Nodes, Path.Combine(_folder, $"trainer-{trainer}"), TimeSpan.Zero,
             Answers);
     }
 
@@ -115,6 +116,6 @@ internal sealed class SimulatedCluster
             (Disks[id].IsFull, Disks[id].Fuse) = (false, null);
             Start(id);
         }
-        for (int trainer = 0; trainer < Run.Trainers; trainer++) StartTrainer(trainer);
+        for (int trainer = 0; trainer < Runs[0].Trainers; trainer++) StartTrainer(trainer);
     }
 }

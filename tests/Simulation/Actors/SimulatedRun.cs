@@ -10,6 +10,7 @@ namespace Quorate.Simulation.Actors;
 /// A small model and updates that are a function of (model, seed, round, trainer). A restarted trainer computes the
 /// same update again, so every file can be recomputed from the seed.
 /// </summary>
+/// <param name="Id">The run's name.</param>
 /// <param name="Seed">Determines all values.</param>
 /// <param name="Rounds">The number of rounds.</param>
 /// <param name="Trainers">The number of trainers.</param>
@@ -19,14 +20,12 @@ namespace Quorate.Simulation.Actors;
 /// <param name="KeepUpdateRounds">Rounds whose updates are kept; the files of older ones are overwritten.</param>
 /// <param name="Idle">The first two trainers send the same bytes in every round.</param>
 internal sealed record SimulatedRun(
-    ulong Seed, int Rounds, int Trainers, int MinResults, int GraceSeconds, int Elements, int KeepUpdateRounds,
-    bool Idle)
+    RunId Id, ulong Seed, int Rounds, int Trainers, int MinResults, int GraceSeconds, int Elements,
+    int KeepUpdateRounds, bool Idle)
 {
-    public static readonly RunId Name = RunId.Parse("simulated");
-
     public string Json => $$"""
         {
-          "name": "{{Name}}", "rounds": {{Rounds}}, "minTrainers": {{MinResults}}, "minResults": {{MinResults}},
+          "name": "{{Id}}", "rounds": {{Rounds}}, "minTrainers": {{MinResults}}, "minResults": {{MinResults}},
           "deadlineSeconds": 15, "graceSeconds": {{GraceSeconds}}, "keepUpdateRounds": {{KeepUpdateRounds}},
           "keepModels": {{Rounds + 1}}, "seed": 1
         }

@@ -26,7 +26,7 @@ internal sealed class Story
     private const int FolderLength = 80;
 
     private readonly SimulatedWorld _world;
-    private readonly SimulatedRun _run;
+    private readonly IReadOnlyList<SimulatedRun> _runs;
     private readonly Breakage _breakage;
     private readonly string _folder;
     private readonly int _calmRounds;
@@ -40,10 +40,15 @@ internal sealed class Story
         int trainers = 3 + draws.Below(4), rounds = 8 + draws.Below(9);
         bool patient = draws.Chance(0.5);
         var reuse = _world.Stream("reuse");
-        _run = new SimulatedRun(
-            seed, rounds, trainers, MinResults: patient ? trainers : Math.Max(2, trainers - 2),
-            GraceSeconds: patient ? 0 : 1, Elements: draws.Chance(0.1) ? 40_000 : 24,
+        var run = new SimulatedRun(
+            RunId.Parse("simulated"), seed, rounds, trainers,
+            MinResults: patient ? trainers : Math.Max(2, trainers - 2), GraceSeconds: patient ? 0 : 1,
+            Elements: draws.Chance(0.1) ? 40_000 : 24,
             KeepUpdateRounds: reuse.Chance(0.5) ? rounds : reuse.Below(3), Idle: reuse.Chance(0.2));
+        var twin = _world.Stream("twin");
+        _runs = twin.Chance(0.3)
+            ? [run, run with { Id = RunId.Parse("twin"), Seed = ~seed, Rounds = 3 + twin.Below(6), Elements = 30 }]
+            : [run];
         _calmRounds = 2 + draws.Below(3);
     }
 
@@ -79,36 +84,38 @@ internal sealed class Story
         {
             violations.Add(e.ToString());
         }
-        return new Verdict(_world.Trace.Hash, _cluster?.Consensus.Moves ?? 0, _run.Rounds, _world.Events, violations,
-            _world.Trace.Marks);
+        return new Verdict(_world.Trace.Hash, _cluster?.Consensus.Moves ?? 0, _runs.Sum(run => run.Rounds),
+            _world.Events, violations, _world.Trace.Marks);
     }
 
     private async Task RunAsync(List<string> violations)
     {
-        _cluster = new SimulatedCluster(_world, _run, _breakage, _folder);
+        _cluster = new SimulatedCluster(_world, _runs, _breakage, _folder);
         var person = new Operator(_cluster);
-        await person.SeedAsync();
+        await person.SeedAsync(_runs[0]);
         _ = person.WatchAsync();
         _ = person.ResendAsync();
         _nemesis = new Nemesis(_cluster);
-        await UntilAsync(() => NewestRound() > _run.Rounds - _calmRounds, _chaosMax);
+        foreach (var run in _runs.Skip(1)) _ = person.OpenAsync(run);
+        await UntilAsync(() => NewestRound() > _runs[0].Rounds - _calmRounds, _chaosMax);
         _nemesis.End();
         _cluster.Heal();
         _world.Trace.Add(_world.Now, "world", "healed");
         if (!await UntilAsync(() => Finished(_cluster.Consensus.Leader), _healedMax))
-            violations.Add($"No progress: {_healedMax.TotalSeconds} s after healing the run is in {State()}.");
+            violations.Add($"No progress: {_healedMax.TotalSeconds} s after healing the runs are in {State()}.");
         await WaitAsync(_settling);
     }
 
-    private int NewestRound() => _cluster!.Coordinators.Max(c => c.Log.State.Find(SimulatedRun.Name)?.Round ?? 0);
+    private int NewestRound() => _cluster!.Coordinators.Max(c => c.Log.State.Find(_runs[0].Id)?.Round ?? 0);
 
-    private bool Finished(int? leader) => leader is { } id && _cluster!.Coordinators[id].Log.State
-        .Find(SimulatedRun.Name) is { Phase: Phase.Finished };
+    private bool Finished(int? leader) => leader is { } id
+        && _runs.All(run => _cluster!.Coordinators[id].Log.State.Find(run.Id) is { Phase: Phase.Finished });
 
-    private string State() => string.Join("; ", _cluster!.Coordinators.Select(c =>
-        c.Log.State.Find(SimulatedRun.Name) is { } run
-            ? $"{c.Machine.Name}: round {run.Round}, {run.Phase}, {run.Updates.Count} updates, {run.Present} present"
-            : $"{c.Machine.Name}: no run"));
+    private string State() => string.Join("; ", _cluster!.Coordinators.SelectMany(c => _runs.Select(simulated =>
+        c.Log.State.Find(simulated.Id) is { } run
+            ? $"{c.Machine.Name}, {run.Id}: round {run.Round}, {run.Phase}, {run.Updates.Count} updates, "
+                + $"{run.Present} present"
+            : $"{c.Machine.Name}: no run {simulated.Id}")));
 
     private async Task<bool> UntilAsync(Func<bool> happened, TimeSpan patience)
     {

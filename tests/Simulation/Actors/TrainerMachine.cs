@@ -14,9 +14,11 @@ internal sealed class TrainerMachine
     /// <summary>The place of the first trainer in the network, after the coordinators.</summary>
     public const int FirstPlace = 10;
 
+    private readonly ArithmeticLearner _learner;
+
     public TrainerMachine(
-        SimulatedNetwork network, SimulatedRun run, int trainer, ulong incarnation, int coordinators, string folder,
-        TimeSpan clockOffset, Answers answers)
+        SimulatedNetwork network, IReadOnlyList<SimulatedRun> runs, int trainer, ulong incarnation, int coordinators,
+        string folder, TimeSpan clockOffset, Answers answers)
     {
         Machine = new Machine(network.World, FirstPlace + trainer, SimulatedRun.TrainerName(trainer), clockOffset);
         network.Links.Put(Machine);
@@ -34,13 +36,16 @@ internal sealed class TrainerMachine
             [.. Enumerable.Range(0, coordinators).Select(node => network.Connect(Machine, node))], Machine.Time);
         var terminal = new Terminal(Machine.Time, new Lines(line => OnLine(line, trainer, answers)), Machine.Name);
         var presence = new Presence(settings.Trainer, incarnation);
-        var worker = new RoundWorker(
-            settings, cluster, new ArithmeticLearner(run, trainer), presence, terminal, Machine.Time);
+        _learner = new ArithmeticLearner(runs, trainer);
+        var worker = new RoundWorker(settings, cluster, _learner, presence, terminal, Machine.Time);
         var loop = new TrainerLoop(settings, cluster, worker, presence, terminal, Machine.Time);
         _ = LiveAsync(loop, answers);
     }
 
     public Machine Machine { get; }
+
+    /// <summary>The run of the update on disk, where this process made it.</summary>
+    public RunId? Trained => _learner.Trained;
 
     private async Task LiveAsync(TrainerLoop loop, Answers answers)
     {
@@ -66,7 +71,7 @@ internal sealed class TrainerMachine
         int round = int.Parse(words[at + 3], CultureInfo.InvariantCulture);
         string verdict = words[at + 4].TrimEnd(':');
         Machine.World.Trace.Mark($"an update {verdict}");
-        if (verdict is "accepted" or "duplicate") answers.Safe.Add((round, trainer));
+        if (verdict is "accepted" or "duplicate") answers.Safe.Add((Trained!.Value, round, trainer));
     }
 
     private sealed class Lines(Action<string> onLine) : TextWriter
@@ -81,7 +86,7 @@ internal sealed class TrainerMachine
 internal sealed class Answers
 {
     /// <summary>Updates that were answered with ACCEPTED or DUPLICATE.</summary>
-    public HashSet<(int Round, int Trainer)> Safe { get; } = [];
+    public HashSet<(RunId Run, int Round, int Trainer)> Safe { get; } = [];
 
     public List<string> Broken { get; } = [];
 }

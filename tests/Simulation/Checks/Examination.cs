@@ -19,9 +19,13 @@ internal sealed class Examination(SimulatedCluster cluster, int weak)
         _findings.AddRange(cluster.Answers.Broken);
         _findings.AddRange(cluster.Network.Unexpected);
         CheckAgreement();
-        var run = cluster.Coordinators[0].Log.State.Find(SimulatedRun.Name);
-        if (run is null || run.Trail.Count == 0) _findings.Add("There is no run, or it has no model.");
-        else CheckRun(run);
+        foreach (var simulated in cluster.Runs)
+        {
+            var run = cluster.Coordinators[0].Log.State.Find(simulated.Id);
+            if (run is null || run.Trail.Count == 0)
+                _findings.Add($"There is no run {simulated.Id}, or it has no model.");
+            else CheckRun(run, simulated);
+        }
         return _findings;
     }
 
@@ -41,17 +45,17 @@ internal sealed class Examination(SimulatedCluster cluster, int weak)
             _findings.Add("Not every node has caught up.");
     }
 
-    private void CheckRun(Run run)
+    private void CheckRun(Run run, SimulatedRun simulated)
     {
-        var counted = Counted();
+        var counted = Counted(run.Id);
         var kept = run.KeptUpdates.Select(update => update.Blob).ToHashSet();
-        string model = Path.Combine(cluster.Folder, "seed.pt");
+        string model = Operator.SeedOf(cluster, run.Id);
         CheckModel(run.Trail[0], model);
         for (int round = 1; round < run.Trail.Count; round++)
         {
             var published = run.Trail[round];
-            var files = counted[round].Values.Select(update => Made(update, round, model, kept)).ToList();
-            string next = Path.Combine(_folder, $"model-{round}.pt");
+            var files = counted[round].Values.Select(update => Made(simulated, update, round, model, kept)).ToList();
+            string next = Path.Combine(_folder, $"{run.Id}-model-{round}.pt");
             using (var output = File.Create(next))
             {
                 new Aggregator().AggregateAsync(
@@ -61,11 +65,12 @@ internal sealed class Examination(SimulatedCluster cluster, int weak)
             CheckModel(published, next);
             model = next;
         }
-        foreach (var (round, trainer) in cluster.Answers.Safe)
+        foreach (var (_, round, trainer) in cluster.Answers.Safe.Where(safe => safe.Run == run.Id))
         {
             var id = TrainerId.Parse(SimulatedRun.TrainerName(trainer));
             if (counted.GetValueOrDefault(round)?.ContainsKey(id) != true)
-                _findings.Add($"The update of trainer {trainer} in round {round} was reported safe but is missing.");
+                _findings.Add(
+                    $"The update of trainer {trainer} in round {round} of {run.Id} was reported safe but is missing.");
         }
     }
 
@@ -73,7 +78,7 @@ internal sealed class Examination(SimulatedCluster cluster, int weak)
     /// What the coordinators counted in each round. Their log is applied again from its beginning, because a run
     /// forgets the updates that it does not keep.
     /// </summary>
-    private Dictionary<int, IReadOnlyDictionary<TrainerId, Update>> Counted()
+    private Dictionary<int, IReadOnlyDictionary<TrainerId, Update>> Counted(RunId id)
     {
         var counted = new Dictionary<int, IReadOnlyDictionary<TrainerId, Update>>();
         var state = ClusterState.Empty;
@@ -81,18 +86,19 @@ internal sealed class Examination(SimulatedCluster cluster, int weak)
         {
             state = cluster.Apply(state, entry.Index, CommandCodec.Decode(entry.Command), entry.Command).State;
             // After its model is published, a round's updates are no longer in the state.
-            if (state.Find(SimulatedRun.Name) is { } run && run.Trail.Count <= run.Round)
+            if (state.Find(id) is { } run && run.Trail.Count <= run.Round)
                 counted[run.Round] = run.Updates;
         }
         return counted;
     }
 
     /// <summary>P2: an update that counts in a round is the one that its trainer computed for that round.</summary>
-    private WeightedFile Made(Update update, int round, string model, HashSet<BlobHash> kept)
+    private WeightedFile Made(
+        SimulatedRun simulated, Update update, int round, string model, HashSet<BlobHash> kept)
     {
         int trainer = int.Parse(update.Trainer.ToString()[1..], System.Globalization.CultureInfo.InvariantCulture);
         string path = Path.Combine(_folder, $"update-{trainer}.pt");
-        cluster.Run.WriteUpdate(model, round, trainer, path);
+        simulated.WriteUpdate(model, round, trainer, path);
         var hash = BlobHash.Of(File.ReadAllBytes(path));
         if (hash != update.Blob)
             _findings.Add($"Round {round} counts {update.Blob.Short} for trainer {trainer} instead of {hash.Short}.");

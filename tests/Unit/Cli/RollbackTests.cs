@@ -49,7 +49,8 @@ public sealed class RollbackTests
         await using var cluster = await StartAsync();
         var keys = new List<string>();
         using var bound = new CancellationTokenSource(TestCluster.Patience);
-        string answer = await RunCommands.WriteAsync(cluster.Connections, "test", "is paused", Pause, bound.Token);
+        string answer = await RunCommands.WriteAsync(
+            cluster.Connections, "test", "Run test is paused.", Pause, bound.Token);
 
         Assert.Equal("Run test is paused.", answer);
         Assert.Equal(2, keys.Count);
@@ -89,7 +90,8 @@ public sealed class RollbackTests
         var old = status.Runs.Single(run => run.Run == "test");
         Assert.Equal((RunPhase.Stopped, "rolled back to round 1 as next"), (old.Phase, old.Reason));
         Assert.Equal("Run 'next' is open already.", await RollBackAsync(cluster, 1, "next"));
-        Assert.Equal("Refused: Run 'next' is still active: stop it first.", await RefusedAsync(cluster, 1, "other"));
+        Assert.Equal(
+            "Run 'other' is queued behind 'next' (1 of 1 places taken).", await RollBackAsync(cluster, 1, "other"));
     }
 
     [Fact]

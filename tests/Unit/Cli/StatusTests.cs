@@ -132,12 +132,12 @@ public class StatusTests
     {
         var duplicate = new VerdictReply { Verdict = VerdictCode.Duplicate, Reason = "Run 'm' is open already." };
         var refused = Assert.Throws<CommandException>(
-            () => RunCommands.Sentence(duplicate, ended: true, "m", "is open"));
+            () => RunCommands.Sentence(duplicate, ended: true, "m", "Run m is open."));
         Assert.Equal(ExitCode.BadInput, refused.Code);
         Assert.Contains("Run m has already ended", refused.Message, StringComparison.Ordinal);
-        Assert.Equal("Run 'm' is open already.", RunCommands.Sentence(duplicate, ended: false, "m", "is open"));
+        Assert.Equal("Run 'm' is open already.", RunCommands.Sentence(duplicate, ended: false, "m", "Run m is open."));
         Assert.Equal("Run m is open.", RunCommands.Sentence(
-            new VerdictReply { Verdict = VerdictCode.Accepted }, ended: false, "m", "is open"));
+            new VerdictReply { Verdict = VerdictCode.Accepted }, ended: false, "m", "Run m is open."));
     }
 
     [Fact]

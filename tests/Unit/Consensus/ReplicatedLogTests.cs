@@ -66,7 +66,7 @@ public sealed class ReplicatedLogTests
         await cluster.StartNodeAsync(old, token);
         await cluster.ProposeAsync(Commands.Join(1), token);
         await cluster.AppliedAsync(cluster[await cluster.LeaderAsync(token)].State.Index, token);
-        Assert.Equal(1, cluster[old].State.Active?.Present);
+        Assert.Equal(1, cluster[old].State.Runs[^1].Present);
         Assert.Empty(cluster.Broken);
     }
 
@@ -87,7 +87,7 @@ public sealed class ReplicatedLogTests
         Assert.False(cluster[leader].Leadership.IsLeader);
         Assert.False(cluster[leader].QuorumReachable);
         await Assert.ThrowsAsync<NotLeaderException>(() => cluster[leader].ReadAsync(token));
-        Assert.Equal(0, cluster[leader].State.Active?.Present);
+        Assert.Equal(0, cluster[leader].State.Runs[^1].Present);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using Quorate.Coordinator.Driving;
+using Quorate.Rounds;
 using Quorate.Unit.Rounds;
 using static Quorate.Unit.Rounds.Scene;
 
@@ -30,6 +31,18 @@ public sealed class RoundCleanupTests
         var before = scene.State;
         scene.Update("anna");
         Assert.Empty(RoundCleanup.Over(before, scene.State));
+    }
+
+    [Fact]
+    public void An_older_run_releases_its_blobs_beside_a_newer_one()
+    {
+        var scene = Training("anna");
+        scene.Do(new Command.LimitActiveRuns(2, 1)).IsAccepted();
+        scene.Open("newer").IsAccepted();
+        scene.Update("anna").IsAccepted();
+        var before = scene.State;
+        scene.Publish(1).IsAccepted();
+        Assert.Equal([Blob("anna in 1"), Blob("model 0")], RoundCleanup.Over(before, scene.State));
     }
 
     [Fact]

@@ -34,8 +34,8 @@ public sealed class LeasesTests : IDisposable
         _leases = new Leases(_log, _attendance, _options, _time, NullLogger<Leases>.Instance);
     }
 
-    private Trainer Anna => _scene.Run.Trainers[Scene.Id("anna")];
-    private Trainer Bert => _scene.Run.Trainers[Scene.Id("bert")];
+    private Trainer Anna => _scene.State.Runs[0].Trainers[Scene.Id("anna")];
+    private Trainer Bert => _scene.State.Runs[0].Trainers[Scene.Id("bert")];
 
     public void Dispose()
     {
@@ -77,6 +77,21 @@ public sealed class LeasesTests : IDisposable
         await _leases.PassAsync(default);
         Assert.True(_attendance.IsGone(Anna));
         Assert.Equal([Anna.Id], _log.Left);
+    }
+
+    [Fact]
+    public async Task A_silent_trainer_leaves_every_active_run_that_it_is_in()
+    {
+        _scene.Do(new Command.LimitActiveRuns(2, 1)).IsAccepted();
+        _scene.Open("other").IsAccepted();
+        _scene.Do(new Command.Join(RunId.Parse("other"), Anna.Id, Anna.Incarnation, 0, 5, 1)).IsAccepted();
+        using var log = new LeadingLog(_scene.State);
+        using var leases = new Leases(log, _attendance, _options, _time, NullLogger<Leases>.Instance);
+        await leases.PassAsync(default);
+        _time.Advance(_options.Lease * 1.1);
+        Hear(Bert);
+        await leases.PassAsync(default);
+        Assert.Equal([Anna.Id, Anna.Id], log.Left);
     }
 
     [Fact]

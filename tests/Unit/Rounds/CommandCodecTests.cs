@@ -39,6 +39,7 @@ public sealed class CommandCodecTests
         new NameCluster(ClusterId.FromBytes([.. Enumerable.Range(1, 16).Select(i => (byte)i)]), 1),
         new HoldLevel(true, 1),
         new HoldLevel(false, 1),
+        new LimitActiveRuns(2, 1),
     ];
 
     /// <summary>
@@ -82,6 +83,7 @@ public sealed class CommandCodecTests
         "03010a20000000010000000000000000000000000000000102030405060708090a0b0c0d0e0f10",
         "03010d110000000100000000000000000000000000000001",
         "03010d0100000001",
+        "03010e110000000100000000000000000000000000000002",
     ];
 
     internal const string EarlierFormat =
@@ -123,7 +125,7 @@ public sealed class CommandCodecTests
     [InlineData("030105ffffffff", "a length of -1 where 0 are left")]
     [InlineData("030105ffffff7f", "a length of 2147483647 where 0 are left")]
     [InlineData("0301050000000000", "bytes after its end, 1 of them")]
-    [InlineData("03010e00000000", "a command of the unknown kind 14")]
+    [InlineData("03010f00000000", "a command of the unknown kind 15")]
     [InlineData("03010500000000", "an invalid run name")]
     [InlineData("03010515000000010000000000000000000000" + "000000000100000041", "an invalid run name")]
     [InlineData("03010515000000010000000000000000000000" + "0000000001000000ff", "a text that is not UTF-8")]

@@ -35,7 +35,7 @@ public sealed class InvariantsTests
             r => r with { Rules = r.Rules with { Rounds = 2 }, Stage = new Stage.Finished() }
         },
         { "a run waits for trainers that are present.", r => r with { Stage = new Stage.Waiting() } },
-        { "a run that has ended is paused.", r => Stopped(r) with { Paused = true } },
+        { "a run that is not active is paused.", r => Stopped(r) with { Paused = true } },
         {
             "a round closed with too few updates.",
             r => r with { Stage = new Stage.Closed(r.RoundOpenedAt, r.Updates.Clear()) }
@@ -70,17 +70,30 @@ public sealed class InvariantsTests
     public void A_broken_cluster_is_found()
     {
         var run = Sound().Runs[0];
-        var other = run with { Id = RunId.Parse("other") };
         Assert.Equal("the index is negative.", Invariants.FirstBroken(ClusterState.Empty with { Index = -1 }));
         Assert.Equal("the feature level is unknown.", Invariants.FirstBroken(ClusterState.Empty with { Level = 2 }));
         Assert.Equal("two runs share a name.", Broken([Stopped(run), run]));
-        Assert.Equal("a run that is not the last is active.", Broken([run, other]));
         Assert.Equal("there are too many answered requests.",
             Answering([.. Enumerable.Range(0, Limits.AnsweredRequests + 1).Select(i => Answer($"{i}"))]));
         Assert.Equal("two answered requests share a key.", Answering([Answer("k"), Answer("k")]));
         Assert.Equal("an answered request has no key.", Answering([Answer("k") with { Key = default }]));
         Assert.Equal("an answered request is accepted with a reason, or refused without one.",
             Answering([Answer("k") with { Outcome = Outcome.Stale("") }]));
+        Assert.Equal("the limit of active runs is out of range.",
+            Invariants.FirstBroken(ClusterState.Empty with { MaxActiveRuns = Limits.ActiveRuns + 1 }));
+        Assert.Equal("there are too many active runs.", Broken(
+            [.. Enumerable.Range(0, Limits.ActiveRuns + 1).Select(i => run with { Id = RunId.Parse($"run-{i}") })]));
+        var queued = new Run
+        {
+            Id = RunId.Parse("queued"), Rules = run.Rules, Plan = "", OpenedAt = 0, Stage = new Stage.Queued(),
+        };
+        Assert.Null(Broken([run, queued]));
+        Assert.Equal("a run is queued although a place is free.", Broken([queued]));
+        Assert.Equal("a run was started before one that had been queued earlier.", Broken([queued, run]));
+        Assert.Equal("a queued run has begun.", Broken([run, queued with
+        {
+            Trainers = run.Trainers, Present = run.Present, Awaited = run.Awaited,
+        }]));
         Assert.Equal("there are too many runs.", Broken([.. Enumerable.Repeat(run, Limits.Runs + 1)]));
 
         static AnsweredRequest Answer(string key) => new(RequestKey.Parse(key), default, Outcome.Accepted);

@@ -25,7 +25,8 @@ internal sealed class RandomCommands(ulong seed)
     {
         _now += _random.Below(100);
         if (_past.Count > 0 && _random.OneIn(10)) return _past[^(1 + _random.Below(Math.Min(_past.Count, 300)))];
-        var command = state.Active is { } run && !_random.OneIn(30) ? Fitting(run) : Any(state);
+        var live = state.Runs.Where(run => !run.Ended).ToList();
+        var command = live.Count > 0 && !_random.OneIn(30) ? Fitting(live[_random.Below(live.Count)]) : Any(state);
         if (_random.OneIn(10)) command = command with { Actor = _random.Pick("anna", "größe") };
         if (_random.OneIn(12)) command = command with { Key = RequestKey.Parse($"key-{_random.Below(400)}") };
         _past.Add(command);
@@ -39,6 +40,7 @@ internal sealed class RandomCommands(ulong seed)
         _ when _random.OneIn(run.Paused ? 5 : 60) => PauseOrResume(run),
         _ when _random.OneIn(300) => new EndRun(run.Id, _random.OneIn(2), "ended by chance", _now),
         _ when _random.OneIn(6) => Score(run, Math.Max(0, run.Trail.Count - 1 - _random.Below(3))),
+        Phase.Queued => _random.OneIn(9) ? new EndRun(run.Id, _random.OneIn(2), "out of the queue", _now) : Coming(run),
         Phase.Preparing => _random.OneIn(3) ? Publish(run, 0) : Coming(run),
         Phase.Aggregating => _random.OneIn(3) ? Publish(run, run.Round) : Deliver(run),
         Phase.Scoring => _random.OneIn(3) ? Score(run, run.Round) : Deliver(run),
@@ -115,16 +117,17 @@ internal sealed class RandomCommands(ulong seed)
     private Command Any(ClusterState state)
     {
         if (_random.OneIn(4)) return OfCluster();
-        if (state.Active is null || _random.OneIn(3)) return Open();
+        if (state.Runs.IsEmpty || _random.OneIn(3)) return Open();
         var run = state.Runs[_random.Below(state.Runs.Count)];
         return Mangled(_random.OneIn(5) ? run with { Id = _random.Pick<RunId>(Names) } : run);
     }
 
-    private Command OfCluster() => _random.Below(3) switch
+    private Command OfCluster() => _random.Below(5) switch
     {
         0 => new RaiseLevel(FeatureLevel.First, _now),
         1 => new HoldLevel(_random.OneIn(2), _now),
-        _ => new NameCluster(Id(_random.Below(2)), _now),
+        2 => new NameCluster(Id(_random.Below(2)), _now),
+        _ => new LimitActiveRuns(_random.OneIn(9) ? _random.Pick(0, -1, int.MaxValue) : 1 + _random.Below(4), _now),
     };
 
     private static ClusterId Id(int first) => ClusterId.FromBytes([(byte)(first + 1), .. new byte[15]]);

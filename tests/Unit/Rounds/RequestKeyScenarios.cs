@@ -24,15 +24,19 @@ public sealed class RequestKeyScenarios
     public void A_refusal_and_a_duplicate_are_repeated_word_for_word()
     {
         var scene = Training("anna");
-        var open = new Command.OpenRun(RunId.Parse("next"), Rules(), "{}", 1) { Key = RequestKey.Parse("open") };
+        const string NoModel = "Run 'digits' has no model of round 1 (any more).";
+        var open = new Command.OpenRun(RunId.Parse("next"), Rules(), "{}", 1)
+        {
+            Key = RequestKey.Parse("open"), Parent = new ParentModel(Digits, 1, FreshMemory: false),
+        };
         var resume = new Command.ResumeRun(Digits, 1) { Key = RequestKey.Parse("resume") };
-        scene.Do(open).IsRejected("Run 'digits' is still active: stop it first.");
+        scene.Do(open).IsRejected(NoModel);
         scene.Do(resume).IsDuplicate("Run 'digits' is not paused.");
         scene.Do(new Command.PauseRun(Digits, 1)).IsAccepted();
         scene.Do(resume).IsDuplicate("Run 'digits' is not paused.");
-        scene.End();
+        scene.PlayRound(1, "anna");
 
-        scene.Do(open).IsRejected("Run 'digits' is still active: stop it first.");
+        scene.Do(open).IsRejected(NoModel);
         scene.Do(open with { Key = default }).IsAccepted();
     }
 

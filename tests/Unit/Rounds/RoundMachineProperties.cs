@@ -40,8 +40,9 @@ public sealed class RoundMachineProperties
         "PauseRun:Accepted PauseRun:Duplicate PauseRun:Rejected " +
         "ResumeRun:Accepted ResumeRun:Duplicate ResumeRun:Rejected " +
         "RaiseLevel:Duplicate RaiseLevel:Rejected HoldLevel:Accepted HoldLevel:Duplicate HoldLevel:Rejected " +
+        "LimitActiveRuns:Accepted LimitActiveRuns:Duplicate LimitActiveRuns:Rejected " +
         "NameCluster:Accepted NameCluster:Duplicate NameCluster:Rejected " +
-        "Preparing Waiting Training Aggregating Scoring Finished Stopped Failed forgotten reopened " +
+        "Preparing Waiting Training Aggregating Scoring Finished Stopped Failed Queued started forgotten reopened " +
         "repeated misused unawaited";
 
     /// <summary>
@@ -123,12 +124,11 @@ public sealed class RoundMachineProperties
         private void CheckChange(ClusterState before)
         {
             Check(Invariants.FirstBroken(_first) is null, Invariants.FirstBroken(_first) ?? "");
+            CheckOthers(before);
             if (_command is not OfRun command) return;
             var was = before.Find(command.Run);
             var run = _first.Find(command.Run)!;
             reached.Add(run.Phase.ToString());
-            Check(_first.Runs.Where(r => r.Id != run.Id).SequenceEqual(before.Runs.Where(r => r.Id != run.Id)
-                .TakeLast(_first.Runs.Count - 1)), "another run changed");
 
             if (_command is OpenRun open) CountOpening(before, open.Run);
             else Check(was!.Id == run.Id && !Ended(was, run), "a run that had ended continues");
@@ -139,6 +139,20 @@ public sealed class RoundMachineProperties
                 && run.Trainers.Values.All(t => !run.Awaits(t) || run.Updates.ContainsKey(t.Id));
             if (run.Awaited < run.Present) reached.Add("unawaited");
             Check(run.Phase != Phase.Training || !complete, "a round stays open that everybody has delivered to");
+        }
+
+        /// <summary>Of the other runs, queued ones may start, and the oldest that ended may be forgotten.</summary>
+        private void CheckOthers(ClusterState before)
+        {
+            var about = (_command as OfRun)?.Run;
+            foreach (var run in before.Runs.Where(run => run.Id != about))
+            {
+                var now = _first.Find(run.Id);
+                bool started = run.Stage is Stage.Queued && now is { IsActive: true };
+                if (started) reached.Add("started");
+                bool forgotten = now is null && _command is OpenRun && before.Runs.Find(old => old.Ended) == run;
+                Check(forgotten || now == (started ? run with { Stage = now!.Stage } : run), "another run changed");
+            }
         }
 
         private static bool Ended(Run was, Run run) => was.Ended && run.Phase != was.Phase;

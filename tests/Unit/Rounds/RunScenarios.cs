@@ -15,7 +15,7 @@ public sealed class RunScenarios
             (scene.Run.Phase, scene.Run.Round, scene.Run.Present, scene.Run.OpenedAt));
         Assert.Equal("a plan", scene.Run.Plan);
         Assert.Null(scene.Run.Model);
-        Assert.Same(scene.Run, scene.State.Active);
+        Assert.Same(scene.Run, Assert.Single(scene.State.ActiveRuns));
     }
 
     [Fact]
@@ -43,17 +43,6 @@ public sealed class RunScenarios
         scene.Open();
         scene.Open(plan: "another").IsRejected("There is another run 'digits': choose a new name.");
         scene.Open(rules: Rules(rounds: 4)).IsRejected("There is another run 'digits': choose a new name.");
-    }
-
-    [Fact]
-    public void One_run_is_active_at_a_time()
-    {
-        var scene = new Scene();
-        scene.Open();
-        scene.Open("letters").IsRejected("Run 'digits' is still active: stop it first.");
-        scene.End();
-        scene.Open("letters").IsAccepted();
-        Assert.Equal("letters", scene.State.Active!.Id.ToString());
     }
 
     [Theory]
@@ -124,7 +113,7 @@ public sealed class RunScenarios
         var scene = Training("anna");
         scene.End(failed: failed, reason: "the power went").IsAccepted();
         Assert.Equal((phase, "the power went", true), (scene.Run.Phase, scene.Run.Reason, scene.Run.Ended));
-        Assert.Null(scene.State.Active);
+        Assert.Empty(scene.State.ActiveRuns);
         scene.End(failed: !failed, reason: "again").IsDuplicate("Run 'digits' has ended already.");
     }
 

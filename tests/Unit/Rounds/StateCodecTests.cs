@@ -8,7 +8,7 @@ namespace Quorate.Unit.Rounds;
 public sealed class StateCodecTests
 {
     /// <summary>The digest of <see cref="Rich"/>'s bytes: snapshots on disk have this format.</summary>
-    private const string Golden = "7450a84cbf8abe8f25ed188342857703f59eb0d1fcd4b34bc64a5cd198f28c2a";
+    private const string Golden = "c8d9d798ffb2ee69ad109e0e5364149a1333c5d8170d5e3e403d727fde702691";
 
     /// <summary>The bytes of <see cref="Small"/>.</summary>
     private static readonly string SmallGolden =
@@ -46,7 +46,9 @@ public sealed class StateCodecTests
         var state = Rich();
         var read = StateCodec.Decode(StateCodec.Encode(state));
         Assert.Equal(Hex(state), Hex(read));
-        Assert.Equal((state.Index, state.Chain, state.Id), (read.Index, read.Chain, read.Id));
+        Assert.Equal(
+            (state.Index, state.Chain, state.Id, state.MaxActiveRuns),
+            (read.Index, read.Chain, read.Id, read.MaxActiveRuns));
         Assert.Equal(state.Answered, read.Answered);
         foreach (var (run, same) in state.Runs.Zip(read.Runs))
         {
@@ -152,6 +154,7 @@ public sealed class StateCodecTests
     [InlineData((Phase)99, 1, 1000, "", "a run of the unknown phase 99")]
     [InlineData(Phase.Preparing, 1, 0, "", "updates where no round is open")]
     [InlineData(Phase.Waiting, 1, 0, "", "updates where no round is open")]
+    [InlineData(Phase.Queued, 1, 0, "", "updates where no round is open")]
     [InlineData(Phase.Scoring, 1, 0, "", "updates where no round is open")]
     [InlineData(Phase.Finished, 1, 0, "", "updates where no round is open")]
     [InlineData(Phase.Waiting, 1, 1000, "", OtherOpeningTime)]
@@ -223,7 +226,8 @@ public sealed class StateCodecTests
     }
 
     /// <summary>
-    /// An ended run and an active one with every kind of entry: scored, unscored and open models, a departed trainer.
+    /// An ended run, an active one with every kind of entry (scored, unscored and open models, a departed trainer), one
+    /// that prepares its model, and a queued one.
     /// </summary>
     private static ClusterState Rich()
     {
@@ -249,6 +253,12 @@ public sealed class StateCodecTests
         scene.Do(new Command.PauseRun(Digits, 1) { Key = RequestKey.Parse("k1") }).IsAccepted();
         scene.Do(new Command.PauseRun(Digits, 1) { Key = RequestKey.Parse("k2") }).IsDuplicate(
             "Run 'digits' is paused already.");
+        scene.Do(new Command.LimitActiveRuns(2, 1)).IsAccepted();
+        scene.Open("second").IsAccepted();
+        scene.Do(new Command.OpenRun(RunId.Parse("third"), Rules(), "{}", 2)
+        {
+            Parent = new ParentModel(Digits, 3, FreshMemory: false),
+        }).IsAccepted();
         return scene.State;
     }
 

@@ -4,7 +4,7 @@ using Quorate.Unit.Rounds;
 
 namespace Quorate.Unit.Driving;
 
-public sealed class RoundDriverTests
+public sealed class ClusterChoresTests
 {
     /// <summary>
     /// After sixteen more runs the first one was forgotten, and the leader once opened and trained it again.
@@ -13,9 +13,9 @@ public sealed class RoundDriverTests
     public void A_run_that_may_have_been_forgotten_is_not_opened_by_itself()
     {
         var scene = new Scene();
-        Assert.True(RoundDriver.IsNew(Scene.Digits, scene.State));
+        Assert.True(ClusterChores.IsNew(Scene.Digits, scene.State));
         scene.Open().IsAccepted();
-        Assert.False(RoundDriver.IsNew(Scene.Digits, scene.State));
+        Assert.False(ClusterChores.IsNew(Scene.Digits, scene.State));
         scene.End().IsAccepted();
         for (int i = 0; i < Limits.Runs; i++)
         {
@@ -23,6 +23,6 @@ public sealed class RoundDriverTests
             scene.End($"run-{i}").IsAccepted();
         }
         Assert.Null(scene.State.Find(Scene.Digits));
-        Assert.False(RoundDriver.IsNew(Scene.Digits, scene.State));
+        Assert.False(ClusterChores.IsNew(Scene.Digits, scene.State));
     }
 }
