@@ -85,6 +85,26 @@ public sealed class KillTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task Two_runs_at_once_end_with_the_models_that_each_has_alone_when_leaders_are_killed()
+    {
+        int kills = Settings.Number("KILL_TWO", 3);
+        var run = RunFor(kills);
+        var beside = run with { Name = "beside", Seed = _seed + 1 };
+        string alone = await Undisturbed.FinalModelAsync(run), besideAlone = await Undisturbed.FinalModelAsync(beside);
+        await using var cluster = await ChaosCluster.StartAsync(run, _pace, "--verify");
+        await cluster.OpenBesideAsync(beside);
+        await StrikeAsync(cluster, kills, async (_, _, _) =>
+        {
+            int leader = await cluster.LeaderAsync();
+            await cluster.KillAsync(leader);
+            cluster.Start(leader);
+        });
+        var ended = await cluster.WhenFinishedAsync(run: beside.Name);
+        Assert.All(ended, status => Assert.Equal(besideAlone, History.Of(status).FinalModel));
+        output.WriteLine($"seed {_seed}, {kills} leaders: {await cluster.AssertIntactAsync(alone)}");
+    }
+
+    [Fact]
     public async Task A_follower_that_was_down_for_two_rounds_pulls_the_missing_models_and_serves_them()
     {
         var run = new ChaosRun();

@@ -104,9 +104,16 @@ public sealed class ChaosCluster : IAsyncDisposable
         _trainers.Clear();
         Run = run;
         Directory.CreateDirectory(Folder);
-        await UntilAsync(OpenedAsync, "a leader that opens the run");
-        await UploadSeedAsync();
+        await OpenAsync(run);
         foreach (string id in run.TrainerIds) Attend(id, pace);
+    }
+
+    /// <summary>Opens another run, and lets both be active. The trainers take part in both.</summary>
+    public async Task OpenBesideAsync(ChaosRun run)
+    {
+        await AdministerAsync(
+            (admin, options) => admin.LimitRunsAsync(new LimitRunsRequest { MaxActive = 2 }, options));
+        await OpenAsync(run);
     }
 
     /// <summary>The minimum number of nodes that have an accepted update's bytes.</summary>
@@ -173,10 +180,11 @@ public sealed class ChaosCluster : IAsyncDisposable
         Connections.StatusAsync(new StatusRequest { Run = Run.Name }, token);
 
     /// <summary>Waits until the run has ended on all nodes and all are at the same index.</summary>
-    public Task<StatusReply[]> WhenFinishedAsync(TimeSpan? patience = null) => UntilAsync(
+    /// <param name="run">Its name; null: the newest.</param>
+    public Task<StatusReply[]> WhenFinishedAsync(TimeSpan? patience = null, string? run = null) => UntilAsync(
         async token =>
         {
-            var replies = await StatusAsync(token);
+            var replies = await Connections.StatusAsync(new StatusRequest { Run = run ?? Run.Name }, token);
             return replies.All(reply => reply?.Run?.Phase.HasEnded() == true)
                 && replies.Select(reply => reply!.Index).Distinct().Count() == 1
                 ? (StatusReply[])replies!
@@ -276,34 +284,38 @@ public sealed class ChaosCluster : IAsyncDisposable
         if (_passed && !keep) Directory.Delete(Root, recursive: true);
     }
 
-    /// <summary>The leader's answer; null if no leader answered.</summary>
-    private async Task<VerdictReply?> OpenedAsync(CancellationToken token)
+    private async Task OpenAsync(ChaosRun run)
     {
-        try
-        {
-            return await Connections.FindLeaderAsync(token) is { } leader
-                ? await leader.Admin.OpenRunAsync(
-                    new OpenRunRequest { RunFile = Run.Json },
-                    deadline: TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(5), cancellationToken: token)
-                : null;
-        }
-        catch (Exception e) when (
-            e is RpcException || (e is OperationCanceledException && !token.IsCancellationRequested))
-        {
-            return null;
-        }
-    }
-
-    private async Task UploadSeedAsync()
-    {
-        string path = Path.Combine(Folder, "seed.pt");
-        Run.WriteSeedModel(path);
-        await WhenAsync(run => run.Phase == RunPhase.Preparing, "the run");
+        await AdministerAsync(
+            (admin, options) => admin.OpenRunAsync(new OpenRunRequest { RunFile = run.Json }, options));
+        string path = Path.Combine(Root, $"{run.Name}.pt");
+        run.WriteSeedModel(path);
         using var bound = new CancellationTokenSource(Patience);
-        var reply = await SeedUpload.SendAsync(Connections, Run.Name, path, TimeProvider.System, bound.Token);
+        var reply = await SeedUpload.SendAsync(Connections, run.Name, path, TimeProvider.System, bound.Token);
         if (reply.Verdict is not (VerdictCode.Accepted or VerdictCode.Duplicate))
             throw new TransferException($"The seed model was not accepted: {reply.Reason}");
     }
+
+    /// <summary>Asks the leader until it answers.</summary>
+    private Task<VerdictReply> AdministerAsync(
+        Func<Admin.AdminClient, CallOptions, AsyncUnaryCall<VerdictReply>> call) => UntilAsync(
+        async token =>
+        {
+            try
+            {
+                var options = new CallOptions(
+                    deadline: TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(5), cancellationToken: token);
+                return await Connections.FindLeaderAsync(token) is { } leader
+                    ? await call(leader.Admin, options)
+                    : null;
+            }
+            catch (Exception e) when (
+                e is RpcException || (e is OperationCanceledException && !token.IsCancellationRequested))
+            {
+                return null;
+            }
+        },
+        "a leader that answers");
 }
 
 /// <summary>A coordinator or a trainer ended by itself.</summary>

@@ -9,17 +9,24 @@ using Quorate.Shared.Transfer;
 namespace Quorate.Chaos.Training;
 
 /// <summary>
-/// Computes updates without torch, see <see cref="ChaosRun"/>. Everything around it is real.
+/// Computes updates without torch, see <see cref="ChaosRun"/>. Everything around it is real. It takes part in every
+/// active run; the record is about its own.
 /// </summary>
-public sealed class SyntheticLearner(ChaosRun run, string trainer, TimeSpan pace, TrainerRecord record) : ILearner
+public sealed class SyntheticLearner(ChaosRun own, string trainer, TimeSpan pace, TrainerRecord record) : ILearner
 {
+    private readonly ChaosRun _own = own;
+    private ChaosRun _run = own;
+
     public RunId? Run { get; private set; }
+
+    public bool IsOwnRun => _run == _own;
 
     public long Examples { get; } = ChaosRun.ExamplesOf(trainer);
 
     public Task PrepareAsync(RunId run, RunFile file, CancellationToken token)
     {
         Run = run;
+        _run = _own with { Name = file.Name.ToString(), Seed = file.Seed };
         return Task.CompletedTask;
     }
 
@@ -30,14 +37,17 @@ public sealed class SyntheticLearner(ChaosRun run, string trainer, TimeSpan pace
         RoundWork work, string model, HashedFileStream update, Action<double> progress, CancellationToken token)
     {
         // Training takes 0.5 to 1.5 times the pace; the same for every run with this seed.
-        var draw = new Draws(Draws.Mix(run.Seed, (ulong)work.Round, (ulong)Examples, 7));
+        var draw = new Draws(Draws.Mix(_run.Seed, (ulong)work.Round, (ulong)Examples, 7));
         token.WaitHandle.WaitOne(pace * (0.5 + draw.Below(1000) / 1000.0));
         token.ThrowIfCancellationRequested();
-        run.WriteUpdate(model, work.Round, trainer, update, token);
-        record.Trained(work.Round, update.Hash.ToString());
-        if (record.TakeTwin()) Trained?.Invoke(work.Round, model);
-        record.Offering(run.Name, work.Round);
+        _run.WriteUpdate(model, work.Round, trainer, update, token);
         progress(1);
+        if (IsOwnRun)
+        {
+            record.Trained(work.Round, update.Hash.ToString());
+            if (record.TakeTwin()) Trained?.Invoke(work.Round, model);
+            record.Offering(_own.Name, work.Round);
+        }
         return new Learned(Examples, loss: 1.0 / work.Round);
     }
 

@@ -69,7 +69,10 @@ public sealed class SyntheticTrainer(ChaosRun run, HostsFile hosts, string id, s
         using var cluster = new ClusterConnections(hosts, time);
         await using var log = new StreamWriter(_work + ".log", append: true) { AutoFlush = true };
         RoundWorker? attending = null;
-        var lines = new Lines(log, line => OnLine(line, attending?.Leader?.Id ?? -1));
+        var lines = new Lines(log, line =>
+        {
+            if (learner.IsOwnRun) OnLine(line, attending?.Leader?.Id ?? -1);
+        });
         var terminal = new Terminal(time, TextWriter.Synchronized(lines), id);
         await using var worker = attending = new RoundWorker(settings, cluster, learner, presence, terminal, time);
         await new TrainerLoop(settings, cluster, worker, presence, terminal, time).RunAsync(token);
