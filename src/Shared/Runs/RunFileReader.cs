@@ -85,6 +85,14 @@ internal static class RunFileReader
                 + "a trainer has a shard of its own");
         }
 
+        if (training is not null && run.Rules.ExamplesMax < training.Data.ShardExamples)
+        {
+            file.Refuse(
+                "maxExamples",
+                $"must not be below training.data.shardExamples ({training.Data.ShardExamples}), and is "
+                + $"{run.Rules.MaxExamples}: a trainer has a whole shard");
+        }
+
         if (run.Scoring is not null && training is null)
             file.Refuse("scoring", "needs the section training, which names model and data; remove it, or add that");
         file.RefuseUnknownKeys();

@@ -83,12 +83,32 @@ public sealed class RunRuleTests
         Assert.False((await cluster.StatusAsync(_ => true, "the run")).Run.Paused);
     }
 
-    private static async Task<TestCluster> StartAsync(string rules)
+    [Fact]
+    public async Task A_key_is_known_to_the_next_leader()
+    {
+        await using var cluster = await StartAsync("""
+            "minTrainers": 1
+            """, nodes: 3);
+        var first = await cluster.LeaderAsync();
+        var pause = new PauseRunRequest { Run = "test", Key = "deploy-7" };
+        Assert.Equal(VerdictCode.Accepted, (await first.Admin.PauseRunAsync(pause)).Verdict);
+        await first.Admin.ResumeRunAsync(new ResumeRunRequest { Run = "test" });
+        await cluster.StopAsync(first.Id);
+
+        var next = await cluster.LeaderAsync();
+
+        Assert.NotEqual(first.Id, next.Id);
+        Assert.Equal(VerdictCode.Duplicate, (await next.Admin.PauseRunAsync(pause)).Verdict);
+        Assert.False((await cluster.StatusAsync(_ => true, "the run")).Run.Paused);
+    }
+
+    private static async Task<TestCluster> StartAsync(string rules, int nodes = 1)
     {
         var cluster = await TestCluster.StartAsync(
-            nodes: 1, $$"""{ "name": "test", "rounds": 9, "seed": 1, {{rules}} }""");
+            nodes, $$"""{ "name": "test", "rounds": 9, "seed": 1, {{rules}} }""");
         await cluster.StatusAsync(run => run.Phase == RunPhase.Preparing, "the run");
-        Assert.Equal(VerdictCode.Accepted, (await TestTrainer.SeedAsync(cluster[0], TestTrainer.Weights(0))).Verdict);
+        var leader = await cluster.LeaderAsync();
+        Assert.Equal(VerdictCode.Accepted, (await TestTrainer.SeedAsync(leader, TestTrainer.Weights(0))).Verdict);
         return cluster;
     }
 

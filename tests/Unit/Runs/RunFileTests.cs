@@ -9,7 +9,7 @@ public sealed class RunFileTests
         {
           // What a user may say about the run.
           "name": "mnist", "rounds": 5, "minTrainers": 5, "minResults": 4, "deadlineSeconds": 90.5, "graceSeconds": 2,
-          "keepUpdateRounds": 3, "keepModels": 7, "maxExamples": 9000, "maxShare": 0.25, "maxMissedRounds": 2,
+          "keepUpdateRounds": 3, "keepModels": 7, "maxExamples": 12000, "maxShare": 0.25, "maxMissedRounds": 2,
           "initial": "trainer", "seed": 18446744073709551615,
           "training": {
             "model": "lenet5",
@@ -41,7 +41,7 @@ public sealed class RunFileTests
                 KeepUpdateRounds = 3,
                 KeepModels = 7,
                 ScoreMetric = "loss",
-                MaxExamples = 9000,
+                MaxExamples = 12_000,
                 MaxShare = 0.25,
                 MaxMissedRounds = 2,
                 Initial = InitialModel.Trainer,
@@ -114,7 +114,7 @@ public sealed class RunFileTests
             (run.Rules.MaxExamples, run.Rules.MaxShare, run.Rules.MaxMissedRounds, run.Rules.Initial));
         Assert.DoesNotContain("max", run.Json, StringComparison.Ordinal);
         Assert.DoesNotContain("initial", run.Json, StringComparison.Ordinal);
-        RunFile planned = RunFile.Parse(Whole.Replace("\"maxExamples\": 9000,", "", StringComparison.Ordinal));
+        RunFile planned = RunFile.Parse(Whole.Replace("\"maxExamples\": 12000,", "", StringComparison.Ordinal));
         Assert.Equal(10_000, planned.Rules.MaxExamples); // training.data.shardExamples
         Assert.DoesNotContain("maxExamples", planned.Json, StringComparison.Ordinal);
     }
@@ -126,6 +126,16 @@ public sealed class RunFileTests
             """{ "name": "a", "rounds": 3, "minTrainers": 5, "seed": 0, "maxShare": 0.1 }"""));
         Assert.Equal("maxShare times minResults (5) must be at least 1, and maxShare is 0.1.",
             Assert.Single(refusal.Errors));
+    }
+
+    [Fact]
+    public void A_limit_that_refuses_every_trainer_of_the_plan_is_refused()
+    {
+        string low = Whole.Replace("\"maxExamples\": 12000", "\"maxExamples\": 9999", StringComparison.Ordinal);
+        Assert.Equal(
+            "maxExamples must not be below training.data.shardExamples (10000), and is 9999: a trainer has a whole "
+            + "shard.",
+            Assert.Single(Assert.Throws<RunFileException>(() => RunFile.Parse(low)).Errors));
     }
 
     [Fact]
