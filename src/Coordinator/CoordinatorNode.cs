@@ -1,5 +1,7 @@
+using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Consensus.DotNext;
 using Quorate.Coordinator.Disk;
@@ -34,6 +36,7 @@ internal sealed class CoordinatorNode(
     private readonly TimeProvider _time = TimeProvider.System;
     private readonly HostNames _names = names ?? HostNames.System;
     private volatile ReplicatedLog? _log;
+    private IPEndPoint? _listenAt;
 
     /// <summary>Runs until <paramref name="stopping"/>, or until the node stops itself; the exit code.</summary>
     public async Task<int> RunAsync(CancellationToken stopping)
@@ -194,6 +197,7 @@ internal sealed class CoordinatorNode(
         using var loggers = LoggerFactory.Create(logging);
         var address = options.Hosts.Node(options.Node).Grpc;
         var listenAt = await OwnAddress.ResolveAsync(_names, options.Node, address, loggers, _time, token);
+        _listenAt = listenAt;
         // An empty builder: no appsettings.json, no ASPNETCORE_ or DOTNET_ variable changes what a coordinator does.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore();
@@ -220,6 +224,8 @@ internal sealed class CoordinatorNode(
     {
         try
         {
+            // A start that fails later logs pages of stack traces, from services that have started by then.
+            using (SocketTransportOptions.CreateDefaultBoundListenSocket(_listenAt!)) { }
             await app.StartAsync(token);
         }
         catch (Exception e) when (ListenException.Cause(e) is { } cause)

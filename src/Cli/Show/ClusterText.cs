@@ -109,7 +109,7 @@ internal static partial class ClusterText
         double seconds = (model.PublishedAt - model.OpenedAt) / 1000.0;
         return $"[ROUND {model.Round}/{rounds}] {model.Contributors}/{PlainText.Count(trainers, "update")} · {score} · "
             + FormattableString.Invariant(
-                $"{seconds:0.0} s · model sha256:{Convert.ToHexStringLower(model.Blob.Span)[..4]}…");
+                $"{seconds:0.0} s · sha256 {Convert.ToHexStringLower(model.Blob.Span)[..4]}…");
     }
 
     /// <summary>Whether the model has a score, or a reason why it has none.</summary>

@@ -157,8 +157,8 @@ internal static class StatusText
             string missed = trainer.NotAwaitedAfter > 0
                 ? $"  not awaited after {PlainText.Count(trainer.NotAwaitedAfter, "missed round")}"
                 : "";
-            yield return $"  trainer {trainer.Trainer,-12} {PlainText.Count(trainer.Examples, "example"),18}  "
-                + $"{ClusterText.Activity(trainer, from)}{update}{missed}";
+            yield return ($"  trainer {trainer.Trainer,-12} {PlainText.Count(trainer.Examples, "example"),18}  "
+                + $"{ClusterText.Activity(trainer, from)}{update}{missed}").TrimEnd();
         }
     }
 

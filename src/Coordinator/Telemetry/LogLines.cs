@@ -12,15 +12,9 @@ internal sealed class LogLines() : ConsoleFormatter(FormatterName)
 {
     public const string FormatterName = "quorate";
 
-    /// <summary>The host logs a failed start with a stack trace. The program itself says why it failed.</summary>
-    private const int HostedServiceStartupFaulted = 11;
-
     public override void Write<TState>(
         in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
     {
-        if (logEntry.Category.StartsWith("Microsoft.Extensions.Hosting.", StringComparison.Ordinal)
-            && logEntry.EventId.Id == HostedServiceStartupFaulted)
-            return;
         string level = logEntry.LogLevel switch
         {
             LogLevel.Trace => "trce",

@@ -32,7 +32,7 @@ public class DemoTests
             },
         };
         Assert.Equal(
-            "[ROUND 3/5] 5/5 updates · loss 0.061 · accuracy 98.4 % · 3.9 s · model sha256:ab12…",
+            "[ROUND 3/5] 5/5 updates · loss 0.061 · accuracy 98.4 % · 3.9 s · sha256 ab12…",
             ClusterText.Round(model, 5, 5));
     }
 

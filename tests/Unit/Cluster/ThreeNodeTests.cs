@@ -1,4 +1,8 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
 using Grpc.Core;
+using Microsoft.Extensions.Logging;
 using Quorate.Coordinator.Doors;
 using Quorate.Rounds;
 using Quorate.Shared.Hosts;
@@ -155,6 +159,21 @@ public sealed class ThreeNodeTests
         Assert.Contains("\"grpc\" of node 0", refusal.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>The services that had started by then logged pages of stack traces.</summary>
+    [Fact]
+    public async Task A_port_in_use_is_found_before_any_service_starts()
+    {
+        await using var cluster = await TestCluster.StartAsync(nodes: 1);
+        await cluster.StopAsync(0);
+        using var other = new TcpListener(IPAddress.Loopback, cluster.Hosts.Node(0).Grpc.Port);
+        other.Start();
+        using var data = Coordinator.Disk.DataDirectory.Open(Path.Combine(cluster.Root, "node-0"), 0);
+        using var traces = new Traces();
+        var node = new Coordinator.CoordinatorNode(cluster.Options(0), data, logging => logging.AddProvider(traces));
+        await Assert.ThrowsAsync<Coordinator.ListenException>(() => node.RunAsync(CancellationToken.None));
+        Assert.Empty(traces.Found);
+    }
+
     /// <summary>192.0.2.1 is reserved for documentation (RFC 5737): no machine has it.</summary>
     [Theory]
     [InlineData("raft", "192.0.2.1:20100", "127.0.0.1:20101")]
@@ -176,5 +195,28 @@ public sealed class ThreeNodeTests
             Assert.Contains($"\"{key}\" of node 0", refusal.Message, StringComparison.Ordinal);
         }
         Directory.Delete(folder, recursive: true);
+    }
+
+    /// <summary>The log events with a stack trace.</summary>
+    private sealed class Traces : ILoggerProvider, ILogger
+    {
+        public ConcurrentQueue<string> Found { get; } = new();
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
+        {
+            if (exception is not null && logLevel >= LogLevel.Warning) Found.Enqueue($"{formatter(state, exception)}");
+        }
+
+        public void Dispose()
+        {
+            // It holds nothing.
+        }
     }
 }
