@@ -36,13 +36,19 @@ internal sealed class RoundCleanup(IReplicatedLog log, BlobStore store) : Backgr
         for (var before = log.State; ;)
         {
             var after = await log.ChangedAsync(before.Index, stoppingToken);
-            var over = Over(before, after).ToList();
+            await ReleaseAsync(before, after, stoppingToken);
             before = after;
-            if (over.Count == 0) continue;
-            await store.ReuseAsync(
-                round => IsOver(round, after), () => BlobReferences.KeptIn(after), stoppingToken);
-            if (!after.ActiveRuns.Any()) store.DeleteSpares();
-            foreach (var blob in over) await store.ForgetAsync(blob, stoppingToken);
         }
+    }
+
+    /// <summary>Releases what <paramref name="after"/> no longer needs of <paramref name="before"/>.</summary>
+    internal async Task ReleaseAsync(ClusterState before, ClusterState after, CancellationToken token)
+    {
+        var over = Over(before, after).ToList();
+        if (over.Count > 0)
+            await store.ReuseAsync(round => IsOver(round, after), () => BlobReferences.KeptIn(after), token);
+        // A run ends later than its last model is published: with its last score.
+        if (!after.ActiveRuns.Any()) store.DeleteSpares();
+        foreach (var blob in over) await store.ForgetAsync(blob, token);
     }
 }
