@@ -31,7 +31,8 @@ rm -f "$dir"/pids/*.pid
 build_programs
 cd "$root"
 # Trainers would join another cluster at the same addresses.
-! quorate status --hosts "$hosts" --json | grep -q '"status":{' ||
+answers=$(quorate status --hosts "$hosts" --json) || true
+[[ $answers != *'"status":{'* ]] ||
     refuse 2 "Another cluster answers at the addresses in $hosts. End it, or name another hosts file with HOSTS=FILE."
 
 started=""
