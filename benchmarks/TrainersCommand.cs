@@ -51,7 +51,7 @@ internal static class TrainersCommand
         };
         var learner = new SyntheticLearner(id, time);
         await using var lines = new AcceptedLines(id, learner, time);
-        await TrainerLoop.AttendAsync(settings, hosts, learner, lines, token);
+        await TrainerLoop.AttendAsync(settings, hosts, learner, lines, lines, token);
     }
 
     /// <summary>Reads a trainer's lines and prints accepted updates; all other lines go to stderr.</summary>

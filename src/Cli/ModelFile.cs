@@ -9,13 +9,12 @@ namespace Quorate.Cli;
 /// <summary>The models of a run as files and on the nodes.</summary>
 internal static class ModelFile
 {
-    /// <summary>Downloads a model into a file.</summary>
+    /// <summary>Downloads a model into a file that <see cref="OutputFile.Prepare"/> named.</summary>
     /// <returns>The SHA-256 of the file as read back from this disk, 64 hexadecimal digits.</returns>
     /// <exception cref="TransferException">No node sent the whole, correct blob.</exception>
     public static async Task<string> DownloadAsync(
         ClusterConnections client, ModelStatus model, string path, TimeProvider time, CancellationToken token)
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         var replicas = client.Nodes.Select(node => node.Transfer).ToList();
         await new BlobDownload(replicas, new RetryRules(), time)
             .FetchAsync(BlobHash.FromBytes(model.Blob.Span), model.Length, path, null, token);

@@ -7,44 +7,58 @@ using Quorate.Shared.Text;
 using Quorate.Trainer;
 using Quorate.Trainer.Commands;
 
-var program = new RootCommand("Trains models on its own data, for a Quorate cluster.")
-{
-    InitCommand.Create(),
-    TrainCommand.Create(),
-    ScoreCommand.Create(),
-    ServeCommand.Create(),
-    BenchCommand.Create(),
-    AttendCommand.Create(),
-};
+// Libraries, libtorch's among them, and a trainer's connections.
+const int OpenFilesMin = 192;
 
-// Flags without a command attend.
-if (args is [] || args[0].StartsWith("--", StringComparison.Ordinal) && args[0] is not ("--help" or "--version"))
-    args = ["attend", .. args];
+if (!StandardStreams.TryOpen(OpenFilesMin, isLog: false)) return ExitCode.BadInput;
+return await RunAsync(args);
 
-if (!CrashPoint.TryArm(Environment.GetEnvironmentVariable(CrashPoint.Variable), out string? flaw))
+// A method of its own: what it names is loaded after the check.
+static async Task<int> RunAsync(string[] args)
 {
-    await Console.Error.WriteLineAsync(flaw);
-    return ExitCode.BadInput;
-}
-ParseResult line = SettingSource.Parse(program, args);
-using var stopping = new CancellationTokenSource();
-using var signals = new StopSignals(stopping);
-try
-{
-    var invocation = new InvocationConfiguration
+    var program = new RootCommand("Trains models on its own data, for a Quorate cluster.")
     {
-        EnableDefaultExceptionHandler = false,
-        ProcessTerminationTimeout = null, // StopSignals does it.
+        InitCommand.Create(),
+        TrainCommand.Create(),
+        ScoreCommand.Create(),
+        ServeCommand.Create(),
+        BenchCommand.Create(),
+        AttendCommand.Create(),
     };
-    int code = await line.InvokeAsync(invocation, stopping.Token);
-    return line.Errors.Count == 0 ? code : ExitCode.BadInput;
-}
-catch (OperationCanceledException)
-{
-    return ExitCode.Interrupted;
-}
-catch (Exception e) when (e is TrainerException or RunFileException or HostsFileException)
-{
-    await Console.Error.WriteLineAsync(PlainText.Escape(e.Message));
-    return ExitCode.BadInput;
+
+    // Flags without a command attend.
+    if (args is [] || args[0].StartsWith("--", StringComparison.Ordinal) && args[0] is not ("--help" or "--version"))
+        args = ["attend", .. args];
+
+    if (!CrashPoint.TryArm(Environment.GetEnvironmentVariable(CrashPoint.Variable), out string? flaw))
+    {
+        await Console.Error.WriteLineAsync(flaw);
+        return ExitCode.BadInput;
+    }
+    ParseResult line = SettingSource.Parse(program, args);
+    using var stopping = new CancellationTokenSource();
+    using var signals = new StopSignals(stopping);
+    try
+    {
+        var invocation = new InvocationConfiguration
+        {
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null, // StopSignals does it.
+        };
+        int code = await line.InvokeAsync(invocation, stopping.Token);
+        return line.Errors.Count == 0 ? code : ExitCode.BadInput;
+    }
+    catch (OperationCanceledException)
+    {
+        return ExitCode.Interrupted;
+    }
+    catch (OutputLostException e)
+    {
+        return e.Report();
+    }
+    catch (Exception e) when (e is TrainerException or RunFileException or HostsFileException or IOException)
+    {
+        await Console.Error.WriteLineAsync(PlainText.Escape(e.Message));
+        return ExitCode.BadInput;
+    }
 }

@@ -8,4 +8,7 @@ internal sealed class TrainerException(string message, Exception? inner = null) 
 {
     /// <summary>Trying again may help: the cause is the disk, not what is on it.</summary>
     public bool IsTemporary => InnerException is IOException or UnauthorizedAccessException;
+
+    /// <summary>The data set is missing or damaged: somebody may put it right while a trainer waits.</summary>
+    public bool IsAboutData { get; init; }
 }

@@ -73,7 +73,8 @@ public sealed class SyntheticTrainer(ChaosRun run, HostsFile hosts, string id, s
         {
             if (learner.IsOwnRun) OnLine(line, attending?.Leader?.Id ?? -1);
         });
-        var terminal = new Terminal(time, TextWriter.Synchronized(lines), id);
+        var output = TextWriter.Synchronized(lines);
+        var terminal = new Terminal(time, output, output, id);
         await using var worker = attending = new RoundWorker(settings, cluster, learner, presence, terminal, time);
         await new TrainerLoop(settings, cluster, worker, presence, terminal, time).RunAsync(token);
     }

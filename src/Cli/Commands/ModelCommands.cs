@@ -4,6 +4,7 @@ using Quorate.Cli.Show;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Runs;
+using Quorate.Shared.Transfer;
 
 namespace Quorate.Cli.Commands;
 
@@ -41,10 +42,10 @@ internal static class ModelCommands
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
             async t =>
             {
+                string path = OutputFile.Prepare(parsed.GetValue(output)!, DownloadFiles.PartSuffix);
                 using var client = QuorateCommand.Connect(parsed.GetValue(hosts)!);
                 var status = (await QuorateCommand.RunAsync(client, parsed.GetValue(run)!, t)).Run;
                 var model = Choose(status, parsed.GetValue(round)!);
-                string path = parsed.GetValue(output)!;
                 string hash = await ModelFile.DownloadAsync(client, model, path, TimeProvider.System, t);
                 Output.Standard.Lines(Pulled(status, model, path, hash));
                 return ExitCode.Ok;

@@ -6,6 +6,7 @@ using Quorate.Chaos.Processes;
 using Quorate.Cli.Show;
 using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
+using Quorate.Shared.Processes;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Runs;
 using Quorate.Shared.Transfer;
@@ -104,7 +105,8 @@ internal static class QuorateCommand
             return Refuse(e.Code, [e.Message, .. e.Details]);
         }
         catch (Exception e) when (
-            e is RunFileException or HostsFileException or IOException or UnauthorizedAccessException)
+            e is RunFileException or HostsFileException or UnauthorizedAccessException
+                or (IOException and not OutputLostException))
         {
             return Refuse(ExitCode.BadInput, e.Message);
         }

@@ -45,6 +45,8 @@ internal sealed class DemoPlace : IDisposable
     /// <summary>More demos at once than any machine has room for.</summary>
     private const int MostDemos = 100;
 
+    public const string Advice = "Name a new folder of your own with --keep DIR.";
+
     private readonly FileStream _taken;
 
     private DemoPlace(string path, FileStream taken) => (Path, _taken) = (path, taken);
@@ -52,7 +54,21 @@ internal sealed class DemoPlace : IDisposable
     public string Path { get; }
 
     /// <param name="folder">The folder of all demos.</param>
+    /// <exception cref="CommandException">It cannot be written.</exception>
     public static DemoPlace Take(string folder)
+    {
+        try
+        {
+            return TakeFirst(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandException(
+                ExitCode.BadInput, $"The demo cannot keep its model in {folder}: {e.Message} {Advice}");
+        }
+    }
+
+    private static DemoPlace TakeFirst(string folder)
     {
         for (int number = 1; ; number++)
         {

@@ -2,6 +2,7 @@ using Quorate.Cli.Show;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Runs;
 using Quorate.Shared.Text;
+using Quorate.Shared.Transfer;
 
 namespace Quorate.Cli.Demo;
 
@@ -20,13 +21,16 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
             throw new CommandException(ExitCode.BadInput,
                 $"{options.RunFile} has no section 'training', so the demo's trainers would have nothing to do.");
         Programs.RequireBuilt();
+        using var place = options.Keep is null ? DemoPlace.Take(Path.GetFullPath("run")) : null;
+        string modelPath = OutputFile.Prepare(
+            Path.Combine(options.Keep ?? place!.Path, "model.pt"), DownloadFiles.PartSuffix, DemoPlace.Advice);
         string folder = Folder();
         bool done = false;
         using var limit = new CancellationTokenSource(options.Timeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(token, limit.Token);
         try
         {
-            var code = await WithView(view => RunAsync(run, folder, view, either.Token));
+            var code = await WithView(view => RunAsync(run, folder, modelPath, view, either.Token));
             done = true;
             return code;
         }
@@ -48,11 +52,10 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
         }
     }
 
-    private async Task<ExitCode> RunAsync(RunFile run, string folder, IDemoView view, CancellationToken token)
+    private async Task<ExitCode> RunAsync(
+        RunFile run, string folder, string modelPath, IDemoView view, CancellationToken token)
     {
         int trainers = run.Rules.MinTrainers, rounds = run.Rules.Rounds;
-        using var place = options.Keep is null ? DemoPlace.Take(Path.GetFullPath("run")) : null;
-        string modelPath = Path.Combine(options.Keep ?? place!.Path, "model.pt");
         view.Line($"{run.Name}: {PlainText.Count(options.Coordinators, "coordinator")}, "
             + $"{PlainText.Count(trainers, "trainer")}, {PlainText.Count(rounds, "round")}; logs in {folder}",
             Tone.Plain);

@@ -22,12 +22,12 @@ internal static class RunOverrides
         if (training is not null)
         {
             int shards = trainers is null ? training.Data.Shards : count;
-            int examples = trainers is null
-                ? training.Data.ShardExamples
-                : Math.Min(training.Data.ShardExamples, TrainingImages / shards);
+            var sizes = training.Data.ShardExamples;
+            if (shards != training.Data.Shards || sizes.Sum(shards) > TrainingImages)
+                sizes = Math.Min(sizes.Largest, TrainingImages / shards);
             // The demo's processes have another working directory than this one.
             string path = Programs.Beside(training.Data.Path);
-            training = training with { Data = training.Data with { Shards = shards, ShardExamples = examples,
+            training = training with { Data = training.Data with { Shards = shards, ShardExamples = sizes,
                 Path = path } };
         }
         return RunFile.Parse((run with { Rules = rules, Training = training }).Json, "The demo's run");

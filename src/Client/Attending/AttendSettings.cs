@@ -31,6 +31,12 @@ public sealed record AttendSettings
     public TimeSpan RetryAfterMax { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>
+    /// The longest pause before a step that failed in this trainer's own surroundings (disk, data, device) is tried
+    /// again. The first is <see cref="RetryAfterMax"/>, and each is twice as long as the one before.
+    /// </summary>
+    public TimeSpan CureAfterMax { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>
     /// Transfers are tried again sooner than by default: a failover takes about a second, and the first update after it
     /// should not wait for a long pause to end. After 10 s of tries the trainer says so and starts again.
     /// </summary>

@@ -11,6 +11,7 @@ public sealed class Presence(TrainerId trainer, ulong incarnation)
 {
     private volatile Snapshot _now = new(Activity.Idle, 0, 0);
     private volatile Trouble? _trouble;
+    private volatile bool _leaving;
 
     private sealed record Snapshot(Activity Activity, int Round, float Progress);
 
@@ -26,16 +27,20 @@ public sealed class Presence(TrainerId trainer, ulong incarnation)
 
     public void ReportWell() => _trouble = null;
 
+    /// <summary>The process ends.</summary>
+    public void ReportLeaving() => _leaving = true;
+
     /// <param name="run">The run whose data is loaded.</param>
     public Heartbeat ToHeartbeat(RunId? run)
     {
         var (now, trouble) = (_now, _trouble);
-        var subject = run ?? trouble?.Run;
+        // A trouble is about the run that it names, which is not the loaded one while another is being prepared.
+        var subject = trouble?.Run ?? run;
         return new Heartbeat
         {
             Run = subject?.ToString() ?? "", Trainer = trainer.ToString(), Incarnation = incarnation,
-            Activity = now.Activity, Round = now.Round, Progress = now.Progress,
-            Fault = trouble is not null && trouble.Run == subject ? Limits.CutReason(trouble.Sentence) : "",
+            Activity = now.Activity, Round = now.Round, Progress = now.Progress, Leaving = _leaving,
+            Fault = trouble is null ? "" : Limits.CutReason(trouble.Sentence),
         };
     }
 }

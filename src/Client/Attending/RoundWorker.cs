@@ -21,6 +21,7 @@ public sealed class RoundWorker : IAsyncDisposable
     private readonly Terminal _terminal;
     private readonly TimeProvider _time;
     private readonly WorkFolder _folder;
+    private readonly OwnFaults _faults;
     private readonly AttendedLeader _leader = new();
 
     private readonly Lock _gate = new();
@@ -39,6 +40,7 @@ public sealed class RoundWorker : IAsyncDisposable
         (_settings, _cluster, _learner) = (settings, cluster, learner);
         (_presence, _terminal, _time) = (presence, terminal, time);
         _folder = new WorkFolder(settings.WorkDirectory);
+        _faults = new OwnFaults(settings, presence, terminal, time);
         _memory = new TrainerMemory { Once = settings.Once };
     }
 
@@ -60,7 +62,9 @@ public sealed class RoundWorker : IAsyncDisposable
     /// </summary>
     public TrainerStep OnAnnouncement(IReadOnlyList<AnnouncedRun> runs)
     {
-        if (_work.IsFaulted) _work.GetAwaiter().GetResult(); // A fault of the program ends the trainer.
+        // A fault of the program ends the trainer. Wrapped, so that it is never taken for a fault of the connection.
+        if (_work.IsFaulted)
+            throw new InvalidOperationException("The trainer's work failed.", _work.Exception.GetBaseException());
         _announced = runs;
         while (true)
         {
@@ -108,7 +112,7 @@ public sealed class RoundWorker : IAsyncDisposable
         {
             // Training computes; the stream's reader must not wait for it.
             await Task.Run(() => TakeAsync(step, token), token);
-            _presence.ReportWell();
+            _faults.End();
         }
         catch (OperationCanceledException) when (token.IsCancellationRequested)
         {
@@ -117,17 +121,23 @@ public sealed class RoundWorker : IAsyncDisposable
         catch (LearnerException e) when (step is TrainerStep.Initialise && !e.IsTemporary)
         {
             // It can still train, once another trainer or a person has uploaded the model.
-            _terminal.Say($"cannot make the initial model of run {step.Subject}: {e.Message}");
-            _presence.Report(step.Subject!.Value, e.Message);
+            _faults.Report(step.Subject!.Value, e.Message, "Waiting for one that is made elsewhere.");
             Remember(memory => memory with { Initialised = step.Subject });
         }
         catch (Exception e) when (e is RunFileException or LearnerException { IsTemporary: false })
         {
-            Refuse(step.Subject!.Value, e.Message);
+            _faults.Report(step.Subject!.Value, e.Message, "Waiting for another run.");
+            Remember(memory => memory with { Refused = memory.Refused.Add(step.Subject!.Value) });
         }
-        catch (Exception e) when (e is LearnerException or IOException or UnauthorizedAccessException)
+        catch (LearnerException e)
         {
-            await WaitForCureAsync(step.Subject!.Value, e.Message, token);
+            await _faults.WaitForCureAsync(step.Subject!.Value, e.Message, token);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Transfers report a broken connection otherwise, so this is the disk.
+            await _faults.WaitForCureAsync(
+                step.Subject!.Value, $"The work folder {_folder.Root} cannot be used: {e.Message}", token);
         }
     }
 
@@ -145,7 +155,7 @@ public sealed class RoundWorker : IAsyncDisposable
         var replies = await _cluster.StatusAsync(new StatusRequest { Run = run.ToString(), Trail = 1 }, token);
         // Where no node answers for the run just now, the next announcement leads here again.
         if (replies.FirstOrDefault(reply => reply?.Run is not null)?.Run.Plan is not { } plan) return;
-        await _learner.PrepareAsync(run, RunFile.Parse(plan), token);
+        await _learner.PrepareAsync(run, RunFile.Parse(plan, $"The plan of run {run}"), token);
         Remember(memory => memory with { Prepared = run });
     }
 
@@ -184,7 +194,7 @@ public sealed class RoundWorker : IAsyncDisposable
             + $"loss {update.Learned.Metrics[Metrics.Loss]:F4}, "
             + $"{_time.GetElapsedTime(started).TotalSeconds:F1} s");
         Remember(memory => memory with { Trained = update });
-        _presence.ReportWell();
+        _faults.End();
         CrashPoint.Pass("update-trained");
         await UploadAsync(update, token);
     }
@@ -240,7 +250,13 @@ public sealed class RoundWorker : IAsyncDisposable
                     {
                         var reply = await upload.SendAsync(header, path, Sent, reign.Token);
                         CrashPoint.Pass("upload-answered");
+                        if (reply.Verdict == VerdictCode.Rejected) RequireKept(path, header);
                         return settles(reply);
+                    }
+                    catch (Exception e) when (e is TransferException or IOException)
+                    {
+                        RequireKept(path, header);
+                        throw;
                     }
                     catch (OperationCanceledException) when (
                         reign.IsCancellationRequested && !token.IsCancellationRequested)
@@ -253,6 +269,14 @@ public sealed class RoundWorker : IAsyncDisposable
         _presence.Set(Activity.Idle, round, 0);
 
         void Sent(long bytes) => _presence.Set(Activity.Uploading, round, (double)bytes / header.Length);
+    }
+
+    /// <summary>A file that is gone or was changed can never be sent: it is made again.</summary>
+    private void RequireKept(string path, UploadHeader header)
+    {
+        if (WorkFolder.HasFile(path, BlobHash.FromBytes(header.Blob.Span))) return;
+        Remember(memory => memory.Trained?.Path == path ? memory with { Trained = null } : memory);
+        throw new LearnerException($"{path} is gone or was changed before it was sent.", isTemporary: true);
     }
 
     /// <summary>
@@ -298,24 +322,6 @@ public sealed class RoundWorker : IAsyncDisposable
             ? $"update of round {work.Round} accepted"
             : $"update of round {work.Round} {reply.Verdict.ToString().ToLowerInvariant()}: {reply.Reason}");
         return true;
-    }
-
-    /// <summary>Nothing that this process can do helps: it takes no part in the run.</summary>
-    private void Refuse(RunId run, string why)
-    {
-        _terminal.Say($"cannot take part in run {run}: {why} Waiting for another run.");
-        _presence.Report(run, why);
-        _presence.Set(Activity.Idle, 0, 0);
-        Remember(memory => memory with { Refused = memory.Refused.Add(run) });
-    }
-
-    /// <summary>The fault may pass, as a full disk does. The next announcement leads to the same step again.</summary>
-    private async Task WaitForCureAsync(RunId run, string why, CancellationToken token)
-    {
-        _terminal.Say($"{why} Trying again.");
-        _presence.Report(run, why);
-        _presence.Set(Activity.Idle, 0, 0);
-        await Task.Delay(_settings.RetryAfterMax, _time, token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private void Remember(Func<TrainerMemory, TrainerMemory> change)

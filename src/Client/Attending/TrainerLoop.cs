@@ -25,46 +25,47 @@ public sealed class TrainerLoop(
     /// <summary>
     /// A whole trainer: attends the cluster's runs with this learner until <paramref name="token"/>, or until its only
     /// run has ended (<see cref="AttendSettings.Once"/>). What happens is written to <paramref name="output"/>, a line
-    /// for each event.
+    /// for each event, and what is wrong with this trainer to <paramref name="errors"/>.
     /// </summary>
-    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled; the trainer has left.</exception>
     public static async Task AttendAsync(
-        AttendSettings settings, HostsFile hosts, ILearner learner, TextWriter output, CancellationToken token)
+        AttendSettings settings, HostsFile hosts, ILearner learner, TextWriter output, TextWriter errors,
+        CancellationToken token)
     {
         var time = TimeProvider.System;
-        var terminal = new Terminal(time, output, settings.Trainer.ToString());
+        var terminal = new Terminal(time, output, errors, settings.Trainer.ToString());
         var presence = new Presence(settings.Trainer, DrawIncarnation());
         using var cluster = new ClusterConnections(hosts, time);
         await using var worker = new RoundWorker(settings, cluster, learner, presence, terminal, time);
-        await new TrainerLoop(settings, cluster, worker, presence, terminal, time).RunAsync(token);
+        await new TrainerLoop(settings, cluster, worker, presence, terminal, time)
+            .RunAsync(CancellationToken.None, leaving: token);
     }
 
     /// <summary>Returns when the trainer leaves by itself: its only run has ended.</summary>
-    public async Task RunAsync(CancellationToken token)
+    /// <param name="killed">Ends the loop wherever it is, as the death of the process would.</param>
+    /// <param name="leaving">Ends it in good order: the leader is told, and removes the trainer at once.</param>
+    /// <exception cref="OperationCanceledException">One of them was cancelled.</exception>
+    public async Task RunAsync(CancellationToken killed, CancellationToken leaving = default)
     {
-        try
-        {
-            await LiveAsync(token);
-        }
-        catch (OperationCanceledException) when (token.IsCancellationRequested)
-        {
-            terminal.Say("leaving");
-            throw;
-        }
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(killed, leaving);
+        await using var goodbye = leaving.Register(() => terminal.Say("leaving"));
+        await LiveAsync(killed, either.Token);
     }
 
-    private async Task LiveAsync(CancellationToken token)
+    /// <param name="token">The trainer is killed, or leaves.</param>
+    private async Task LiveAsync(CancellationToken killed, CancellationToken token)
     {
         var pause = settings.RetryAfter;
         string? said = null;
-        while (!token.IsCancellationRequested)
+        while (true)
         {
+            token.ThrowIfCancellationRequested();
             string trouble;
             try
             {
                 if (await cluster.FindLeaderAsync(token) is { } leader)
                 {
-                    if (await AttendAsync(leader, () => OnAnswer(leader), token)) return;
+                    if (await AttendAsync(leader, () => OnAnswer(leader), killed, token)) return;
                     continue;
                 }
                 trouble = "no coordinator leads; waiting for one";
@@ -81,6 +82,7 @@ public sealed class TrainerLoop(
                 };
                 trouble = $"lost the leader ({why}); looking for the next one";
             }
+            token.ThrowIfCancellationRequested(); // A stream that ends because this trainer leaves is no trouble.
             if (trouble != said) terminal.Say(said = trouble);
             await Task.Delay(pause, time, token);
             pause = pause * 1.5 < settings.RetryAfterMax ? pause * 1.5 : settings.RetryAfterMax;
@@ -97,14 +99,15 @@ public sealed class TrainerLoop(
 
     /// <summary>
     /// Attends one leader until the stream ends; true: the trainer leaves. <paramref name="onAnswer"/> is called with
-    /// every answer.
+    /// every answer. The stream outlives <paramref name="token"/> by the time that a goodbye takes.
     /// </summary>
-    private async Task<bool> AttendAsync(NodeConnection leader, Action onAnswer, CancellationToken token)
+    private async Task<bool> AttendAsync(
+        NodeConnection leader, Action onAnswer, CancellationToken killed, CancellationToken token)
     {
-        using var ends = CancellationTokenSource.CreateLinkedTokenSource(token);
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(killed);
         using var call = leader.Federation.Attend(cancellationToken: ends.Token);
         worker.Attend(leader);
-        var beats = BeatAsync(call.RequestStream, ends.Token);
+        var beats = BeatAsync(call.RequestStream, ends, token);
         using var silence = new StallGuard(settings.SilenceMax, time, ends.Token);
         try
         {
@@ -116,13 +119,14 @@ public sealed class TrainerLoop(
                 onAnswer();
                 var runs = call.ResponseStream.Current.Runs.Select(AnnouncedRun.Read).ToList();
                 var step = worker.OnAnnouncement(runs);
-                if (step is TrainerStep.Join join) await JoinAsync(leader, join.Run, ends.Token);
+                if (step is TrainerStep.Join join && !token.IsCancellationRequested)
+                    await JoinAsync(leader, join.Run, ends.Token);
                 if (step is not TrainerStep.Leave leave) continue;
                 terminal.Say($"run {leave.Run} has ended{Phase(runs, leave.Run)}");
                 return true;
             }
         }
-        catch (Exception e) when (silence.Token.IsCancellationRequested && !token.IsCancellationRequested
+        catch (Exception e) when (silence.Token.IsCancellationRequested && !ends.IsCancellationRequested
             && e is OperationCanceledException or RpcException)
         {
             throw new RpcException(new Status(StatusCode.Unavailable, $"node {leader.Id} fell silent"));
@@ -167,13 +171,29 @@ public sealed class TrainerLoop(
     /// <summary>64 random bits tell this process from every other one under its id; 0 names no process.</summary>
     private static ulong DrawIncarnation() => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1;
 
-    private async Task BeatAsync(IClientStreamWriter<Heartbeat> stream, CancellationToken token)
+    /// <summary>
+    /// Sends heartbeats. When the trainer leaves, the last one says so. The leader then ends the stream; if it does
+    /// not, this trainer does.
+    /// </summary>
+    private async Task BeatAsync(
+        IClientStreamWriter<Heartbeat> stream, CancellationTokenSource ends, CancellationToken leaving)
     {
         using var tick = new PeriodicTimer(settings.HeartbeatEvery, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(leaving, ends.Token);
         try
         {
-            do await stream.WriteAsync(presence.ToHeartbeat(worker.Run), token);
-            while (await tick.WaitForNextTickAsync(token));
+            for (bool leaves = false; ; leaves = leaving.IsCancellationRequested)
+            {
+                if (leaves) presence.ReportLeaving();
+                await stream.WriteAsync(presence.ToHeartbeat(worker.Run), ends.Token);
+                if (leaves) break;
+                Task next = tick.WaitForNextTickAsync(either.Token).AsTask();
+                await next.ConfigureAwait(
+                    ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            }
+            await stream.CompleteAsync();
+            await Task.Delay(settings.SilenceMax, time, ends.Token);
+            await ends.CancelAsync();
         }
         catch (Exception e) when (
             e is RpcException or OperationCanceledException or InvalidOperationException or IOException)

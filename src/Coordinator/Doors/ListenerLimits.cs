@@ -1,18 +1,18 @@
-using System.Runtime.InteropServices;
 using Quorate.Coordinator.Settings;
+using Quorate.Shared.Processes;
 
 namespace Quorate.Coordinator.Doors;
 
 /// <summary>How many connections a node accepts, and how long it waits for their first bytes.</summary>
-internal sealed partial record ListenerLimits
+internal sealed record ListenerLimits
 {
     /// <summary>Connections that wait in the kernel to be accepted, as many as in Kestrel's own listener.</summary>
     public const int Backlog = 512;
 
-    /// <summary>With fewer open files, a node could not hold its log, its blobs and a few connections.</summary>
-    public const long OpenFilesMin = 256;
-
-    private const int OpenFiles = 7; // RLIMIT_NOFILE on Linux.
+    /// <summary>
+    /// With fewer open files, a node could not hold its libraries (200), its log, its blobs and a few connections.
+    /// </summary>
+    public const long OpenFilesMin = 512;
 
     /// <summary>Open connections of all kinds. Ten thousand trainers may attend with one connection each.</summary>
     public int ConnectionsMax { get; init; } = 16_384;
@@ -30,7 +30,7 @@ internal sealed partial record ListenerLimits
     /// process that runs out of them cannot even load its own libraries.
     /// </summary>
     /// <exception cref="SettingsException">The process may open too few files to run.</exception>
-    public static ListenerLimits OfProcess() => For(OpenFilesMax());
+    public static ListenerLimits OfProcess() => For(StandardStreams.OpenFilesMax());
 
     /// <exception cref="SettingsException">They are too few to run.</exception>
     internal static ListenerLimits For(long openFilesMax)
@@ -40,21 +40,5 @@ internal sealed partial record ListenerLimits
                 + "(ulimit -n)."]);
         var limits = new ListenerLimits();
         return limits with { ConnectionsMax = (int)Math.Min(limits.ConnectionsMax, openFilesMax / 2) };
-    }
-
-    /// <summary>Elsewhere than on Linux there is no such limit, or it is high.</summary>
-    private static long OpenFilesMax() =>
-        OperatingSystem.IsLinux() && GetLimit(OpenFiles, out var limit) == 0
-            ? (long)Math.Min(limit.Current, long.MaxValue)
-            : long.MaxValue;
-
-    [LibraryImport("libc", EntryPoint = "getrlimit")]
-    private static partial int GetLimit(int resource, out Limit limit);
-
-    [StructLayout(LayoutKind.Sequential)]
-    private readonly struct Limit
-    {
-        public readonly ulong Current;
-        public readonly ulong Max;
     }
 }

@@ -23,6 +23,9 @@ internal sealed class Attendance(CoordinatorOptions options, TimeProvider time)
         Awaited,
         Attending,
         Ended,
+
+        /// <summary>It said that its process ends.</summary>
+        Left,
     }
 
     /// <param name="Timestamp">
@@ -35,7 +38,7 @@ internal sealed class Attendance(CoordinatorOptions options, TimeProvider time)
 
     public void Record(TrainerId trainer, Heartbeat heartbeat, object stream) =>
         _sightings[(trainer, heartbeat.Incarnation)] = new Sighting(
-            Contact.Attending, time.GetTimestamp(), stream, heartbeat.Activity,
+            heartbeat.Leaving ? Contact.Left : Contact.Attending, time.GetTimestamp(), stream, heartbeat.Activity,
             float.IsFinite(heartbeat.Progress) ? Math.Clamp(heartbeat.Progress, 0, 1) : 0,
             heartbeat.Run, Limits.CutReason(heartbeat.Fault));
 
@@ -55,7 +58,8 @@ internal sealed class Attendance(CoordinatorOptions options, TimeProvider time)
     /// </summary>
     public void Ended(TrainerId trainer, ulong incarnation, object stream)
     {
-        if (_sightings.TryGetValue((trainer, incarnation), out var last) && last.Stream == stream)
+        if (_sightings.TryGetValue((trainer, incarnation), out var last) && last.Stream == stream
+            && last.Contact != Contact.Left)
             _sightings.TryUpdate(
                 (trainer, incarnation), last with { Contact = Contact.Ended, Activity = Activity.Idle }, last);
     }
@@ -99,5 +103,5 @@ internal sealed class Attendance(CoordinatorOptions options, TimeProvider time)
     public void Clear() => _sightings.Clear();
 
     private bool IsGone(Sighting last) =>
-        last.Contact == Contact.Ended || time.GetElapsedTime(last.Timestamp) > options.Lease;
+        last.Contact is Contact.Ended or Contact.Left || time.GetElapsedTime(last.Timestamp) > options.Lease;
 }

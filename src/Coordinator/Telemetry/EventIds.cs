@@ -42,6 +42,7 @@ internal static class EventIds
 
     public const int TrainerJoined = 3001;
     public const int LeaseExpired = 3010;
+    public const int TrainerLeft = 3011;
     public const int UpdateAccepted = 3020;
     public const int UpdateRejected = 3021;
 

@@ -40,6 +40,20 @@ internal sealed class JsonSection(JsonElement element, string path, List<string>
             : Wrong(key, rule, value, standIn ?? min);
     }
 
+    /// <summary>A whole number, or an array of them; a wrong one yields the least value.</summary>
+    public ShardSizes Ints(string key, int min, int max, int most)
+    {
+        if (Find(key) is not { ValueKind: JsonValueKind.Array } value) return Int(key, min, max);
+        var numbers = new List<int>();
+        foreach (JsonElement item in value.EnumerateArray())
+            if (item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out int number) && number >= min
+                && number <= max)
+                numbers.Add(number);
+        return numbers.Count > 0 && numbers.Count == value.GetArrayLength() && numbers.Count <= most
+            ? new ShardSizes(numbers)
+            : Wrong<ShardSizes>(key, $"an array of up to {most} whole numbers from {min} to {max}", value, min);
+    }
+
     /// <summary>A whole number whose range is checked elsewhere; a wrong one yields 1.</summary>
     public int Int(string key, int? absent = null)
     {

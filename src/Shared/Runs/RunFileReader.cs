@@ -63,7 +63,8 @@ internal static class RunFileReader
                 KeepUpdateRounds = file.Int("keepUpdateRounds", 2),
                 KeepModels = file.Int("keepModels", 10),
                 ScoreMetric = metric,
-                MaxExamples = file.Int("maxExamples", 1, (int)Limits.Examples, training?.Data.ShardExamples ?? 0),
+                MaxExamples = file.Int(
+                    "maxExamples", 1, (int)Limits.Examples, training?.Data.ShardExamples.Largest ?? 0),
                 MaxShare = file.Number("maxShare", share => share is > 0 and <= 1, "a number above 0, up to 1", 1)
                     is var share and > 0 ? share : 1,
                 MaxMissedRounds = file.Int("maxMissedRounds", RunFile.MaxMissedRoundsDefault),
@@ -85,11 +86,11 @@ internal static class RunFileReader
                 + "a trainer has a shard of its own");
         }
 
-        if (training is not null && run.Rules.ExamplesMax < training.Data.ShardExamples)
+        if (training is not null && run.Rules.ExamplesMax < training.Data.ShardExamples.Largest)
         {
             file.Refuse(
                 "maxExamples",
-                $"must not be below training.data.shardExamples ({training.Data.ShardExamples}), and is "
+                $"must not be below training.data.shardExamples ({training.Data.ShardExamples.Largest}), and is "
                 + $"{run.Rules.MaxExamples}: a trainer has a whole shard");
         }
 
@@ -132,9 +133,12 @@ internal static class RunFileReader
                 text => text.Length is >= 1 and <= 1024 && !text.Contains('\0'),
                 "a folder, up to 1024 characters long"),
             data.Int("shards", 1, Limits.Trainers, standIn: Limits.Trainers),
-            data.Int("shardExamples", 1, 1_000_000),
+            data.Ints("shardExamples", 1, 1_000_000, most: Limits.Trainers),
             data.Word<Partitioning>("partition", Partitioning.Iid),
             data.Word<Normalisation>("normalise", Normalisation.None));
+        int sizes = plan.ShardExamples.Each.Count;
+        if (sizes > 1 && sizes != plan.Shards)
+            data.Refuse("shardExamples", $"must have one number for each of the {plan.Shards} shards, and has {sizes}");
         data.RefuseUnknownKeys();
         return plan;
     }

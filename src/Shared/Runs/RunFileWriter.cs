@@ -23,7 +23,7 @@ internal static class RunFileWriter
             json.WriteNumber("keepUpdateRounds", run.Rules.KeepUpdateRounds);
             json.WriteNumber("keepModels", run.Rules.KeepModels);
             // Their defaults stay unwritten, so that the text of runs from before these keys is still the same.
-            if (run.Rules.MaxExamples != (run.Training?.Data.ShardExamples ?? 0))
+            if (run.Rules.MaxExamples != (run.Training?.Data.ShardExamples.Largest ?? 0))
                 json.WriteNumber("maxExamples", run.Rules.MaxExamples);
             if (run.Rules.MaxShare < 1) json.WriteNumber("maxShare", run.Rules.MaxShare);
             if (run.Rules.MaxMissedRounds != RunFile.MaxMissedRoundsDefault)
@@ -60,7 +60,17 @@ internal static class RunFileWriter
         json.WriteString("set", EnumNames.Of(data.Set));
         json.WriteString("path", data.Path);
         json.WriteNumber("shards", data.Shards);
-        json.WriteNumber("shardExamples", data.ShardExamples);
+        if (data.ShardExamples.Each is [int all])
+        {
+            json.WriteNumber("shardExamples", all);
+        }
+        else
+        {
+            json.WriteStartArray("shardExamples");
+            foreach (int examples in data.ShardExamples.Each) json.WriteNumberValue(examples);
+            json.WriteEndArray();
+        }
+
         json.WriteString("partition", EnumNames.Of(data.Partition));
         json.WriteString("normalise", EnumNames.Of(data.Normalise));
         json.WriteEndObject();

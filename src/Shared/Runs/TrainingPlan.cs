@@ -25,7 +25,7 @@ public enum DataSetKind
 /// <summary>How a data set's training examples are dealt out to shards.</summary>
 public enum Partitioning
 {
-    /// <summary>Shuffled by the run's seed and cut into disjoint pieces of equal size.</summary>
+    /// <summary>Shuffled by the run's seed and cut into disjoint pieces.</summary>
     Iid,
 }
 
@@ -68,11 +68,43 @@ public abstract record LocalWork
 /// <param name="Path">Folder of the data set's files, 1..1,024 characters; relative to where the trainer was
 /// started.</param>
 /// <param name="Shards">1..20,000 disjoint pieces; trainer N trains on piece N.</param>
-/// <param name="ShardExamples">Examples in each piece, 1..1,000,000.</param>
+/// <param name="ShardExamples">Examples in each piece, 1..1,000,000: one number for all, or one for each.</param>
 /// <param name="Partition">How the pieces are cut. IID when absent.</param>
 /// <param name="Normalise">What is done to the pixels. Nothing when absent.</param>
 public sealed record DataPlan(
-    DataSetKind Set, string Path, int Shards, int ShardExamples, Partitioning Partition, Normalisation Normalise);
+    DataSetKind Set, string Path, int Shards, ShardSizes ShardExamples, Partitioning Partition,
+    Normalisation Normalise);
+
+/// <summary>How many examples each shard has.</summary>
+public sealed class ShardSizes : IEquatable<ShardSizes>
+{
+    private readonly int[] _each;
+
+    /// <param name="each">One number for all shards, or one for each.</param>
+    public ShardSizes(IReadOnlyList<int> each) => _each = [.. each];
+
+    /// <summary>One number for all shards, or one for each.</summary>
+    public IReadOnlyList<int> Each => _each;
+
+    public int Largest => _each.Max();
+
+    public static implicit operator ShardSizes(int all) => new([all]);
+
+    public int Of(int shard) => _each.Length == 1 ? _each[0] : _each[shard];
+
+    /// <summary>Examples of the first <paramref name="count"/> shards.</summary>
+    public long Sum(int count) =>
+        _each.Length == 1 ? (long)count * _each[0] : _each.Take(count).Sum(size => (long)size);
+
+    public bool Equals(ShardSizes? other) => other is not null && _each.AsSpan().SequenceEqual(other._each);
+
+    public override bool Equals(object? obj) => Equals(obj as ShardSizes);
+
+    public override int GetHashCode() => HashCode.Combine(_each.Length, _each[0], _each[^1]);
+
+    /// <summary>As a person would say it, such as "12000" or "500 to 9000".</summary>
+    public override string ToString() => _each.Length == 1 ? $"{_each[0]}" : $"{_each.Min()} to {Largest}";
+}
 
 /// <summary>How a local step moves the weights; a trainer starts each round with a fresh one.</summary>
 /// <param name="Name">The rule.</param>

@@ -206,8 +206,11 @@ public sealed class BlobDownload(IReadOnlyList<TransferClient> replicas, RetryRu
 /// <param name="path">Where the whole blob will be.</param>
 public sealed class DownloadFiles(string path)
 {
+    /// <summary>What <see cref="Part"/> adds to the name.</summary>
+    public const string PartSuffix = ".part";
+
     /// <summary>The bytes so far; a later download continues from it.</summary>
-    public string Part { get; } = path + ".part";
+    public string Part { get; } = path + PartSuffix;
 
     /// <summary>An old file that the download writes over, where there is one: see <see cref="HashedFileStream.Over"/>.
     /// </summary>

@@ -30,7 +30,7 @@ internal static class AttendCommand
             var members = HostsFile.Load(source.Get(line, TrainerSettings.Hosts));
             using var learner = new TorchLearner(
                 trainer, shard, TrainerSettings.DataFolder(line), TrainerSettings.LoadTorch(line));
-            await TrainerLoop.AttendAsync(settings, members, learner, Console.Out, cancellation);
+            await TrainerLoop.AttendAsync(settings, members, learner, Console.Out, Console.Error, cancellation);
             return ExitCode.Done;
         });
         return attend;

@@ -16,9 +16,10 @@ internal static class InitCommand
         command.SetAction(line =>
         {
             var (run, plan) = TrainerSettings.LoadRun(line);
+            string file = ModelFile.Prepare(SettingSource.Flags.Get(line, output));
             TrainerSettings.LoadTorch(line, cpu: true);
             using var model = ModelFactory.Initial(plan.Model, run.Seed);
-            ModelFile.Save(model, SettingSource.Flags.Get(line, output));
+            ModelFile.Save(model, file);
             return ExitCode.Done;
         });
         return command;

@@ -29,6 +29,7 @@ internal static class TrainCommand
         {
             var flags = SettingSource.Flags;
             var (run, plan) = TrainerSettings.LoadRun(line);
+            string update = ModelFile.Prepare(flags.Get(line, output));
             var device = TrainerSettings.LoadTorch(line);
             int number = flags.Get(line, shard);
             var images = DataSets.Open(plan.Data, TrainerSettings.DataFolder(line)).Shard(run.Seed, number, device);
@@ -37,7 +38,7 @@ internal static class TrainCommand
                 flags.Get(line, modelPath),
                 flags.Get(line, round),
                 flags.TryGet(line, trainer, out string? id) ? id : $"{number}",
-                network => ModelFile.Save(network, flags.Get(line, output)),
+                network => ModelFile.Save(network, update),
                 progress: null,
                 cancellation);
             Console.WriteLine(JsonSerializer.Serialize(result, JsonSerializerOptions.Web));

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using System.Text;
 using Quorate.Shared.Text;
 
 namespace Quorate.Trainer.Data;
@@ -49,18 +50,18 @@ internal sealed class IdxFile : IDisposable
         string plain = Path.Combine(folder, name);
         string path = new[] { plain, plain + ".gz" }.FirstOrDefault(File.Exists) ?? throw new TrainerException(
             $"{plain}.gz is missing: put the data set there, or name its folder with --data or, in the run file, "
-            + "training.data.path.");
+            + "training.data.path.") { IsAboutData = true };
         Stream? stream = null;
         try
         {
             stream = File.OpenRead(path);
-            if (path.EndsWith(".gz", StringComparison.Ordinal))
-                stream = new BufferedStream(new GZipStream(stream, CompressionMode.Decompress), 1 << 16);
+            stream = new BufferedStream(
+                IsGzip(stream, path) ? new GZipStream(stream, CompressionMode.Decompress) : stream, 1 << 16);
             return new IdxFile(stream, path, itemShape);
         }
-        catch (UnauthorizedAccessException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new TrainerException($"{path} cannot be read: {e.Message}", e);
+            throw new TrainerException($"{path} cannot be read: {e.Message}", e) { IsAboutData = true };
         }
         catch (TrainerException)
         {
@@ -81,9 +82,35 @@ internal sealed class IdxFile : IDisposable
             throw Damaged($"it has more bytes after {PlainText.Count(Items, "item")}");
     }
 
-    public TrainerException Damaged(string how) => new($"{_path} is damaged: {how}; fetch it again.");
+    public TrainerException Damaged(string how) =>
+        new($"{_path} is damaged: {how}; fetch it again.") { IsAboutData = true };
 
     public void Dispose() => _stream.Dispose();
+
+    /// <summary>
+    /// The first bytes say what a file is, not its name: browsers and proxies unpack a .gz file and keep its name.
+    /// </summary>
+    /// <exception cref="TrainerException">It is called .gz and is neither gzip nor IDX.</exception>
+    private static bool IsGzip(Stream file, string path)
+    {
+        Span<byte> head = stackalloc byte[9];
+        head = head[..file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false)];
+        file.Position = 0;
+        if (head.StartsWith((ReadOnlySpan<byte>)[0x1f, 0x8b])) return true;
+        bool isIdx = head.StartsWith((ReadOnlySpan<byte>)[0, 0]);
+        if (isIdx || !path.EndsWith(".gz", StringComparison.Ordinal)) return false;
+        string what = head.IsEmpty ? "is empty" : $"is not a gzip file (it begins with '{Shown(head)}')";
+        throw new TrainerException($"{path} {what}: fetch it again.") { IsAboutData = true };
+    }
+
+    /// <summary>A file's first bytes as text, up to the first that is no printable ASCII; as hex if that is the first.
+    /// </summary>
+    private static string Shown(ReadOnlySpan<byte> head)
+    {
+        int text = head.IndexOfAnyExceptInRange((byte)' ', (byte)'~');
+        if (text == 0) return $"0x{Convert.ToHexStringLower(head)}";
+        return Encoding.ASCII.GetString(text < 0 ? head : head[..text]);
+    }
 
     private void Read(Span<byte> bytes, string what)
     {
@@ -104,7 +131,7 @@ internal sealed class IdxFile : IDisposable
         }
         catch (Exception e) when (e is InvalidDataException or IOException)
         {
-            throw new TrainerException($"{_path} cannot be read: {e.Message}", e);
+            throw new TrainerException($"{_path} cannot be read: {e.Message}", e) { IsAboutData = true };
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Quorate.Client.Attending;
 using Quorate.Rounds;
 using Quorate.Shared.Runs;
@@ -50,7 +51,7 @@ internal sealed class TorchLearner(TrainerId trainer, int shard, string? dataFol
 
     public void Dispose() => _training?.Dispose();
 
-    /// <summary>What the disk does may pass; what a file or a run file says stays.</summary>
+    /// <summary>Disk, data and device may be put right while the trainer waits; what the plan says stays.</summary>
     private static T Classified<T>(Func<T> step)
     {
         try
@@ -59,7 +60,13 @@ internal sealed class TorchLearner(TrainerId trainer, int shard, string? dataFol
         }
         catch (TrainerException e)
         {
-            throw new LearnerException(e.Message, e.IsTemporary, e);
+            throw new LearnerException(e.Message, e.IsTemporary || e.IsAboutData, e);
+        }
+        catch (ExternalException e)
+        {
+            // libtorch's own: a GPU without memory, or one that is gone. The other lines say where in libtorch.
+            string what = e.Message.Split('\n')[0].Trim();
+            throw new LearnerException($"libtorch failed: {what}", isTemporary: true, e);
         }
         catch (IOException e)
         {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Quorate.Pt;
+using Quorate.Shared.Transfer;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -12,6 +13,9 @@ namespace Quorate.Trainer.Models;
 /// </summary>
 internal static class ModelFile
 {
+    /// <summary>Added to a file's name while it is written.</summary>
+    private const string Draft = ".tmp";
+
     /// <summary>The tensors of a model in the order of its state dict.</summary>
     public static IReadOnlyList<TensorInfo> Schema(Module<Tensor, Tensor> model) =>
         [.. model.state_dict().Select(entry => new TensorInfo(entry.Key, TypeOf(entry.Value), [.. entry.Value.shape]))];
@@ -46,16 +50,30 @@ internal static class ModelFile
         }
     }
 
+    /// <summary>The file to write for a path that a user named; asked before the work that fills it.</summary>
+    /// <exception cref="TrainerException">It cannot be written.</exception>
+    public static string Prepare(string path)
+    {
+        try
+        {
+            return OutputFile.Prepare(path, Draft);
+        }
+        catch (OutputFileException e)
+        {
+            throw new TrainerException(e.Message, e);
+        }
+    }
+
     /// <summary>Writes the model. The file appears whole or not at all: it is written under another name, then
     /// renamed.</summary>
     /// <exception cref="TrainerException">The file cannot be written.</exception>
     public static void Save(Module<Tensor, Tensor> model, string path)
     {
-        string draft = path + ".tmp";
+        string file = Prepare(path);
         try
         {
-            using (FileStream stream = File.Create(draft)) Write(model, stream);
-            File.Move(draft, path, overwrite: true);
+            using (FileStream stream = File.Create(file + Draft)) Write(model, stream);
+            File.Move(file + Draft, file, overwrite: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

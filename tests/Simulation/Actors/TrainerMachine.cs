@@ -34,7 +34,8 @@ internal sealed class TrainerMachine
         };
         var cluster = new ClusterConnections(
             [.. Enumerable.Range(0, coordinators).Select(node => network.Connect(Machine, node))], Machine.Time);
-        var terminal = new Terminal(Machine.Time, new Lines(line => OnLine(line, trainer, answers)), Machine.Name);
+        var lines = new Lines(line => OnLine(line, trainer, answers));
+        var terminal = new Terminal(Machine.Time, lines, lines, Machine.Name);
         var presence = new Presence(settings.Trainer, incarnation);
         _learner = new ArithmeticLearner(runs, trainer);
         var worker = new RoundWorker(settings, cluster, _learner, presence, terminal, Machine.Time);

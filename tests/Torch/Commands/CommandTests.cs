@@ -43,10 +43,13 @@ public sealed class CommandTests : IDisposable
     [InlineData("there is no shard 10: ", "train", "--run", Run, "--model", "m.pt", "--out", "u.pt", "--shard", "10")]
     [InlineData("--device tpu names no device: ", "score", "--run", Run, "--model", "m.pt", "--device", "tpu")]
     [InlineData("libtorch is missing: ", "init", "--run", Run, "--out", "m.pt", "--libtorch", "config")]
-    [InlineData("no/folder/m.pt cannot be written: ", "init", "--run", Run, "--out", "no/folder/m.pt")]
+    [InlineData("global.json/m.pt cannot be written: ", "init", "--run", Run, "--out", "global.json/m.pt")]
+    [InlineData("/dev/null is a pipe or a device", "init", "--run", Run, "--out", "/dev/null")]
+    [InlineData("config is a folder: ", "train", "--run", Run, "--model", "m.pt", "--out", "config", "--shard", "0")]
     [InlineData("--images must be a whole number from 1 to 2147483647, not '0'.", "score", "--run", Run, "--model",
         "m.pt", "--images", "0")]
     [InlineData("Unrecognized command or argument 'stray'.", "--id", "0", "stray")]
+    [InlineData("There is no no/hosts.json. ", "--once", "--hosts", "no/hosts.json", "--id", "0")]
     [InlineData("--id is missing; it must be 1 to 63 characters of A-Z", "--once")]
     [InlineData("--run is missing; it must be a file: the run file", "init", "--out", "m.pt")]
     public async Task Bad_input_gets_one_sentence_and_exit_code_2(string sentence, params string[] arguments)

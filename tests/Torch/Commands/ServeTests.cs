@@ -23,7 +23,7 @@ public sealed class ServeTests : IDisposable
             Request(new { id = 4, task = "score", plan, model = _folder["none.pt"], images = 1 }),
             Request(new { id = 5, task = "score", plan = "{}", model = made, images = 1 }),
             Request(new { id = 6, task = "score", plan, model = made, images = 2000 }),
-            Request(new { id = 7, task = "init", plan, model = _folder["gone/made.pt"] }),
+            Request(new { id = 7, task = "init", plan, model = made + "/made.pt" }),
         ];
 
         var served = await TrainerProcess.RunAsync(["serve"], requests);

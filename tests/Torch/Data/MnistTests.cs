@@ -76,12 +76,33 @@ public sealed class MnistTests : IDisposable
         Assert.StartsWith($"{_folder[Labels]} is damaged: it has the label 255, which is none of 0 to 9; ", Refusal());
     }
 
-    [Fact]
-    public void What_is_called_gz_and_is_none_is_refused()
+    /// <summary>Browsers and proxies unpack a file and keep its name; other tools pack it again.</summary>
+    [Theory]
+    [InlineData(false, ".gz")]
+    [InlineData(true, "")]
+    public void The_first_bytes_say_what_a_file_is_and_not_its_name(bool gzip, string suffix)
     {
         Write(Labels, Header(0x801, 3), [7, 0, 9]);
-        File.WriteAllBytes(_folder[Images + ".gz"], [.. Header(0x803, 3, 28, 28), .. Pixels(3)]);
-        Assert.StartsWith($"{_folder[Images]}.gz cannot be read: ", Refusal());
+        Write(Images, Header(0x803, 3, 28, 28), Pixels(3), gzip);
+        string wrote = _folder[Images + (gzip ? ".gz" : "")];
+        File.Move(wrote, _folder["moving"]);
+        File.Move(_folder["moving"], _folder[Images + suffix]);
+
+        using ImageSet set = DataSets.Open(Plan, $"{_folder}").Test(null, CPU);
+        Assert.Equal(3, set.Count);
+    }
+
+    [Theory]
+    [InlineData("<!DOCTYPE html><html>", "is not a gzip file (it begins with '<!DOCTYPE')")]
+    [InlineData("{\"a\":\n", "is not a gzip file (it begins with '{\"a\":')")]
+    [InlineData("PK\u0003\u0004", "is not a gzip file (it begins with 'PK')")]
+    [InlineData("\u0007\u0008", "is not a gzip file (it begins with '0x0708')")]
+    [InlineData("", "is empty")]
+    public void What_is_called_gz_and_is_something_else_is_refused(string content, string sentence)
+    {
+        Write(Labels, Header(0x801, 3), [7, 0, 9]);
+        File.WriteAllText(_folder[Images + ".gz"], content);
+        Assert.Equal($"{_folder[Images]}.gz {sentence}: fetch it again.", Refusal());
     }
 
     [Fact]

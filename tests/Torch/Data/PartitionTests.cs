@@ -42,8 +42,24 @@ public sealed class PartitionTests
     [Fact]
     public void Shards_that_the_training_set_cannot_fill_are_refused() =>
         Assert.StartsWith(
-            "5 shards of 12000 examples are more than the 59999 of the training set",
+            "The training set has 59999 examples, too few for 5 shards of 12000",
             Assert.Throws<TrainerException>(() => Shard(1, 59_999, 0)).Message);
+
+    [Fact]
+    public void Unequal_shards_have_their_sizes_and_are_disjoint()
+    {
+        int[] sizes = [3, 1, 40, 5, 11];
+        DataPlan plan = Plan with { ShardExamples = new ShardSizes(sizes) };
+        int[][] shards = [.. Enumerable.Range(0, 5).Select(
+            shard => new IidPartitioner().Shard(plan, 7, labels: new byte[60], shard))];
+
+        Assert.Equal(sizes, shards.Select(shard => shard.Length));
+        Assert.Equal(Enumerable.Range(0, 60), shards.SelectMany(shard => shard).Order());
+        Assert.StartsWith(
+            "The training set has 59 examples, too few for 5 shards of 1 to 40",
+            Assert.Throws<TrainerException>(
+                () => new IidPartitioner().Shard(plan, 7, labels: new byte[59], shard: 0)).Message);
+    }
 
     private static int[] Shard(ulong seed, int available, int shard) =>
         new IidPartitioner().Shard(Plan, seed, labels: new byte[available], shard);

@@ -86,7 +86,7 @@ public sealed class InitialModelTests
             {
                 Trainer = TrainerId.Parse(id), WorkDirectory = Path.Combine(cluster.Root, id), Once = true,
             },
-            cluster.Hosts, learner, TextWriter.Null, token);
+            cluster.Hosts, learner, TextWriter.Null, TextWriter.Null, token);
 
     private static async Task<(VerdictCode Verdict, string Reason)> MadeByAsync(
         TestCluster cluster, string trainer, ulong incarnation)

@@ -23,7 +23,7 @@ public sealed class ReadmeTests
         {
             Trainer = TrainerId.Parse("ward-7"), WorkDirectory = Path.Combine(cluster.Root, "ward-7"), Once = true,
         };
-        await TrainerLoop.AttendAsync(settings, cluster.Hosts, learner, TextWriter.Null, bound.Token);
+        await TrainerLoop.AttendAsync(settings, cluster.Hosts, learner, TextWriter.Null, TextWriter.Null, bound.Token);
 
         var status = await cluster.StatusAsync(run => run.Phase == RunPhase.Finished, "the end");
         Assert.Equal(

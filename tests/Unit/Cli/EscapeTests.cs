@@ -89,7 +89,7 @@ public sealed partial class EscapeTests
     public void Refusals_a_trainers_lines_and_log_events_are_escaped_and_stay_one_line()
     {
         using var writer = new StringWriter();
-        new Terminal(new FakeTimeProvider(), writer, "0").Say(_evil);
+        new Terminal(new FakeTimeProvider(), writer, writer, "0").Say(_evil);
         new Output(writer).Line(new CommandException(ExitCode.BadInput, _evil).Message);
         var entry = new LogEntry<string>(
             LogLevel.Error, "Quorate", new EventId(7), _evil, new IOException(_evil), (state, _) => state);

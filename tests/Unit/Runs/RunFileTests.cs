@@ -69,6 +69,32 @@ public sealed class RunFileTests
     }
 
     [Fact]
+    public void Shards_may_have_unequal_numbers_of_examples()
+    {
+        string unequal = Whole.Replace("10000", "[9000, 500, 500, 1, 2, 3]", StringComparison.Ordinal);
+        RunFile run = RunFile.Parse(unequal);
+
+        var sizes = run.Training!.Data.ShardExamples;
+        Assert.Equal((9000, 3, 9500L, 10_006L), (sizes.Of(0), sizes.Of(5), sizes.Sum(2), sizes.Sum(6)));
+        Assert.Equal(run, RunFile.Parse(run.Json));
+        Assert.NotEqual(run, RunFile.Parse(Whole));
+        Assert.Contains("\"shardExamples\":10000,", RunFile.Parse(Whole).Json, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("[10, 20]", "must have one number for each of the 6 shards, and has 2.")]
+    [InlineData("[]", "must be an array of up to 20000 whole numbers from 1 to 1000000, and is [].")]
+    [InlineData("[1, 2, 3, 4, 5, 0]",
+        "must be an array of up to 20000 whole numbers from 1 to 1000000, and is [1, 2, 3, 4, 5, 0].")]
+    [InlineData("\"all\"", "must be a whole number from 1 to 1000000, and is \"all\".")]
+    public void Wrong_numbers_of_examples_are_the_only_error(string value, string rule)
+    {
+        string json = Whole.Replace("10000", value, StringComparison.Ordinal);
+        string error = Assert.Single(Assert.Throws<RunFileException>(() => RunFile.Parse(json)).Errors);
+        Assert.Equal($"training.data.shardExamples {rule}", error);
+    }
+
+    [Fact]
     public void The_best_model_is_chosen_by_accuracy_unless_scoring_names_another_metric()
     {
         RunFile run = RunFile.Parse(Whole.Replace(""", "metric": "loss" """.TrimEnd(), "", StringComparison.Ordinal));
