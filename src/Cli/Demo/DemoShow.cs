@@ -139,7 +139,18 @@ internal sealed class DemoShow(DemoOptions options, TimeProvider time)
 
     private string Folder()
     {
-        if (options.Keep is null) return Directory.CreateTempSubdirectory("quorate-demo-").FullName;
+        if (options.Keep is null)
+        {
+            try
+            {
+                return Directory.CreateTempSubdirectory("quorate-demo-").FullName;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new CommandException(ExitCode.BadInput,
+                    $"The demo cannot keep its data and logs in {Path.GetTempPath()}: {e.Message} {DemoPlace.Advice}");
+            }
+        }
         if (Directory.Exists(options.Keep) && Directory.EnumerateFileSystemEntries(options.Keep).Any())
             throw new CommandException(ExitCode.BadInput, $"--keep {options.Keep} is not empty; name a new folder.");
         return options.Keep;

@@ -16,9 +16,7 @@ internal sealed class TrainerChild : IDisposable
     /// <summary>
     /// Nice 10: the coordinator and trainers on the same machine come first, but scoring still makes progress.
     /// </summary>
-    private const string Niceness = "10";
-
-    private static readonly string[] _nicePrograms = ["/usr/bin/nice", "/bin/nice"];
+    private const int Niceness = 10;
 
     private readonly Process _process;
     private readonly Task<string> _errors;
@@ -105,8 +103,7 @@ internal sealed class TrainerChild : IDisposable
     {
         var start = new ProcessStartInfo { RedirectStandardOutput = true, RedirectStandardError = true,
             RedirectStandardInput = true };
-        string[] words = DotnetHost.Start(program);
-        if (_nicePrograms.FirstOrDefault(File.Exists) is { } nice) words = [nice, "-n", Niceness, .. words];
+        string[] words = DotnetHost.Nice(Niceness, DotnetHost.Start(program));
         start.FileName = words[0];
         foreach (string word in words.Skip(1)) start.ArgumentList.Add(word);
         start.ArgumentList.Add("serve");

@@ -37,7 +37,7 @@ public sealed class ChildProgram : IDisposable
         start.ArgumentList.Add("-c");
         start.ArgumentList.Add("exec \"$0\" \"$@\" >>\"$QUORATE_CHILD_LOG\" 2>>\"$QUORATE_CHILD_ERRORS\"");
         string[] command = [.. DotnetHost.Start(program), .. arguments];
-        if (niceness > 0) command = ["nice", "-n", $"{niceness}", .. command];
+        if (niceness > 0) command = DotnetHost.Nice(niceness, command);
         foreach (string word in command) start.ArgumentList.Add(word);
         start.Environment["QUORATE_CHILD_LOG"] = log;
         start.Environment["QUORATE_CHILD_ERRORS"] = errors ?? log;
@@ -105,6 +105,14 @@ public static class DotnetHost
         System.IO.Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet"
             ? Environment.ProcessPath!
             : System.IO.Path.GetFullPath("../../../dotnet", RuntimeEnvironment.GetRuntimeDirectory());
+
+    private static readonly string[] _nicePrograms = ["/usr/bin/nice", "/bin/nice"];
+
+    /// <summary>The words that start a command at a lower priority; at the usual one where there is no such program.
+    /// </summary>
+    /// <param name="niceness">1 to 19.</param>
+    public static string[] Nice(int niceness, string[] command) =>
+        _nicePrograms.FirstOrDefault(File.Exists) is { } nice ? [nice, "-n", $"{niceness}", .. command] : command;
 
     /// <summary>The words of a command line that starts <paramref name="program"/>, a .dll or an executable.</summary>
     public static string[] Start(string program) =>

@@ -149,6 +149,17 @@ public class DemoTests
     }
 
     [Fact]
+    public void A_folder_that_cannot_be_written_is_refused_with_what_helps()
+    {
+        string file = Path.GetTempFileName();
+        var refusal = Assert.Throws<CommandException>(() => DemoPlace.Take(Path.Combine(file, "run")));
+        Assert.StartsWith($"The demo cannot keep its model in {file}/run: ", refusal.Message, StringComparison.Ordinal);
+        Assert.EndsWith(DemoPlace.Advice, refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.BadInput, refusal.Code);
+        File.Delete(file);
+    }
+
+    [Fact]
     public void Two_demos_at_once_keep_their_models_apart()
     {
         var folder = Directory.CreateTempSubdirectory("quorate-test-");
