@@ -42,4 +42,5 @@ static void ToConsole(ILoggingBuilder logging) => logging
     .AddConsoleFormatter<LogLines, ConsoleFormatterOptions>()
     .AddFilter("Microsoft", LogLevel.Warning)
     .AddFilter("Grpc", LogLevel.Warning)
-    .AddFilter("System", LogLevel.Warning);
+    .AddFilter("System", LogLevel.Warning)
+    .LimitRepeats();

@@ -18,6 +18,10 @@ internal static partial class ConsensusLog
     [LoggerMessage(EventIds.LeaderLost, LogLevel.Warning, "No leader in term {Term}; waiting for an election.")]
     public static partial void Leaderless(this ILogger logger, long term);
 
+    [LoggerMessage(EventIds.DiskHangs, LogLevel.Warning,
+        "This node's disk has not flushed an entry for {Seconds} s; stepping down so that another node can lead.")]
+    public static partial void DiskHangs(this ILogger logger, double seconds);
+
     [LoggerMessage(EventIds.SnapshotPurged, LogLevel.Warning,
         "Deleted snapshot file {File}: it was incomplete, damaged or left over.")]
     public static partial void SnapshotPurged(this ILogger logger, string file);
@@ -51,8 +55,4 @@ internal static partial class ConsensusLog
 
     [LoggerMessage(EventIds.LibraryQuieted, LogLevel.Warning, "{Text}")]
     public static partial void Library(this ILogger logger, string text);
-
-    [LoggerMessage(EventIds.LibraryQuieted, LogLevel.Warning,
-        "{Text} ({More} similar warnings in the last {Seconds} s were not shown.)")]
-    public static partial void LibraryRepeated(this ILogger logger, string text, int more, double seconds);
 }

@@ -25,6 +25,7 @@ internal static class EventIds
     public const int OwnNameUnresolved = 1016;
     public const int ClusterDisagrees = 1017;
     public const int CallerRefused = 1018;
+    public const int DiskHangs = 1019;
     public const int AwaitingFirstVote = 1101;
     public const int VoteWithheld = 1102;
 

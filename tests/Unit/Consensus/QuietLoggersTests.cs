@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using Quorate.Coordinator.Consensus.DotNext;
+using Quorate.Coordinator.Telemetry;
 
 namespace Quorate.Unit.Consensus;
 
@@ -21,9 +22,9 @@ public sealed class QuietLoggersTests
         logger.Log(LogLevel.Warning, new EventId(8), "another kind");
         Assert.Equal(2, _lines.Count);
 
-        _time.Advance(QuietLoggers.Window);
+        _time.Advance(LogRepeats.Window);
         logger.Log(LogLevel.Warning, new EventId(7), new IOException("gone"), "down");
-        Assert.Contains("999 similar", _lines[^1].Text, StringComparison.Ordinal);
+        Assert.Contains("999 more like this", _lines[^1].Text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -35,6 +36,36 @@ public sealed class QuietLoggersTests
         logger.Log(LogLevel.Error, new IOException("broken"), "serious");
         Assert.Equal(2, _lines.Count);
         Assert.All(_lines, line => Assert.IsType<IOException>(line.Exception));
+    }
+
+    [Fact]
+    public void An_error_that_a_client_causes_again_and_again_is_limited_and_counted()
+    {
+        using var limited = new LimitedLoggers(new Sink(_lines), _time);
+        var logger = limited.CreateLogger("Doors");
+        for (int i = 0; i < LimitedLoggers.Burst + 5; i++) logger.LogError(new EventId(7), "refused");
+        Assert.Equal(LimitedLoggers.Burst, _lines.Count);
+        Assert.All(_lines, line => Assert.Equal("refused", line.Text));
+
+        _time.Advance(LogRepeats.Window);
+        logger.LogError(new EventId(7), "refused");
+        Assert.Equal("refused (5 more like this in the last 30 s.)", _lines[^1].Text);
+        _time.Advance(LogRepeats.Window);
+        logger.LogError(new EventId(7), "refused");
+        Assert.Equal("refused", _lines[^1].Text); // Never "0 more".
+    }
+
+    [Fact]
+    public void Information_and_what_ends_a_node_are_never_limited()
+    {
+        using var limited = new LimitedLoggers(new Sink(_lines), _time);
+        var logger = limited.CreateLogger("Driving");
+        for (int i = 0; i < 2 * LimitedLoggers.Burst; i++)
+        {
+            logger.LogInformation(new EventId(1), "published");
+            logger.LogCritical(new EventId(2), "stopping");
+        }
+        Assert.Equal(4 * LimitedLoggers.Burst, _lines.Count);
     }
 
     private ILogger Logger()
