@@ -42,7 +42,7 @@ internal sealed class CoordinatorNode(
     public async Task<int> RunAsync(CancellationToken stopping)
     {
         var enrolment = Enrolment.Open(
-            data.Path, options.Hosts.Nodes.Select(node => node.Id).Where(id => id != options.Node));
+            data.Path, _time, options.Hosts.Nodes.Select(node => node.Id).Where(id => id != options.Node));
         using var loggers = LoggerFactory.Create(logging);
         var agreement = new Agreement(
             options.Node, MemberList.Of(options.Hosts), () => _log?.State.Id ?? default);
@@ -80,7 +80,7 @@ internal sealed class CoordinatorNode(
         }
         var builder = await CreateBuilderAsync(token);
         builder.Services.AddSingleton(Authorizer.WithoutCertificates).AddSingleton(new HelloResponder(
-                options.Node, options.FeatureLevel, enrolment, agreement, log: null, _time,
+                options.Node, options.FeatureLevel, enrolment, agreement, peers, log: null,
                 loggers.CreateLogger<HelloResponder>()))
             .AddSingleton<HelloOnly>();
         var app = builder.Build();
@@ -119,7 +119,7 @@ internal sealed class CoordinatorNode(
             .AddSingleton<IReplicatedLog>(log).AddSingleton<StepDown>(log.ResignAsync)
             .AddSingleton(enrolment).AddSingleton(peers).AddSingleton<GreetPeers>(peers.HelloAllAsync)
             .AddSingleton(new HelloResponder(
-                options.Node, options.FeatureLevel, enrolment, agreement, log, _time,
+                options.Node, options.FeatureLevel, enrolment, agreement, peers, log,
                 loggers.CreateLogger<HelloResponder>()))
             .AddDoors().AddIntake().AddBlobs(options, peers.All).AddDriving(options).AddEvaluation()
             .AddHostedService<LateEnrolment>().AddHostedService<LaggardWatch>().AddHostedService<ClusterWatch>()
@@ -188,6 +188,7 @@ internal sealed class CoordinatorNode(
             Node = options.Node, Members = members, Directory = directory,
             SnapshotEvery = options.SnapshotEvery, ElectionMin = election, ElectionMax = election * 1.5,
             HeartbeatEvery = election / 4, RequestTimeout = election * 0.8, ConnectTimeout = election * 0.5,
+            AppendTimeout = election * 5,
         };
         return election * 3 <= consensus.ProposeTimeout ? consensus : consensus with { ProposeTimeout = election * 3 };
     }

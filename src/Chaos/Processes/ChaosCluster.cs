@@ -206,9 +206,15 @@ public sealed class ChaosCluster : IAsyncDisposable
     {
         using var bound = new CancellationTokenSource(Patience);
         var peers = new PeersClient(_channels[node].CreateCallInvoker());
-        using var call = peers.Hello(new HelloRequest { Node = -1, ChainFrom = 1 }, bound.Token);
-        var reply = await call.ResponseAsync;
-        return [.. reply.Chain.Select(link => $"{link.Index} {Convert.ToHexStringLower(link.Hash.Span)}")];
+        var chain = new List<string>();
+        for (long from = 1; ;)
+        {
+            using var call = peers.Hello(new HelloRequest { Node = -1, ChainFrom = from }, bound.Token);
+            var links = (await call.ResponseAsync).Chain;
+            if (links.Count == 0) return chain;
+            chain.AddRange(links.Select(link => $"{link.Index} {Convert.ToHexStringLower(link.Hash.Span)}"));
+            from = links[^1].Index + 1;
+        }
     }
 
     /// <summary>

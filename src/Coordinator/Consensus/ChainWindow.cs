@@ -19,13 +19,15 @@ internal sealed class ChainWindow
         lock (_gate) _ring[(int)(_count++ % Capacity)] = (index, chain);
     }
 
-    /// <summary>The remembered hashes from index <paramref name="from"/> on, ascending.</summary>
-    public IReadOnlyList<(long Index, BlobHash Chain)> From(long from)
+    /// <summary>
+    /// The remembered hashes from index <paramref name="from"/> on, ascending, at most <paramref name="max"/>.
+    /// </summary>
+    public IReadOnlyList<(long Index, BlobHash Chain)> From(long from, int max)
     {
         lock (_gate)
         {
             var found = new List<(long, BlobHash)>();
-            for (long i = Math.Max(0, _count - Capacity); i < _count; i++)
+            for (long i = Math.Max(0, _count - Capacity); i < _count && found.Count < max; i++)
                 if (_ring[(int)(i % Capacity)] is var link && link.Index >= from) found.Add(link);
             return found;
         }

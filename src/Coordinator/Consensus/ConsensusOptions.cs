@@ -59,13 +59,26 @@ public sealed record ConsensusOptions
     public TimeSpan HeartbeatEvery { get; init; } = TimeSpan.FromMilliseconds(75);
 
     /// <summary>
-    /// Bound of one request to a peer, including its flush to disk. Invariant: below <see cref="ElectionMin"/>;
-    /// otherwise one hung peer outlasts every vote and no leader is ever elected.
+    /// Bound of one vote or heartbeat. Invariant: below <see cref="ElectionMin"/>; otherwise one hung peer outlasts
+    /// every vote and no leader is ever elected.
     /// </summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromMilliseconds(240);
 
+    /// <summary>
+    /// Bound of one append at a follower, including its flush to disk; at least <see cref="RequestTimeout"/>, up to 5
+    /// minutes. A leader without a majority's answer within it steps down. So that a disk which is busy for a moment
+    /// deposes nobody, it is several election timeouts long.
+    /// </summary>
+    public TimeSpan AppendTimeout { get; init; } = TimeSpan.FromMilliseconds(1500);
+
+    /// <summary>A leader whose own disk takes longer than this for a commit steps down.</summary>
+    public TimeSpan FlushMax => 2 * AppendTimeout;
+
     /// <summary>Bound of one attempt to connect to a peer; at most <see cref="RequestTimeout"/>.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Awaited before each wait for a flush of the log. Tests make the disk slow with it.</summary>
+    internal Func<CancellationToken, Task> BeforeFlush { get; init; } = static _ => Task.CompletedTask;
 
     /// <summary>Bound of one proposal or one linearizable read: a few elections long. Up to 5 minutes.</summary>
     public TimeSpan ProposeTimeout { get; init; } = TimeSpan.FromSeconds(5);
@@ -121,6 +134,9 @@ public sealed record ConsensusOptions
         if (RequestTimeout < TimeSpan.FromMilliseconds(20) || RequestTimeout >= ElectionMin)
             return $"requestTimeout must be 20 ms to below electionMin ({Shown(ElectionMin)}), not "
                 + $"{Shown(RequestTimeout)}.";
+        if (AppendTimeout < RequestTimeout || AppendTimeout > TimeSpan.FromMinutes(5))
+            return $"appendTimeout must be requestTimeout ({Shown(RequestTimeout)}) to 300 s, not "
+                + $"{Shown(AppendTimeout)}.";
         if (ConnectTimeout < TimeSpan.FromMilliseconds(10) || ConnectTimeout > RequestTimeout)
             return $"connectTimeout must be 10 ms to requestTimeout ({Shown(RequestTimeout)}), not "
                 + $"{Shown(ConnectTimeout)}.";

@@ -50,9 +50,10 @@ public interface IReplicatedLog
     Task<ClusterState> ReadAsync(CancellationToken token);
 
     /// <summary>
-    /// The chain hash after each command from index <paramref name="from"/> on: the last 4,096 at most.
+    /// The chain hash after each command from index <paramref name="from"/> on, ascending, at most
+    /// <paramref name="max"/>. The last 4,096 are remembered.
     /// </summary>
-    IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(long from);
+    IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(long from, int max = Consensus.ChainWindow.Capacity);
 }
 
 /// <summary>The leader as this node knows it.</summary>

@@ -19,12 +19,13 @@ internal sealed class PeersService(
     public override Task<VerdictReply> PutBlob(IAsyncStreamReader<Part> parts, ServerCallContext context) =>
         gate.AnswerAsync(async () =>
         {
-            using var permit = limits.Put();
-            using var guard = new StallGuard(options.SenderTimeout, time, context.CancellationToken);
+            using var guard = new StallGuard(StreamServer.MessageMax, time, context.CancellationToken);
             try
             {
                 using var first = await BlobReceiver.NextAsync(parts, guard) ? parts.Current : null;
                 if (!Wire.TryParse(first?.Header, out IncomingBlob blob, out string flaw)) return Wire.Rejected(flaw);
+                using var permit = limits.Put();
+                guard.Limit = options.SenderTimeout;
                 var receipt = await receiver.ReceiveAsync(blob, copies: 1, first!, parts, guard);
                 return receipt.Kind switch
                 {
@@ -40,8 +41,13 @@ internal sealed class PeersService(
             }
         });
 
-    public override Task<HelloReply> Hello(HelloRequest request, ServerCallContext context) =>
-        greeting(request, context.CancellationToken);
+    /// <summary>Chain hashes cost more than the rest, and no vote waits for them.</summary>
+    public override async Task<HelloReply> Hello(HelloRequest request, ServerCallContext context)
+    {
+        var token = context.CancellationToken;
+        if (request.ChainFrom == 0) return await greeting(request, token);
+        return await await gate.AnswerAsync(() => limits.Questions.AnswerAsync(() => greeting(request, token), token));
+    }
 
     /// <summary>A log index that covers every fact acknowledged before the call.</summary>
     public override Task<BarrierReply> Barrier(BarrierRequest request, ServerCallContext context) =>

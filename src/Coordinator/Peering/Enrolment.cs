@@ -13,23 +13,32 @@ namespace Quorate.Coordinator.Peering;
 /// </summary>
 internal sealed class Enrolment
 {
+    /// <summary>
+    /// How often one peer's identity is written at most. A node that rejoins needs it once; each write costs the disk
+    /// two flushes.
+    /// </summary>
+    public static readonly TimeSpan WriteEvery = TimeSpan.FromSeconds(10);
+
     private readonly string _directory;
     private readonly HashSet<int> _members;
     private readonly Lock _gate = new();
     private readonly Dictionary<int, ulong> _peers;
+    private readonly Dictionary<int, long> _writtenAt = [];
+    private readonly TimeProvider _time;
     private int _writing;
 
     private string RejoiningPath => Path.Combine(_directory, "rejoining");
 
-    private Enrolment(string directory, ulong identity, Dictionary<int, ulong> peers, HashSet<int> members) =>
-        (_directory, Identity, _peers, _members) = (directory, identity, peers, members);
+    private Enrolment(string directory, ulong identity, Dictionary<int, ulong> peers, HashSet<int> members,
+        TimeProvider time) =>
+        (_directory, Identity, _peers, _members, _time) = (directory, identity, peers, members, time);
 
     /// <summary>Random, drawn when the directory was created, never 0.</summary>
     public ulong Identity { get; }
 
     /// <param name="members">The ids of the other nodes.</param>
     /// <exception cref="DataDirectoryException">A file does not have the content this class wrote.</exception>
-    public static Enrolment Open(string directory, params IEnumerable<int> members)
+    public static Enrolment Open(string directory, TimeProvider time, params IEnumerable<int> members)
     {
         string identityPath = Path.Combine(directory, "identity"), peersPath = Path.Combine(directory, "peers");
         if (!File.Exists(identityPath))
@@ -44,7 +53,7 @@ internal sealed class Enrolment
             peers[node] = Parse(text, peersPath);
         }
         ulong own = Parse(File.ReadAllText(identityPath).Trim(), identityPath);
-        return new Enrolment(directory, own, peers, [.. members]);
+        return new Enrolment(directory, own, peers, [.. members], time);
     }
 
     /// <summary>
@@ -77,19 +86,23 @@ internal sealed class Enrolment
     }
 
     /// <summary>
-    /// Answers a peer's Hello. If it asks to be enrolled, it is remembered first, on a disk thread. Only one is written
-    /// at a time; others are answered as if they had not asked, and ask again.
+    /// Answers a peer's Hello. If it asks to be enrolled, it is remembered first, on a disk thread. Anybody can ask in
+    /// a peer's name, so the node at the peer's address is asked whether it has this identity. Only one is written at a
+    /// time, and each peer once in <see cref="WriteEvery"/>; others are answered as if they had not asked.
     /// </summary>
+    /// <param name="identityAt">The identity of the node that answers at a peer's address; 0: none answers.</param>
     /// <exception cref="IOException">The disk failed; the peer is not remembered.</exception>
-    public async Task<(bool Enrolled, bool OtherIdentity)> AnswerAsync(HelloRequest hello, CancellationToken token)
+    public async Task<(bool Enrolled, bool OtherIdentity)> AnswerAsync(
+        HelloRequest hello, Func<int, CancellationToken, Task<ulong>> identityAt, CancellationToken token)
     {
         if (MustWrite(hello) && Interlocked.Exchange(ref _writing, 1) == 0)
         {
             try
             {
-                await Task.Factory.StartNew(
-                    () => Enrol(hello.Node, hello.Identity), token, TaskCreationOptions.DenyChildAttach,
-                    DiskThreads.All);
+                if (await identityAt(hello.Node, token) == hello.Identity)
+                    await Task.Factory.StartNew(
+                        () => Enrol(hello.Node, hello.Identity), token, TaskCreationOptions.DenyChildAttach,
+                        DiskThreads.All);
             }
             finally
             {
@@ -102,13 +115,24 @@ internal sealed class Enrolment
 
     private bool MustWrite(HelloRequest hello) =>
         hello.Enrol && hello.Identity != 0 && _members.Contains(hello.Node)
-        && (IdentityOf(hello.Node) == 0 || (hello.Rejoin && IdentityOf(hello.Node) != hello.Identity));
+        && (IdentityOf(hello.Node) == 0 || (hello.Rejoin && IdentityOf(hello.Node) != hello.Identity))
+        && IsDue(hello.Node);
+
+    private bool IsDue(int node)
+    {
+        lock (_gate)
+            return !_writtenAt.TryGetValue(node, out long last) || _time.GetElapsedTime(last) >= WriteEvery;
+    }
 
     /// <summary>Called by one thread at a time.</summary>
     private void Enrol(int node, ulong identity)
     {
         Dictionary<int, ulong> next;
-        lock (_gate) next = new Dictionary<int, ulong>(_peers) { [node] = identity };
+        lock (_gate)
+        {
+            _writtenAt[node] = _time.GetTimestamp();
+            next = new Dictionary<int, ulong>(_peers) { [node] = identity };
+        }
         Write(_directory, "peers", string.Concat(next.OrderBy(p => p.Key).Select(p => $"{p.Key} {Text(p.Value)}\n")));
         lock (_gate) _peers[node] = identity;
     }

@@ -12,13 +12,11 @@ namespace Quorate.Coordinator.Peering;
 /// another cluster is refused with a sentence and never enrolled.
 /// </summary>
 internal sealed partial class HelloResponder(
-    int node, int featureLevel, Enrolment enrolment, Agreement agreement, IReplicatedLog? log, TimeProvider time,
+    int node, int featureLevel, Enrolment enrolment, Agreement agreement, PeerConnections peers, IReplicatedLog? log,
     ILogger logger)
 {
-    /// <summary>A refused caller asks again and again; one line in this time says so.</summary>
-    private static readonly TimeSpan _reportEvery = TimeSpan.FromSeconds(10);
-
-    private long _reported;
+    /// <summary>Chain hashes in one answer, 20 KB. A caller that wants more asks again.</summary>
+    public const int ChainMax = 512;
 
     public async Task<HelloReply> AnswerAsync(HelloRequest hello, CancellationToken token)
     {
@@ -33,21 +31,15 @@ internal sealed partial class HelloResponder(
         if (hello.Node >= 0 && agreement.IsBroken(hello.Node, hello.Members, hello.Cluster, out string? why))
         {
             reply.Refusal = why;
-            Report(why);
+            LogRefused(why);
             return reply;
         }
-        (reply.Enrolled, reply.OtherIdentity) = await enrolment.AnswerAsync(hello, token);
+        if (hello.Node >= 0) reply.Identity = enrolment.Identity;
+        (reply.Enrolled, reply.OtherIdentity) = await enrolment.AnswerAsync(hello, peers.IdentityAsync, token);
         if (log is not null && hello.ChainFrom > 0)
-            reply.Chain.AddRange(log.ChainWindow(hello.ChainFrom).Select(
+            reply.Chain.AddRange(log.ChainWindow(hello.ChainFrom, ChainMax).Select(
                 link => new ChainLink { Index = link.Index, Hash = ByteString.CopyFrom(link.Chain.ToArray()) }));
         return reply;
-    }
-
-    private void Report(string why)
-    {
-        long last = Interlocked.Read(ref _reported);
-        if (last != 0 && time.GetElapsedTime(last) < _reportEvery) return;
-        if (Interlocked.CompareExchange(ref _reported, time.GetTimestamp() | 1, last) == last) LogRefused(why);
     }
 
     [LoggerMessage(EventIds.CallerRefused, LogLevel.Error, "{Why}")]

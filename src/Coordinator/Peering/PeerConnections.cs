@@ -27,12 +27,13 @@ internal sealed class PeerConnections : IDisposable
 
     private readonly ConcurrentDictionary<int, TimeSpan[]> _roundTrips = new();
     private readonly Agreement _agreement;
+    private readonly int _node;
     private readonly IReadOnlyList<GrpcChannel> _channels;
     private readonly IReadOnlyList<StreamConnections> _weights;
 
     public PeerConnections(CoordinatorOptions options, Agreement agreement, HostNames names)
     {
-        _agreement = agreement;
+        (_agreement, _node) = (agreement, options.Node);
         var others = options.Hosts.Nodes.Where(node => node.Id != options.Node).ToList();
         var reached = others.Select(options.Reached).ToList();
         _channels = [.. reached.Select(node => Channels.Create(node.Grpc.Url, names))];
@@ -47,12 +48,20 @@ internal sealed class PeerConnections : IDisposable
     public TimeSpan RoundTrip(int peer) =>
         _roundTrips.TryGetValue(peer, out var last) && last.Length == RoundTripsKept ? last.Min() : TimeSpan.Zero;
 
+    /// <summary>
+    /// The identity of the data directory of the node that answers at a peer's address; 0: none answers there.
+    /// </summary>
+    public async Task<ulong> IdentityAsync(int node, CancellationToken token)
+    {
+        if (All.FirstOrDefault(peer => peer.Id == node) is not { } peer) return 0;
+        var reply = await HelloAsync(peer, Own(new HelloRequest { Node = _node }), token);
+        return reply?.Node == node ? reply.Identity : 0;
+    }
+
     /// <summary>Introduces this node to all peers, and returns the answers that arrived within a second.</summary>
     public async Task<PeerAnswers> HelloAllAsync(HelloRequest request, CancellationToken token)
     {
-        request.Members.Clear();
-        request.Members.AddRange(_agreement.Members.Lines);
-        request.Cluster = _agreement.Cluster;
+        Own(request);
         var replies = await Task.WhenAll(All.Select(peer => HelloAsync(peer, request, token)));
         var accepted = new List<HelloReply>();
         var refusals = new List<string>();
@@ -71,6 +80,14 @@ internal sealed class PeerConnections : IDisposable
     {
         foreach (var streams in _weights) streams.Dispose();
         foreach (var channel in _channels) channel.Dispose();
+    }
+
+    private HelloRequest Own(HelloRequest request)
+    {
+        request.Members.Clear();
+        request.Members.AddRange(_agreement.Members.Lines);
+        request.Cluster = _agreement.Cluster;
+        return request;
     }
 
     private async Task<HelloReply?> HelloAsync(Peer peer, HelloRequest request, CancellationToken token)

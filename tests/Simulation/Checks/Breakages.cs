@@ -78,7 +78,8 @@ internal static class Breakages
 
         public Task<ClusterState> ReadAsync(CancellationToken token) => log.ReadAsync(token);
 
-        public IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(long from) => log.ChainWindow(from);
+        public IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(long from, int max) =>
+            log.ChainWindow(from, max);
 
         public abstract Task<Outcome> ProposeAsync(Command command, CancellationToken token);
     }

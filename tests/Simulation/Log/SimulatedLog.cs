@@ -55,7 +55,7 @@ internal sealed class SimulatedLog : IReplicatedLog
     public Task<Leadership> LeadershipChangedAsync(Leadership seen, CancellationToken token) =>
         _leadership.WhenAsync(now => now != seen, token);
 
-    public IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(long from) => _chains.From(from);
+    public IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(long from, int max) => _chains.From(from, max);
 
     public async Task<Outcome> ProposeAsync(Command command, CancellationToken token)
     {

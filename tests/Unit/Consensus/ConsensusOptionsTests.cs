@@ -27,6 +27,7 @@ public sealed class ConsensusOptionsTests
         { "electionMax", Good with { ElectionMax = Good.ElectionMin } },
         { "heartbeatEvery", Good with { HeartbeatEvery = Ms(200) } },
         { "requestTimeout", Good with { RequestTimeout = Good.ElectionMin } },
+        { "appendTimeout", Good with { AppendTimeout = Good.RequestTimeout / 2 } },
         { "connectTimeout", Good with { ConnectTimeout = Good.ElectionMin } },
         { "proposeTimeout", Good with { ProposeTimeout = Ms(1) } },
         { "snapshotEvery", Good with { SnapshotEvery = 0 } },

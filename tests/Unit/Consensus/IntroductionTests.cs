@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Quorate.Coordinator.Consensus;
 using Quorate.Coordinator.Consensus.DotNext;
@@ -67,6 +68,20 @@ public sealed class IntroductionTests
         Assert.Equal(Refusal.None, Judge(Good with { From = 0, Identity = 12 }));
     }
 
+    /// <summary>Anybody can introduce itself as any node; the list of reported nodes must not grow with that.</summary>
+    [Fact]
+    public void Strangers_are_reported_up_to_a_limit()
+    {
+        var lines = new Lines();
+        var introductions = new Introductions(Options, () => UInt128.Zero, lines);
+        for (int stranger = 100; stranger < 1100; stranger++) introductions.Report(stranger, Refusal.WrongNode);
+        Assert.InRange(lines.Count, 1, 32);
+
+        int before = lines.Count;
+        introductions.Report(0, Refusal.Identity); // Members always are.
+        Assert.Equal(before + 1, lines.Count);
+    }
+
     [Fact]
     public async Task A_node_with_another_member_list_gets_no_leader_and_disturbs_none()
     {
@@ -134,14 +149,25 @@ public sealed class IntroductionTests
 
     private static Introduction Good => new(1, 2, 11, 7, Members, Refusal.None);
 
-    private static Refusal Judge(Introduction other, int? expected = null)
+    private static ConsensusOptions Options => new()
     {
-        var options = new ConsensusOptions
-        {
-            Node = 2, Directory = "data", MemberHash = Members,
-            Members = [.. Enumerable.Range(0, 3).Select(id => new Member(id, HostPort.Parse($"fed{id}:7100")))],
-            EnrolledIdentity = node => node == 1 ? 11ul : 0,
-        };
-        return new Introductions(options, () => 7, NullLogger.Instance).Judge(other, expected);
+        Node = 2, Directory = "data", MemberHash = Members,
+        Members = [.. Enumerable.Range(0, 3).Select(id => new Member(id, HostPort.Parse($"fed{id}:7100")))],
+        EnrolledIdentity = node => node == 1 ? 11ul : 0,
+    };
+
+    private static Refusal Judge(Introduction other, int? expected = null) =>
+        new Introductions(Options, () => 7, NullLogger.Instance).Judge(other, expected);
+
+    private sealed class Lines : ILogger
+    {
+        public int Count { get; private set; }
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter) => Count++;
     }
 }

@@ -27,16 +27,25 @@ internal sealed class LoopbackCluster : IAsyncDisposable
     public List<Exception> Broken { get; } = [];
     public int SnapshotEvery { get; init; } = 20_000;
     public TimeSpan ProposeTimeout { get; init; } = TimeSpan.FromSeconds(10);
+    public TimeSpan AppendTimeout { get; init; } = TimeSpan.FromSeconds(2);
+    public TimeSpan VoteTimeout { get; init; } = TimeSpan.FromMilliseconds(450);
+
+    /// <summary>What a node's disk waits for before it flushes the log.</summary>
+    public Func<int, CancellationToken, Task> Disk { get; set; } = static (_, _) => Task.CompletedTask;
+
     public ReplicatedLog this[int node] =>
         _logs[node] ?? throw new InvalidOperationException($"Node {node} is stopped.");
     public IEnumerable<int> Up => Enumerable.Range(0, _logs.Length).Where(i => _logs[i] is not null);
 
     public static async Task<LoopbackCluster> StartAsync(CancellationToken token, int snapshotEvery = 20_000,
-        TimeSpan? proposeTimeout = null)
+        TimeSpan? proposeTimeout = null, TimeSpan? appendTimeout = null, int nodes = 3,
+        TimeSpan? voteTimeout = null)
     {
         var cluster = new LoopbackCluster(3) { SnapshotEvery = snapshotEvery,
-            ProposeTimeout = proposeTimeout ?? TimeSpan.FromSeconds(10) };
-        await Task.WhenAll(Enumerable.Range(0, 3).Select(i => cluster.StartNodeAsync(i, token)));
+            ProposeTimeout = proposeTimeout ?? TimeSpan.FromSeconds(10),
+            AppendTimeout = appendTimeout ?? TimeSpan.FromSeconds(2),
+            VoteTimeout = voteTimeout ?? TimeSpan.FromMilliseconds(450) };
+        await Task.WhenAll(Enumerable.Range(0, nodes).Select(i => cluster.StartNodeAsync(i, token)));
         return cluster;
     }
 
@@ -45,7 +54,8 @@ internal sealed class LoopbackCluster : IAsyncDisposable
         Node = node, Members = _members, Directory = Path.Combine(Root.Path,
             $"node-{node}"), SnapshotEvery = SnapshotEvery,
         ElectionMin = TimeSpan.FromMilliseconds(500), ElectionMax = TimeSpan.FromMilliseconds(750),
-        RequestTimeout = TimeSpan.FromMilliseconds(450), ProposeTimeout = ProposeTimeout,
+        RequestTimeout = VoteTimeout, ProposeTimeout = ProposeTimeout,
+        AppendTimeout = AppendTimeout, BeforeFlush = token => Disk(node, token),
     };
 
     public async Task StartNodeAsync(int node, CancellationToken token) => _logs[node] = await ReplicatedLog.StartAsync(

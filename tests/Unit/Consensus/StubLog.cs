@@ -21,5 +21,5 @@ internal abstract class StubLog : IReplicatedLog
 
     public Task<ClusterState> ReadAsync(CancellationToken token) => throw new NotSupportedException();
 
-    public IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(long from) => [];
+    public IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(long from, int max) => [];
 }

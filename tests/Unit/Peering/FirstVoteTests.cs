@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Quorate.Coordinator.Disk;
 using Quorate.Coordinator.Peering;
 using Quorate.Shared.Protocol;
@@ -7,6 +8,8 @@ namespace Quorate.Unit.Peering;
 public sealed class FirstVoteTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("quorate-test-").FullName;
+
+    private readonly FakeTimeProvider _time = new();
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
@@ -45,16 +48,44 @@ public sealed class FirstVoteTests : IDisposable
     [Fact]
     public async Task An_identity_is_remembered_over_restarts_and_another_one_is_told_apart()
     {
-        var enrolment = Enrolment.Open(_folder, 0, 1);
-        Assert.Equal((false, false), await enrolment.AnswerAsync(Hello(identity: 5, enrol: false), default));
-        Assert.Equal((true, false), await enrolment.AnswerAsync(Hello(identity: 5, enrol: true), default));
+        var enrolment = Enrolment.Open(_folder, _time, 0, 1);
+        Assert.Equal((false, false), await AnswerAsync(enrolment, Hello(identity: 5, enrol: false)));
+        Assert.Equal((true, false), await AnswerAsync(enrolment, Hello(identity: 5, enrol: true)));
 
-        enrolment = Enrolment.Open(_folder, 0, 1);
-        Assert.Equal((true, false), await enrolment.AnswerAsync(Hello(identity: 5, enrol: false), default));
-        Assert.Equal((false, true), await enrolment.AnswerAsync(Hello(identity: 6, enrol: true), default));
+        enrolment = Enrolment.Open(_folder, _time, 0, 1);
+        Assert.Equal((true, false), await AnswerAsync(enrolment, Hello(identity: 5, enrol: false)));
+        Assert.Equal((false, true), await AnswerAsync(enrolment, Hello(identity: 6, enrol: true)));
         Assert.Equal(
-            (true, false), await enrolment.AnswerAsync(Hello(identity: 6, enrol: true, rejoin: true), default));
-        Assert.Equal((false, true), await enrolment.AnswerAsync(Hello(identity: 5, enrol: false), default));
+            (true, false), await AnswerAsync(enrolment, Hello(identity: 6, enrol: true, rejoin: true)));
+        Assert.Equal((false, true), await AnswerAsync(enrolment, Hello(identity: 5, enrol: false)));
+    }
+
+    /// <summary>Anybody could ask in a node's name; its own Raft connections were refused from then on.</summary>
+    [Fact]
+    public async Task A_peer_is_enrolled_only_with_the_identity_that_it_states_at_its_own_address()
+    {
+        var enrolment = Enrolment.Open(_folder, _time, 0, 1);
+        var forged = Hello(identity: 6, enrol: true, rejoin: true);
+        Assert.Equal((false, false), await enrolment.AnswerAsync(forged, (_, _) => Task.FromResult(5ul), default));
+        Assert.Equal((false, false), await enrolment.AnswerAsync(forged, (_, _) => Task.FromResult(0ul), default));
+
+        Assert.Equal((true, false), await AnswerAsync(enrolment, Hello(5, enrol: true)));
+        Assert.Equal((false, true), await enrolment.AnswerAsync(forged, (_, _) => Task.FromResult(5ul), default));
+        Assert.Equal(5ul, enrolment.IdentityOf(1));
+    }
+
+    /// <summary>64 callers of forged enrolments kept the disk flushing, and the cluster lost its leader.</summary>
+    [Fact]
+    public async Task Enrolments_in_one_name_are_written_at_most_every_ten_seconds()
+    {
+        var enrolment = Enrolment.Open(_folder, _time, 0, 1);
+        Assert.Equal((true, false), await AnswerAsync(enrolment, Hello(5, enrol: true, rejoin: true)));
+        for (ulong forged = 6; forged < 50; forged++)
+            Assert.Equal(
+                (false, true), await AnswerAsync(enrolment, Hello(forged, enrol: true, rejoin: true)));
+
+        _time.Advance(Enrolment.WriteEvery);
+        Assert.Equal((true, false), await AnswerAsync(enrolment, Hello(50, enrol: true, rejoin: true)));
     }
 
     /// <summary>
@@ -66,18 +97,18 @@ public sealed class FirstVoteTests : IDisposable
     public async Task A_stranger_to_the_cluster_is_never_enrolled(int stranger)
     {
         var hello = new HelloRequest { Node = stranger, Identity = 5, Enrol = true };
-        Assert.Equal((false, false), await Enrolment.Open(_folder, 0, 1).AnswerAsync(hello, default));
+        Assert.Equal((false, false), await AnswerAsync(Enrolment.Open(_folder, _time, 0, 1), hello));
         Assert.False(File.Exists(Path.Combine(_folder, "peers")));
     }
 
     [Fact]
     public void A_directory_keeps_its_identity_and_another_directory_has_another()
     {
-        ulong identity = Enrolment.Open(_folder).Identity;
+        ulong identity = Enrolment.Open(_folder, _time).Identity;
         Assert.NotEqual(0ul, identity);
-        Assert.Equal(identity, Enrolment.Open(_folder).Identity);
+        Assert.Equal(identity, Enrolment.Open(_folder, _time).Identity);
         string other = Directory.CreateDirectory(Path.Combine(_folder, "other")).FullName;
-        Assert.NotEqual(identity, Enrolment.Open(other).Identity);
+        Assert.NotEqual(identity, Enrolment.Open(other, _time).Identity);
     }
 
     [Theory]
@@ -86,9 +117,9 @@ public sealed class FirstVoteTests : IDisposable
     [InlineData("peers", "one 00000000000000ff")]
     public void A_damaged_file_is_refused_with_a_sentence_that_says_how_to_continue(string name, string text)
     {
-        Enrolment.Open(_folder);
+        Enrolment.Open(_folder, _time);
         File.WriteAllText(Path.Combine(_folder, name), text);
-        var refusal = Assert.Throws<DataDirectoryException>(() => Enrolment.Open(_folder));
+        var refusal = Assert.Throws<DataDirectoryException>(() => Enrolment.Open(_folder, _time));
         Assert.Contains("--rejoin", refusal.Message, StringComparison.Ordinal);
     }
 
@@ -104,6 +135,10 @@ public sealed class FirstVoteTests : IDisposable
 
     private static HelloReply Lost(int leader, long term) =>
         new() { LeaderNode = leader, Term = term, OtherIdentity = true };
+
+    /// <summary>The peer states at its own address what it asks for.</summary>
+    private static Task<(bool Enrolled, bool OtherIdentity)> AnswerAsync(Enrolment enrolment, HelloRequest hello) =>
+        enrolment.AnswerAsync(hello, (_, _) => Task.FromResult(hello.Identity), default);
 
     private static HelloRequest Hello(ulong identity, bool enrol, bool rejoin = false) =>
         new() { Node = 1, Identity = identity, Enrol = enrol, Rejoin = rejoin };

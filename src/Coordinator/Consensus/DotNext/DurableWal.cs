@@ -9,8 +9,9 @@ using LibraryNotLeaderException = DotNext.Net.Cluster.Consensus.Raft.NotLeaderEx
 namespace Quorate.Coordinator.Consensus.DotNext;
 
 /// <summary>
-/// The library's log, changed in three ways: a follower flushes entries before it acknowledges them, a deposed leader
-/// can no longer append, and a term that no election can have reached is refused.
+/// The library's log, changed in four ways: a follower flushes entries before it acknowledges them, a leader's slow
+/// flush does not delay its heartbeats, a deposed leader can no longer append, and a term that no election can have
+/// reached is refused.
 /// <para>
 /// The library's log acknowledges AppendEntries once the bytes are in memory and flushes later. A follower killed in
 /// between loses entries that the leader counted as replicated, and committed entries are lost (measured: 4 divergences
@@ -23,8 +24,13 @@ namespace Quorate.Coordinator.Consensus.DotNext;
 /// same index and term, and two histories would pass for one (measured: docs/FAULTS.md, seed 22).
 /// </para>
 /// <para>
-/// Invariant: this is the only caller of <c>FlushAsync</c>. The library's flush event supports one waiter; a second one
-/// crashes the process. The cluster's transition lock serialises a follower's appends, so the call here is safe.
+/// The library's leader commits in its heartbeat loop, and a commit waits for the leader's own flush. A disk that was
+/// busy for longer than an election timeout cost the cluster a healthy leader. Here such a commit finishes beside the
+/// heartbeats; nothing is committed before it is on this disk.
+/// </para>
+/// <para>
+/// Invariant: at most one caller waits for the library's flusher. Its event supports one waiter; a second one crashes
+/// the process. Whoever may wait holds <c>_flushing</c>.
 /// </para>
 /// <para>
 /// Invariant: entries inside a snapshot are never flushed. While a leader's snapshot is installed, the library's
@@ -49,6 +55,20 @@ internal sealed class DurableWal(WriteAheadLog.Options options, ReplicatedState 
 
     /// <summary>The newest term in which this node was elected. Accessed under the log's append lock.</summary>
     private long _wonTerm = -1;
+
+    private readonly SemaphoreSlim _flushing = new(1);
+    private readonly Lock _committing = new();
+    private bool _commitPending;
+    private long _commitWanted;
+
+    /// <summary>Called when a commit has waited for this node's disk for <see cref="FlushMax"/>.</summary>
+    public Action Stalled { private get; set; } = static () => { };
+
+    /// <summary>Longest wait for this node's disk before another node should lead.</summary>
+    public TimeSpan FlushMax { private get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>Awaited before each wait for a flush. Tests make the disk slow with it.</summary>
+    internal Func<CancellationToken, Task> BeforeFlush { private get; init; } = static _ => Task.CompletedTask;
 
     /// <summary>
     /// Verifies the hash of every entry, then applies the committed ones. The base class starts its applier before it
@@ -98,8 +118,74 @@ internal sealed class DurableWal(WriteAheadLog.Options options, ReplicatedState 
         await AppendAsync(entries, startIndex, skipCommitted, token);
         if (!any) return; // a heartbeat
         CrashPoint.Pass("append-unflushed");
-        await FlushAsync(token);
+        await _flushing.WaitAsync(token);
+        try
+        {
+            await BeforeFlush(token);
+            await FlushAsync(token);
+        }
+        finally
+        {
+            _flushing.Release();
+        }
         CrashPoint.Pass("append-flushed");
+    }
+
+    /// <summary>
+    /// Commits at once what is on this disk. The rest is committed as soon as it is; the library asks again with every
+    /// heartbeat, so a failure needs no other report.
+    /// </summary>
+    ValueTask<long> IAuditTrail.CommitAsync(long endIndex, CancellationToken token)
+    {
+        lock (_committing)
+        {
+            _commitWanted = _commitPending ? Math.Max(_commitWanted, endIndex) : endIndex;
+            if (_commitPending) return new(0L);
+            _commitPending = true;
+        }
+        var commit = CommitWantedAsync(token);
+        if (commit.IsCompleted) return new(commit);
+        _ = WatchAsync(commit);
+        return new(0L);
+    }
+
+    private async Task<long> CommitWantedAsync(CancellationToken token)
+    {
+        try
+        {
+            for (long committed = 0; ;)
+            {
+                long wanted = Volatile.Read(ref _commitWanted);
+                await _flushing.WaitAsync(token);
+                try
+                {
+                    if (wanted > LastCommittedEntryIndex) await BeforeFlush(token);
+                    committed += await CommitAsync(wanted, token);
+                }
+                finally
+                {
+                    _flushing.Release();
+                }
+                lock (_committing)
+                {
+                    if (_commitWanted > wanted) continue;
+                    _commitPending = false;
+                    return committed;
+                }
+            }
+        }
+        catch
+        {
+            lock (_committing) _commitPending = false;
+            throw;
+        }
+    }
+
+    private async Task WatchAsync(Task commit)
+    {
+        await Task.WhenAny(commit, Task.Delay(FlushMax, TimeProvider.System, CancellationToken.None));
+        if (!commit.IsCompleted) Stalled();
+        await commit.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <summary>

@@ -73,6 +73,9 @@ internal sealed record Introduction(
 /// <param name="cluster">This node's cluster id; 0 while it is not known.</param>
 internal sealed class Introductions(ConsensusOptions options, Func<UInt128> cluster, ILogger logger)
 {
+    /// <summary>Nodes that are reported, members or not: anybody can claim to be any node.</summary>
+    private const int ReportedMax = 32;
+
     private readonly Lock _gate = new();
     private readonly Dictionary<(int Node, bool ByPeer), Refusal> _reported = [];
     private readonly ReadOnlyMemory<byte> _members = options.MemberHash;
@@ -99,6 +102,7 @@ internal sealed class Introductions(ConsensusOptions options, Func<UInt128> clus
         lock (_gate)
         {
             if (_reported.GetValueOrDefault((node, byPeer)) == verdict) return;
+            if (!IsPeer(node) && _reported.Count >= ReportedMax) return;
             _reported[(node, byPeer)] = verdict;
         }
         if (verdict == Refusal.None) logger.MemberAgrees(node);

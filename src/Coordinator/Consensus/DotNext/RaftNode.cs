@@ -60,12 +60,12 @@ internal sealed class RaftNode : IAsyncDisposable
                 e);
         }
         if (!durable) state.StartApplying();
-        var log = OpenLog(wal, state, durable, alone: options.Members.Count == 1);
+        var log = OpenLog(wal, state, durable, options);
         var listen = options.Listen ?? await options.Names.ListenAtAsync(Own(options).Raft, token);
         var introductions = new Introductions(options, () => ClusterOf(state), logger);
         var configuration = Configure(
             options, listen, new RaftListener(listen, introductions, time),
-            new RaftDialler(options, introductions, logger), new QuietLoggers(loggers, time));
+            new RaftDialler(options, introductions, logger, time), new QuietLoggers(loggers, time));
         var cluster = new RaftCluster(configuration) { AuditTrail = log };
         return new RaftNode(state, log, cluster);
     }
@@ -153,9 +153,12 @@ internal sealed class RaftNode : IAsyncDisposable
     private static LogDamagedException Unsupported(ConsensusOptions options, Exception why) =>
         new($"Node {options.Node} cannot read its log in {options.Directory}. {why.Message}", why);
 
-    private static WriteAheadLog OpenLog(string directory, ReplicatedState state, bool durable, bool alone) =>
-        durable
-            ? new DurableWal(LogOptions(directory), state, alone)
+    private static WriteAheadLog OpenLog(
+        string directory, ReplicatedState state, bool durable, ConsensusOptions options) => durable
+            ? new DurableWal(LogOptions(directory), state, alone: options.Members.Count == 1)
+            {
+                FlushMax = options.FlushMax, BeforeFlush = options.BeforeFlush,
+            }
             : new WriteAheadLog(LogOptions(directory), state);
 
     /// <summary>
@@ -176,7 +179,7 @@ internal sealed class RaftNode : IAsyncDisposable
             LowerElectionTimeout = (int)electionMin.TotalMilliseconds,
             UpperElectionTimeout = (int)electionMax.TotalMilliseconds,
             HeartbeatThreshold = options.HeartbeatEvery / electionMin,
-            RequestTimeout = options.RequestTimeout,
+            RequestTimeout = options.AppendTimeout, // The dialler ends votes and heartbeats earlier.
             ConnectTimeout = options.ConnectTimeout,
             MaxReplicationLag = 16,
             LoggerFactory = loggers,

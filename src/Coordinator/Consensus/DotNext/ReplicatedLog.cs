@@ -85,6 +85,7 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
         var failStop = new FailStop(onBroken, logger);
         var node = await RaftNode.OpenAsync(options, loggers, time, failStop, durable, token);
         var log = new ReplicatedLog(options, logger, time, failStop, node);
+        if (node.Wal is DurableWal wal) wal.Stalled = log.LeaveToAnother;
         bool started = false;
         try
         {
@@ -141,7 +142,17 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(long from) => _node.State.Chains.From(from);
+    public IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(
+        long from, int max = Consensus.ChainWindow.Capacity) =>
+        _node.State.Chains.From(from, max);
+
+    /// <summary>This node's disk hangs: a node that can commit should lead.</summary>
+    private void LeaveToAnother()
+    {
+        if (!Leadership.IsLeader) return;
+        _logger.DiskHangs(_options.FlushMax.TotalSeconds);
+        _ = ResignAsync(_stop.Token);
+    }
 
     /// <summary>Steps down if this node leads. The nodes then elect a leader, possibly this node again.</summary>
     public async Task ResignAsync(CancellationToken token)
