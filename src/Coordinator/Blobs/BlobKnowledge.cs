@@ -70,9 +70,15 @@ internal sealed class BlobAges
     private int _step;
 
     /// <summary>Everything that is not used grows older by one step.</summary>
-    public void Step()
+    /// <param name="kept">Blobs that are older than this many steps count as never used.</param>
+    public void Step(int kept)
     {
-        lock (_gate) _step++;
+        lock (_gate)
+        {
+            _step++;
+            foreach (var hash in _usedAt.Where(used => _step - used.Value > kept).Select(used => used.Key).ToList())
+                _usedAt.Remove(hash);
+        }
     }
 
     public void Use(BlobHash hash)
@@ -115,10 +121,5 @@ internal sealed class BlobAges
             _usedAt.Remove(hash);
             return true;
         }
-    }
-
-    public void Forget(BlobHash hash)
-    {
-        lock (_gate) _usedAt.Remove(hash);
     }
 }

@@ -92,6 +92,7 @@ public sealed class BlobReceiver(BlobStore store, Replication replication, TimeP
         BlobWriter writer, IncomingBlob blob, int copies, Part first, IAsyncStreamReader<Part> parts, StallGuard guard)
     {
         long found = writer.Have;
+        writer.Evict = guard.Cut;
         await using var push = replication.Relay(writer.Source, blob.Round, copies, guard.Token);
         var received = await AppendAsync(writer, first, parts, guard);
         if (received.Kind != ReceiptKind.Stored) return received;

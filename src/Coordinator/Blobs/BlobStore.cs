@@ -11,11 +11,15 @@ namespace Quorate.Coordinator.Blobs;
 /// Invariant: a blob that <see cref="HasAsync"/> reports was durable and had the right hash at some time in this
 /// process, and its file has not changed since: a file whose size, inode or times differ is hashed again first, and a
 /// bad one goes to quarantine.
+/// Invariant: whoever holds the lock of a part asks only parts that come later in: ages, recycled, unfinished.
 /// </summary>
 public sealed class BlobStore : IDisposable
 {
     /// <summary>Whole steps that an unreferenced blob is kept after its last use: see <see cref="Step"/>.</summary>
     public const int KeptSteps = 4;
+
+    /// <summary>Waits for other writers of a blob before a new one is turned away.</summary>
+    private const int WaitsMax = 3;
 
     /// <summary>
     /// Larger files are not recycled: being able to resume an upload after a restart is worth more for them.
@@ -131,9 +135,8 @@ public sealed class BlobStore : IDisposable
         token);
 
     /// <summary>
-    /// Begins or resumes writing a blob of <paramref name="length"/> bytes. Null: another writer has it, and still had
-    /// it after a wait. Call <see cref="HasAsync"/> before, and again after a wait: the other writer may have finished
-    /// the blob.
+    /// Begins or resumes writing a blob of <paramref name="length"/> bytes. Null: another writer has it, and had it after
+    /// a wait too; if it was slow, it was asked to leave. Call <see cref="HasAsync"/> before, and again after a wait.
     /// </summary>
     /// <param name="hash">The blob's name.</param>
     /// <param name="length">Its bytes.</param>
@@ -146,19 +149,20 @@ public sealed class BlobStore : IDisposable
     public async Task<BlobWriter?> BeginAsync(
         BlobHash hash, long length, CancellationToken token, bool uploaded = false)
     {
-        long until = _time.GetTimestamp() + (long)(_options.WriterWait.TotalSeconds * _time.TimestampFrequency);
         UnfinishedBlobs.Claim claim;
-        while (!_unfinished.TryClaim(hash, length, out claim))
+        for (int waits = 0; !_unfinished.TryClaim(hash, length, out claim); waits++)
         {
-            var rest = _time.GetElapsedTime(_time.GetTimestamp(), until);
-            if (rest <= TimeSpan.Zero) return null;
+            if (waits == WaitsMax) return null;
+            long missing = claim.Missing;
             try
             {
-                await claim.Left.WaitAsync(rest, _time, token);
+                await claim.Left.WaitAsync(_options.WriterWait, _time, token);
             }
             catch (TimeoutException)
             {
-                return null;
+                // Whoever knows a blob's name could hold it with a byte now and then, and keep the others from it.
+                if (claim.Missing == 0 || missing - claim.Missing >= _options.WriterBytesMin) return null;
+                claim.Evict();
             }
         }
         try
@@ -217,7 +221,7 @@ public sealed class BlobStore : IDisposable
     /// <summary>A step of this process's life, by which unused blobs grow older.</summary>
     public void Step()
     {
-        _ages.Step();
+        _ages.Step(KeptSteps);
         _recycled.ForgetMissing(_unfinished.IsClaimed);
     }
 
@@ -313,7 +317,7 @@ public sealed class BlobStore : IDisposable
         if (!_unfinished.TryClaim(hash, 0, out _)) return false;
         try
         {
-            return _recycled.TryRecycle(hash, hasEnded, spare => _ages.Remove(hash, () =>
+            return _ages.Remove(hash, () => _recycled.TryRecycle(hash, hasEnded, spare =>
             {
                 if (!_disk.TryTake(PathOf(hash), spare)) return false;
                 _stamps.Forget(hash);
@@ -335,11 +339,7 @@ public sealed class BlobStore : IDisposable
             DeleteSpares();
             if (!HasRoom()) throw _files.Full(hash, length, _files.PartOf(hash));
         }
-        _unfinished.MakeRoom(idle =>
-        {
-            _disk.Delete(_files.PartOf(idle));
-            _ages.Forget(idle);
-        });
+        _unfinished.MakeRoom(idle => _disk.Delete(_files.PartOf(idle)));
 
         // The bytes that writers have been promised are as good as taken; this blob's are among them.
         bool HasRoom() => _disk.FreeBytes(_files.Parts) - _unfinished.PromisedBytes >= kept;

@@ -38,6 +38,9 @@ public sealed record BlobStoreOptions
     /// <summary>How long a second sender of the same blob waits for the first one before it is told to retry.</summary>
     public TimeSpan WriterWait { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>A writer that others wait for must write this many bytes in <see cref="WriterWait"/>.</summary>
+    public long WriterBytesMin => (long)(PacedParts.LeastBytesPerSecond * WriterWait.TotalSeconds);
+
     /// <summary>Unreferenced blobs are deleted this long after their last use.</summary>
     public TimeSpan CollectAfter { get; init; } = TimeSpan.FromMinutes(10);
 

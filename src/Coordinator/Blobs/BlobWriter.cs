@@ -38,6 +38,12 @@ public sealed class BlobWriter : IDisposable
     /// <summary>Bytes that are here: the offset of the next.</summary>
     public long Have { get; private set; }
 
+    /// <summary>Called when this writer should leave: it is slow, and another one waits.</summary>
+    public Action Evict
+    {
+        set => _claim.Evict = value;
+    }
+
     /// <summary>The bytes for readers that follow this writer. Ends with the writer.</summary>
     public BlobSource Source => _source ??= BlobSource.Growing(Hash, Length, File.OpenHandle(_path), Have);
 

@@ -116,6 +116,9 @@ internal sealed class UnfinishedBlobs
         /// <summary>Completes when the writer has left.</summary>
         public Task Left => _left.Task;
 
+        /// <summary>Ends the writer's transfer: it is slow, and another one waits.</summary>
+        public Action Evict { get; set; } = static () => { };
+
         public long Missing => length - Interlocked.Read(ref _written);
 
         public void Wrote(long have) => Interlocked.Exchange(ref _written, have);

@@ -197,6 +197,21 @@ public sealed class BlobStoreTests : IDisposable
         Assert.NotNull(second);
     }
 
+    /// <summary>Whoever knew a blob's name, such as a predictable model's, could keep the others from writing it.</summary>
+    [Fact]
+    public async Task A_slow_writer_leaves_when_another_one_waits_and_its_bytes_stay()
+    {
+        using var store = _directory.Store();
+        var hash = BlobHash.Of(Bytes(10));
+        var slow = await store.BeginAsync(hash, 10, default);
+        slow!.Evict = slow.Dispose;
+        slow.Append(Bytes(10).AsSpan(0, 4));
+
+        using var second = await store.BeginAsync(hash, 10, default);
+
+        Assert.Equal(4, second!.Have);
+    }
+
     [Fact]
     public async Task A_waiting_writer_continues_when_the_first_one_ends()
     {

@@ -46,6 +46,37 @@ public sealed class ReusingTests : IDisposable
         Assert.Empty(Directory.GetFiles(Parts));
     }
 
+    /// <summary>
+    /// The collector deleted one blob while a round's updates were recycled, and each waited for the other's lock: the
+    /// node stored and sent nothing any more.
+    /// </summary>
+    [Fact]
+    public async Task A_blob_is_deleted_while_another_one_is_recycled()
+    {
+        var update = await BringAsync(Bytes(Length), _first);
+        var idle = await BringAsync(Bytes(Length, seed: 2), _second);
+        for (int step = 0; step <= BlobStore.KeptSteps; step++) _store.Step();
+        Task<bool>? deleting = null;
+        int asked = 0;
+        var recycling = _store.ReuseAsync(HasEnded, () => new HashSet<BlobHash>(), default);
+
+        await recycling.WaitAsync(TimeSpan.FromSeconds(30), TimeProvider.System);
+        Assert.True(await deleting!.WaitAsync(TimeSpan.FromSeconds(30), TimeProvider.System));
+        Assert.False(_store.Exists(update));
+        Assert.False(_store.Exists(idle));
+
+        bool HasEnded(UpdateRound round)
+        {
+            // The second question about the update is asked while its file is being recycled.
+            if (round == _first && ++asked == 2)
+            {
+                deleting = Task.Run(() => _store.DeleteIdle(idle));
+                deleting.Wait(TimeSpan.FromMilliseconds(200)); // It cannot end before the recycling does.
+            }
+            return round == _first;
+        }
+    }
+
     [Fact]
     public async Task A_blob_that_arrived_for_two_rounds_is_not_recycled()
     {
