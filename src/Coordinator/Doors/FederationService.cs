@@ -19,10 +19,19 @@ internal sealed partial class FederationService(
     /// <summary>A few elections. A longer wait helps no client and keeps calls of clients that are gone.</summary>
     private const int WhoLeadsWaitMsMax = 2_000;
 
+    /// <summary>A longer status counts until its client has taken it. Most are much shorter.</summary>
+    private const int LongStatusBytes = 128 << 10;
+
+    /// <summary>How long a client may take for a long status.</summary>
+    private static readonly TimeSpan _takeMax = TimeSpan.FromSeconds(30);
+
     public override async Task<StatusReply> Status(StatusRequest request, ServerCallContext context)
     {
         var state = request.Linearizable ? await ReadAsync(context.CancellationToken) : log.State;
-        return view.Of(state, request);
+        var reply = await gate.AnswerAsync(
+            () => limits.Questions.AnswerAsync(() => view.Of(state, request), context.CancellationToken));
+        if (reply.CalculateSize() > LongStatusBytes) HoldUntilSent(context, LeaderGate.Permit(limits.LongStatus));
+        return reply;
     }
 
     public override async Task<WhoLeadsReply> WhoLeads(WhoLeadsRequest request, ServerCallContext context)
@@ -150,6 +159,18 @@ internal sealed partial class FederationService(
             wake.TryComplete();
             await ends.CancelAsync();
         }
+    }
+
+    /// <summary>
+    /// Keeps a permit until the client has taken the reply, or until it has had time enough: then the call is aborted.
+    /// </summary>
+    private void HoldUntilSent(ServerCallContext context, IDisposable permit)
+    {
+        var http = context.GetHttpContext();
+        var late = new CancellationTokenSource(_takeMax, time);
+        late.Token.Register(http.Abort);
+        http.Response.RegisterForDispose(permit);
+        http.Response.RegisterForDispose(late);
     }
 
     private static void RequireKnown(Activity activity)

@@ -34,13 +34,16 @@ internal sealed class TransferService(
     public override Task<VerdictReply> Upload(IAsyncStreamReader<Part> parts, ServerCallContext context) =>
         gate.AnswerAsync(async () =>
         {
-            using var permit = limits.Upload();
-            using var guard = new StallGuard(options.SenderTimeout, time, context.CancellationToken);
+            using var guard = new StallGuard(StreamServer.MessageMax, time, context.CancellationToken);
             try
             {
                 using var first = await BlobReceiver.NextAsync(parts, guard) ? parts.Current : null;
                 if (!Wire.TryParse(first?.Header, out UploadOffer offer, out string flaw)) return Wire.Rejected(flaw);
                 authorizer.Require(Caller.Of(context), Permissions.NameOf(offer));
+                // Only now: a caller that sends no header takes no place from the others.
+                using var permit = limits.Upload();
+                using var own = limits.UploadOf(offer is UpdateOffer update ? update.Trainer.ToString() : "");
+                guard.Limit = options.SenderTimeout;
                 return ToReply(await intake.UploadAsync(offer, first!, parts, guard, context.CancellationToken));
             }
             catch (Exception e) when (BlobReceiver.IsCut(e))

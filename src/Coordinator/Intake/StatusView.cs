@@ -20,6 +20,12 @@ internal sealed class StatusView(
 
     private const int MissingNamedMax = 20;
 
+    /// <summary>
+    /// Models, and their bytes, in one reply, give or take one model. A client asks for the older ones with
+    /// <see cref="StatusRequest.Before"/>.
+    /// </summary>
+    public const int TrailMax = 4096, TrailBytesMax = 1 << 20;
+
     public StatusReply Of(ClusterState state, StatusRequest request)
     {
         var leadership = log.Leadership;
@@ -36,7 +42,7 @@ internal sealed class StatusView(
         var run = request.Run.Length == 0
             ? state.ActiveRuns.FirstOrDefault() ?? state.Runs.LastOrDefault()
             : RunId.TryParse(request.Run, out var wanted) ? state.Find(wanted) : null;
-        if (run is not null) reply.Run = Of(state, run, request.Trail);
+        if (run is not null) reply.Run = Of(state, run, request);
         reply.Runs.AddRange(state.Runs.Select(run => Summary(state, run)));
         return reply;
     }
@@ -80,7 +86,7 @@ internal sealed class StatusView(
         Initialise = run.Initialiser == trainer && run.Trainers[trainer].Incarnation == incarnation,
     };
 
-    private RunStatus Of(ClusterState state, Run run, int trail)
+    private RunStatus Of(ClusterState state, Run run, StatusRequest request)
     {
         var faults = run.Ended ? [] : attendance.Faults(run.Id);
         var status = new RunStatus
@@ -95,10 +101,22 @@ internal sealed class StatusView(
         status.Trainers.AddRange(faults.Where(fault => !run.Trainers.ContainsKey(fault.Trainer)).Select(
             fault => new TrainerStatus { Trainer = fault.Trainer.ToString(), SilentMs = -1, Fault = fault.Fault }));
         status.Updates.AddRange(run.Updates.Values.Select(Of));
-        var kept = run.KeptModels.Select(model => model.Round).ToHashSet();
-        status.Trail.AddRange(run.Trail.Newest(trail > 0 ? trail : run.Trail.Count).Select(
-            model => Of(model, kept.Contains(model.Round))));
+        status.Trail.AddRange(Page(run, request));
         return status;
+    }
+
+    /// <summary>The newest of the wanted models that fit into one reply, oldest first.</summary>
+    private static IEnumerable<ModelStatus> Page(Run run, StatusRequest request)
+    {
+        var trail = run.Trail;
+        var kept = run.KeptModels.Select(model => model.Round).ToHashSet();
+        int end = request.Before > 0 ? Math.Min(request.Before, trail.Count) : trail.Count;
+        int wanted = request.Trail > 0 ? Math.Min(request.Trail, TrailMax) : TrailMax;
+        var models = trail.Newest(trail.Count - Math.Max(0, end - wanted)).TakeWhile(model => model.Round < end)
+            .Select(model => Of(model, kept.Contains(model.Round))).ToList();
+        int from = models.Count;
+        for (int bytes = 0; from > 0 && bytes < TrailBytesMax;) bytes += models[--from].CalculateSize();
+        return models.Skip(from);
     }
 
     private TrainerStatus Of(Run run, Trainer trainer)

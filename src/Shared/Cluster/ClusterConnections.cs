@@ -37,7 +37,8 @@ public sealed class ClusterConnections : IDisposable
     public IReadOnlyList<NodeConnection> Nodes { get; }
 
     /// <summary>
-    /// Every node's status, in the order of <see cref="Nodes"/>; null for a node that did not answer in time.
+    /// Every node's status, in the order of <see cref="Nodes"/>; null for a node that did not answer in time. With
+    /// <see cref="StatusRequest.Trail"/> 0, a trail that takes several replies is put together.
     /// </summary>
     public Task<StatusReply?[]> StatusAsync(StatusRequest request, CancellationToken token) =>
         Task.WhenAll(Nodes.Select(node => StatusAsync(node, request, token)));
@@ -68,7 +69,23 @@ public sealed class ClusterConnections : IDisposable
         foreach (var node in Nodes) node.Dispose();
     }
 
-    private Task<StatusReply?> StatusAsync(NodeConnection node, StatusRequest request, CancellationToken token) =>
+    private async Task<StatusReply?> StatusAsync(NodeConnection node, StatusRequest request, CancellationToken token)
+    {
+        var reply = await AskAsync(node, request, token).ConfigureAwait(false);
+        if (request.Trail > 0) return reply;
+        while (reply?.Run is { Trail: [{ Round: > 0 and var first }, ..] } run)
+        {
+            var older = await AskAsync(node, new StatusRequest { Run = run.Run, Before = first }, token)
+                .ConfigureAwait(false);
+            if (older?.Run is not { Trail: [var oldest, ..] page } || oldest.Round >= first) return null;
+            page.AddRange(run.Trail);
+            run.Trail.Clear();
+            run.Trail.AddRange(page);
+        }
+        return reply;
+    }
+
+    private Task<StatusReply?> AskAsync(NodeConnection node, StatusRequest request, CancellationToken token) =>
         AnswerAsync(bound => node.Federation.StatusAsync(request, cancellationToken: bound).ResponseAsync, token);
 
     private async Task<T?> AnswerAsync<T>(Func<CancellationToken, Task<T>> call, CancellationToken token)

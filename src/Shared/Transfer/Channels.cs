@@ -22,8 +22,7 @@ public static class Channels
 
     /// <summary>
     /// Bytes that a coordinator may send ahead of us. Weights have streams of their own; the largest message here is a
-    /// status, and a smaller window would meet a race in the web server (docs/FAULTS.md). As much as .NET allows; the
-    /// largest possible status takes twice that.
+    /// status, and a smaller window would meet a race in the web server (docs/FAULTS.md). As much as .NET allows.
     /// </summary>
     private const int ReplyWindowBytes = 16 << 20;
 
@@ -34,10 +33,10 @@ public static class Channels
     public const int RequestBytesMax = 1 << 20;
 
     /// <summary>
-    /// Longest reply. A status lists at most what the state may hold (Rounds/Limits): 20,000 trainers, 120,000
-    /// updates and 100,000 models, some 27 MB with the longest names and an ordinary reason on each.
+    /// Longest reply. A status lists at most 20,000 trainers, as many updates, and one page of models: some 12 MB with
+    /// the longest names.
     /// </summary>
-    public const int ReplyBytesMax = 64 << 20;
+    public const int ReplyBytesMax = ReplyWindowBytes;
 
     /// <param name="address">For example http://127.0.0.1:5001. Plain http speaks HTTP/2 with prior knowledge.</param>
     /// <param name="names">Resolves the host name at each connection; null: this machine's resolver.</param>

@@ -8,10 +8,10 @@ namespace Quorate.Shared.Transfer;
 /// </summary>
 public sealed class StallGuard : IDisposable
 {
-    private readonly TimeSpan _limit;
     private readonly CancellationTokenSource _silence;
     private readonly CancellationTokenSource _either;
     private readonly CancellationToken _outer;
+    private TimeSpan _limit;
 
     public StallGuard(TimeSpan limit, TimeProvider time, CancellationToken outer)
     {
@@ -21,6 +21,16 @@ public sealed class StallGuard : IDisposable
     }
 
     public CancellationToken Token => _either.Token;
+
+    /// <summary>How long nothing may move. Setting it starts the time limit again.</summary>
+    public TimeSpan Limit
+    {
+        set
+        {
+            _limit = value;
+            Moved();
+        }
+    }
 
     /// <summary>
     /// Whether the operation ended for another reason than the caller's token: silence, or the other side.
@@ -32,6 +42,19 @@ public sealed class StallGuard : IDisposable
 
     /// <summary>The other side has everything and now works: it may be silent for <paramref name="limit"/>.</summary>
     public void Await(TimeSpan limit) => _silence.CancelAfter(limit);
+
+    /// <summary>Ends the operation as if its time limit were over; does nothing if it has ended.</summary>
+    public void Cut()
+    {
+        try
+        {
+            _silence.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The operation has ended meanwhile.
+        }
+    }
 
     /// <summary>Stops the time limit until <see cref="Moved"/>: this side works.</summary>
     public void Pause() => _silence.CancelAfter(Timeout.InfiniteTimeSpan);

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.IO.Compression;
 using Google.Protobuf;
 using Grpc.Core;
+using Quorate.Coordinator.Intake;
 using Quorate.Pt;
 using Quorate.Rounds;
 using Quorate.Shared.Protocol;
@@ -167,6 +168,20 @@ public sealed class BadInputTests(OpenRound round) : IClassFixture<OpenRound>
         var after = await round.StateAsync();
         Assert.Equal(runs, after.Runs);
         Assert.True(after.Index == index ? after.Chain == chain : after.Index > index);
+    }
+
+    /// <summary>Calls that had sent nothing yet held all places of uploads.</summary>
+    [Fact]
+    public async Task Uploads_without_a_header_take_no_place_from_the_others()
+    {
+        using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(60), TimeProvider.System);
+        var silent = Enumerable.Range(0, CallLimits.UploadsMax).Select(_ => round.Transfer.Upload(stop.Token)).ToList();
+        await round.Peers.Hello(new HelloRequest { Node = -1 }, stop.Token); // On the same connection, after them.
+
+        string said = await SaidAsync(r => r.Anna.UpdateAsync([0]));
+
+        Assert.StartsWith("Rejected", said, StringComparison.Ordinal);
+        silent.ForEach(call => call.Dispose());
     }
 
     private async Task<string> SaidAsync(Func<OpenRound, Task<VerdictReply>> say)

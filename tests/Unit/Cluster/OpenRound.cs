@@ -24,6 +24,7 @@ public sealed class OpenRound : IAsyncLifetime
     internal TestTrainer Anna { get; private set; } = null!;
     internal NodeConnection Node => _cluster[0];
     internal Federation.FederationClient Federation => Node.Federation;
+    internal TransferClient Transfer => new(_channel.CreateCallInvoker());
     internal PeersClient Peers => new(_channel.CreateCallInvoker());
 
     public async Task InitializeAsync()

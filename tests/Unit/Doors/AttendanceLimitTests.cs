@@ -14,7 +14,7 @@ public sealed class AttendanceLimitTests
     [Fact]
     public async Task A_trainer_above_the_attendance_limit_is_refused_with_a_sentence()
     {
-        using var limits = new CallLimits();
+        using var limits = new CallLimits(TimeProvider.System);
         for (int i = 0; i < CallLimits.AttendancesMax; i++) _ = limits.Attendance();
         var options = TestOptions.Of(node: 0);
         var log = new LeadingLog();

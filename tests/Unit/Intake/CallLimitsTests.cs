@@ -4,7 +4,7 @@ namespace Quorate.Unit.Intake;
 
 public sealed class CallLimitsTests : IDisposable
 {
-    private readonly CallLimits _limits = new();
+    private readonly CallLimits _limits = new(TimeProvider.System);
 
     public void Dispose() => _limits.Dispose();
 
@@ -21,6 +21,20 @@ public sealed class CallLimitsTests : IDisposable
         first.Dispose(); // Only one place.
         _ = _limits.Upload();
         Assert.Throws<BusyException>(() => _limits.Upload());
+    }
+
+    /// <summary>One member with a byte now and then held all places of uploads.</summary>
+    [Fact]
+    public void One_trainer_cannot_take_the_upload_places_of_the_others()
+    {
+        var first = _limits.UploadOf("anna");
+        for (int i = 1; i < CallLimits.UploadsOfOneMax; i++) _ = _limits.UploadOf("anna");
+
+        var refusal = Assert.Throws<BusyException>(() => _limits.UploadOf("anna"));
+        Assert.Contains("Trainer anna already sends", refusal.Message, StringComparison.Ordinal);
+        using var other = _limits.UploadOf("bert");
+        first.Dispose();
+        using var next = _limits.UploadOf("anna");
     }
 
     [Fact]

@@ -112,7 +112,7 @@ public sealed class UpdateIntakeTests
         return new UpdateIntake(
             log, store, new BlobReceiver(store, replication, TimeProvider.System), replication,
             new LostUpdates(log, store, options),
-            new CallLimits(),
+            new CallLimits(TimeProvider.System),
             TimeProvider.System, NullLogger<UpdateIntake>.Instance);
     }
 
