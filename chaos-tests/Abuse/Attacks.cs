@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using Google.Protobuf;
 using Grpc.Core;
 
-namespace Quorate.Abuse;
+namespace Quorate.ChaosTests.Abuse;
 
 /// <summary>One kind of abuse.</summary>
 /// <param name="Name">As <c>--only</c> names it.</param>

@@ -4,7 +4,7 @@ using Quorate.Chaos.Processes;
 using Quorate.Chaos.Training;
 using Quorate.Shared.Processes;
 
-namespace Quorate.Abuse;
+namespace Quorate.ChaosTests.Abuse;
 
 /// <summary>What one attack did to the cluster.</summary>
 /// <param name="Slowdown">Time of an honest round, over the same beside an idle-priority spinner.</param>

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 
-namespace Quorate.Abuse;
+namespace Quorate.ChaosTests.Abuse;
 
 /// <summary>
 /// Fills the disk of a cluster, a tmpfs of 1 GiB, with blobs that nobody needs (row 4). Uploads must be refused while

@@ -8,7 +8,7 @@ using Grpc.Net.Client;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Transfer;
 
-namespace Quorate.Abuse;
+namespace Quorate.ChaosTests.Abuse;
 
 /// <summary>A cluster as an attacker sees it: addresses, and what anybody may ask.</summary>
 internal sealed class Target(HostsFile hosts) : IDisposable

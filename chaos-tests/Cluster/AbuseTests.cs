@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace Quorate.ChaosTests.Cluster;
 
 /// <summary>
-/// scripts/abuse.sh in short: every attack for QUORATE_CHAOS_ABUSE_SECONDS (1 in CI). What depends on the machine's load
-/// is measured by the script alone.
+/// scripts/abuse.sh in short: every attack for QUORATE_CHAOS_ABUSE_SECONDS (1 in CI). What depends on the machine's
+/// load is measured by the script alone.
 /// </summary>
 public sealed class AbuseTests(ITestOutputHelper output)
 {

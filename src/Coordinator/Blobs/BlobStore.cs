@@ -135,8 +135,8 @@ public sealed class BlobStore : IDisposable
         token);
 
     /// <summary>
-    /// Begins or resumes writing a blob of <paramref name="length"/> bytes. Null: another writer has it, and had it after
-    /// a wait too; if it was slow, it was asked to leave. Call <see cref="HasAsync"/> before, and again after a wait.
+    /// Begins or resumes writing a blob of <paramref name="length"/> bytes. Null: another writer has it, and had it
+    /// after a wait too; if it was slow, it was asked to leave. Call <see cref="HasAsync"/> before and after a wait.
     /// </summary>
     /// <param name="hash">The blob's name.</param>
     /// <param name="length">Its bytes.</param>

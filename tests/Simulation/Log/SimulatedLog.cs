@@ -55,7 +55,8 @@ internal sealed class SimulatedLog : IReplicatedLog
     public Task<Leadership> LeadershipChangedAsync(Leadership seen, CancellationToken token) =>
         _leadership.WhenAsync(now => now != seen, token);
 
-    public IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(long from, int max) => _chains.From(from, max);
+    public IReadOnlyList<(long Index, BlobHash Chain)> ChainWindow(
+        long from, int max = Quorate.Coordinator.Consensus.ChainWindow.Capacity) => _chains.From(from, max);
 
     public async Task<Outcome> ProposeAsync(Command command, CancellationToken token)
     {

@@ -197,7 +197,7 @@ public sealed class BlobStoreTests : IDisposable
         Assert.NotNull(second);
     }
 
-    /// <summary>Whoever knew a blob's name, such as a predictable model's, could keep the others from writing it.</summary>
+    /// <summary>Whoever knew a blob's name, such as a predictable model's, could keep others from writing it.</summary>
     [Fact]
     public async Task A_slow_writer_leaves_when_another_one_waits_and_its_bytes_stay()
     {

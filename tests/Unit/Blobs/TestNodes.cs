@@ -82,8 +82,8 @@ internal sealed class TestNode : IAsyncDisposable
         builder.Services.AddSingleton(Authorizer.WithoutCertificates);
         builder.Services.AddSingleton(new FaultyTransfer(this, receiver, gate, time));
         builder.Services.AddSingleton(new FaultyPeers(this, new PeersService(
-            receiver, (_, _) => Task.FromResult(new HelloReply { Node = id }), gate, log, new CallLimits(TimeProvider.System), Options,
-            time)));
+            receiver, (_, _) => Task.FromResult(new HelloReply { Node = id }), gate, log,
+            new CallLimits(TimeProvider.System), Options, time)));
         builder.Services.AddSingleton(provider => new StreamServer(
             provider.GetRequiredService<FaultyTransfer>(), provider.GetRequiredService<FaultyPeers>(),
             Authorizer.WithoutCertificates, time, Failures.Enqueue));
