@@ -35,6 +35,9 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
     private readonly Latest<Leadership> _leadership = new(new Leadership(null, 0, _never));
     private Task _watching = Task.CompletedTask;
 
+    /// <summary>The newest leadership whose first entry is applied here.</summary>
+    private CancellationToken _applied = _never;
+
     private ReplicatedLog(ConsensusOptions options, ILogger logger, TimeProvider time, FailStop failStop, RaftNode node)
     {
         _options = options;
@@ -90,7 +93,7 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
         try
         {
             await node.StartAsync(options, token);
-            var leadership = new LeadershipWatch(node.Cluster.WaitForLeadershipAsync, log.Observe, time);
+            var leadership = new LeadershipWatch(log.WaitToLeadAsync, log.Observe, time);
             log._watching = Task.WhenAll(log.WatchAsync(leadership.RunAsync), log.WatchAsync(log.WatchFailureAsync));
             logger.Started(options.Node, options.Members.First(m => m.Id == options.Node).Raft,
                 node.Wal.LastEntryIndex);
@@ -262,11 +265,20 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
         }
     }
 
+    /// <summary>Returns once this node leads and its own first entry is applied.</summary>
+    private async Task<CancellationToken> WaitToLeadAsync(CancellationToken token) =>
+        _applied = await _node.Cluster.WaitForLeadershipAsync(token);
+
+    /// <summary>
+    /// Invariant: a leadership is announced only once its first entry is applied. The library's token is valid from its
+    /// commit on, and a state read in between would be older than what was acknowledged.
+    /// </summary>
     private Leadership Look()
     {
         var leader = _node.Cluster.Leader;
         int? leaderNode = leader is not null && _nodes.TryGetValue(leader.EndPoint, out int node) ? node : null;
-        return new Leadership(leaderNode, _node.Cluster.Term, TokenOf(cluster => cluster.LeadershipToken));
+        var leading = TokenOf(cluster => cluster.LeadershipToken);
+        return new Leadership(leaderNode, _node.Cluster.Term, leading == _applied ? leading : _never);
     }
 
     /// <summary>
