@@ -116,13 +116,16 @@ internal sealed class CallLimits(TimeProvider time) : IDisposable
 }
 
 /// <summary>
-/// Answers questions that anybody may ask as often as it likes, with at most a fifth of a processor: two at a time, and
-/// after each one its place rests for eight times as long as the answer took. The others wait, and are refused after
-/// <see cref="WaitMax"/>: a caller that is refused at once would ask again at once.
+/// Answers questions that anybody may ask as often as it likes, with a fraction of a processor: two at a time, and
+/// after each one its place rests for eight times as long as the answer took, up to <see cref="RestMax"/>. The others
+/// wait, and are refused after <see cref="WaitMax"/>: a caller that is refused at once would ask again at once.
 /// </summary>
 internal sealed class QuestionLane(TimeProvider time) : IDisposable
 {
-    public static readonly TimeSpan WaitMax = TimeSpan.FromSeconds(1);
+    public static readonly TimeSpan WaitMax = TimeSpan.FromSeconds(5);
+
+    /// <summary>On a busy machine an answer takes long because it waits for a processor.</summary>
+    public static readonly TimeSpan RestMax = TimeSpan.FromMilliseconds(40);
 
     private const int Places = 2, RestFactor = 8, WaitingMax = 4096;
 
@@ -161,7 +164,8 @@ internal sealed class QuestionLane(TimeProvider time) : IDisposable
 
     private async Task RestAsync(TimeSpan rest)
     {
-        if (rest >= TimeSpan.FromMilliseconds(1)) await Task.Delay(rest, time, CancellationToken.None);
+        if (rest >= TimeSpan.FromMilliseconds(1))
+            await Task.Delay(rest < RestMax ? rest : RestMax, time, CancellationToken.None);
         try
         {
             _places.Release();

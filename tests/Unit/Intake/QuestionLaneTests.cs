@@ -17,7 +17,7 @@ public sealed class QuestionLaneTests
 
         var third = lane.AnswerAsync(Costly, default);
         Assert.False(third.IsCompleted);
-        _time.Advance(TimeSpan.FromMilliseconds(80));
+        _time.Advance(QuestionLane.RestMax);
 
         Assert.Equal(1, await third);
     }
