@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Quorate.Cli;
 using Quorate.Cli.Demo;
 using Quorate.Cli.Show;
 using Quorate.Shared.Protocol;
