@@ -82,7 +82,7 @@ public sealed class RoundWorker : IAsyncDisposable
     {
         TurnedAway = joined ? null : run,
         // An update that was refused while this trainer was not a member is sent again.
-        Settled = joined && memory.Settled?.Run == run ? null : memory.Settled,
+        Settled = joined ? memory.Settled.Remove(run) : memory.Settled,
     });
 
     public async ValueTask DisposeAsync()
@@ -317,7 +317,12 @@ public sealed class RoundWorker : IAsyncDisposable
             _terminal.Say($"was away too long; joining run {work.Run} again, the update of round {work.Round} is kept");
             return false;
         }
-        Remember(memory => memory with { Settled = work });
+        var announced = _announced.Select(run => run.Run).ToHashSet();
+        Remember(memory => memory with
+        {
+            Settled = memory.Settled.RemoveRange(memory.Settled.Keys.Where(run => !announced.Contains(run)))
+                .SetItem(work.Run, work),
+        });
         _terminal.Say(reply.Verdict is VerdictCode.Accepted
             ? $"update of round {work.Round} accepted"
             : $"update of round {work.Round} {reply.Verdict.ToString().ToLowerInvariant()}: {reply.Reason}");

@@ -90,17 +90,17 @@ public abstract record TrainerStep
             return prepared ? new Initialise(run.Run) : new Prepare(run.Run);
         if (run.Phase != RunPhase.Training || run.Accepted) return new Wait();
         var work = new RoundWork(run.Run, run.Round, run.Model, run.ModelLength);
-        if (work == memory.Settled) return new Wait();
+        if (work == memory.Settled.GetValueOrDefault(run.Run)) return new Wait();
         if (work == trained) return new Upload(work);
         return prepared ? new Train(work) : new Prepare(run.Run);
     }
 
-    /// <summary>The run whose end is this trainer's; null while there is none.</summary>
+    /// <summary>The run whose end is this trainer's; null while it is in an active run or waits for one.</summary>
     private static RunId? Over(TrainerMemory memory, IReadOnlyList<AnnouncedRun> runs)
     {
         if (runs.Count == 0) return null;
         if (memory.Prepared is { } prepared)
-            return runs.Any(run => run.Run == prepared && !run.HasEnded) ? null : prepared;
+            return runs.Any(run => !run.HasEnded && (run.Run == prepared || run.Member)) ? null : prepared;
         return runs.All(run => run.HasEnded) ? runs[^1].Run : null;
     }
 }
@@ -108,7 +108,7 @@ public abstract record TrainerStep
 /// <summary>What a trainer remembers between two announcements. None of it outlives the process.</summary>
 public sealed record TrainerMemory
 {
-    /// <summary>Leave when the run has ended, instead of waiting for the next one.</summary>
+    /// <summary>Leave when the runs that it is in have ended, instead of waiting for the next one.</summary>
     public bool Once { get; init; }
 
     /// <summary>The run whose data is loaded.</summary>
@@ -120,8 +120,8 @@ public sealed record TrainerMemory
     /// <summary>The update on disk. Invariant: a (run, round, model) is trained at most once by this process.</summary>
     public TrainedUpdate? Trained { get; init; }
 
-    /// <summary>The work whose update the cluster has answered for good.</summary>
-    public RoundWork? Settled { get; init; }
+    /// <summary>Each run's newest work whose update the cluster has answered for good.</summary>
+    public ImmutableDictionary<RunId, RoundWork> Settled { get; init; } = ImmutableDictionary<RunId, RoundWork>.Empty;
 
     /// <summary>The run whose initial model the cluster has answered, or which this trainer cannot make.</summary>
     public RunId? Initialised { get; init; }

@@ -35,17 +35,19 @@ internal sealed class RunSignal(IReplicatedLog log) : BackgroundService
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var seen = Key(log.State);
-        for (var state = log.State; !stoppingToken.IsCancellationRequested;)
+        for (var before = log.State; !stoppingToken.IsCancellationRequested;)
         {
-            state = await log.ChangedAsync(state.Index, stoppingToken);
-            var key = Key(state);
-            if (key.AsSpan().SequenceEqual(seen)) continue;
-            seen = key;
-            lock (_gate)
-                foreach (var listener in _listeners) listener.TryWrite(true);
+            var after = await log.ChangedAsync(before.Index, stoppingToken);
+            if (Wakes(before, after))
+                lock (_gate)
+                    foreach (var listener in _listeners) listener.TryWrite(true);
+            before = after;
         }
     }
+
+    /// <summary>Whether a change of the state may be work for a trainer.</summary>
+    internal static bool Wakes(ClusterState before, ClusterState after) =>
+        before.Runs != after.Runs && !Key(before).AsSpan().SequenceEqual(Key(after));
 
     private static (RunId, Phase, int, BlobHash?)[] Key(ClusterState state) =>
         [.. state.ActiveRuns.Select(run => (run.Id, run.Phase, run.Round, run.Model?.Blob))];

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 using Quorate.Client.Attending;
 using Quorate.Rounds;
@@ -56,7 +57,8 @@ public sealed class TrainerStepTests
         Trained = memory.Trained is { } trained
             ? new TrainedUpdate(WorkOf(trained), "update.pt", default, Length: 1, new Learned(1, loss: 0))
             : null,
-        Settled = memory.Settled is { } settled ? WorkOf(settled) : null, TurnedAway = IdOf(memory.TurnedAway),
+        Settled = memory.Settled.Select(WorkOf).ToImmutableDictionary(work => work.Run),
+        TurnedAway = IdOf(memory.TurnedAway),
         Refused = [.. memory.Refused.Select(RunId.Parse)], Initialised = IdOf(memory.Initialised),
     };
 
@@ -88,7 +90,7 @@ public sealed class TrainerStepTests
     private sealed record Vector(string Name, Memory Memory, Announced[] Announcement, Step Step);
 
     private sealed record Memory(
-        bool Once, string? Prepared, string? Busy, Work? Trained, Work? Settled, string? TurnedAway, string[] Refused,
+        bool Once, string? Prepared, string? Busy, Work? Trained, Work[] Settled, string? TurnedAway, string[] Refused,
         string? Initialised = null);
 
     private sealed record Work(string Run, int Round, string Model, long ModelLength);

@@ -74,6 +74,23 @@ public sealed class RollbackTests
     }
 
     [Fact]
+    public async Task A_run_beside_an_active_one_is_queued_until_the_limit_is_raised()
+    {
+        await using var cluster = await StartAsync();
+        string file = Path.Combine(cluster.Root, "second.json");
+        await File.WriteAllTextAsync(file, """{ "name": "second", "rounds": 1, "minTrainers": 1, "seed": 1 }""");
+        Assert.Equal(0, await QuorateAsync(cluster, "run", "start", file));
+        await SecondAsync(RunPhase.Queued);
+        Assert.Equal(0, await QuorateAsync(cluster, "run", "limit", "2"));
+        await SecondAsync(RunPhase.Preparing);
+        Assert.NotEqual(0, await QuorateAsync(cluster, "run", "limit", "9"));
+        Assert.NotEqual(0, await QuorateAsync(cluster, "run", "limit", "two"));
+
+        async Task SecondAsync(RunPhase phase) => Assert.Equal(
+            phase, (await cluster.StatusAsync(run => run.Run == "test", "the run")).Runs[1].Phase);
+    }
+
+    [Fact]
     public async Task A_rollback_stops_the_run_and_opens_another_from_that_rounds_model_and_memory()
     {
         await using var cluster = await StartAsync();

@@ -49,6 +49,23 @@ public class StatusTests
         Lines(null, new StatusReply { Node = 1 }, null));
 
     [Fact]
+    public void Other_runs_that_have_not_ended_have_a_line_each_and_a_long_queue_is_counted()
+    {
+        const string Why = "The run is queued behind 'mnist' (1 of 1 places taken).";
+        var reply = new StatusReply { Leader = true, Run = Run() };
+        reply.Runs.Add(new RunSummary { Run = "old", Phase = RunPhase.Finished });
+        reply.Runs.Add(new RunSummary { Run = "mnist", Phase = RunPhase.Waiting });
+        for (int i = 0; i < 6; i++)
+            reply.Runs.Add(new RunSummary { Run = $"q{i}", Phase = RunPhase.Queued, Rounds = 5, WaitingFor = Why });
+        var lines = Lines(reply, null, null);
+        Assert.Equal(
+            [.. Enumerable.Range(0, 4).Select(i => $"run q{i}  queued  round 0/5  {Why}"),
+                "2 more runs: `quorate run list`"],
+            lines.Where(line => line.StartsWith("run q", StringComparison.Ordinal) || line.Contains("run list")));
+        Assert.EndsWith(Why, StatusText.Runs(reply.Runs).Last(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Without_any_answer_it_names_the_hosts_file() => Assert.Contains(
         "No node answers. Are the coordinators running at the addresses in hosts.json?", Lines(null, null, null));
 
