@@ -24,6 +24,12 @@ internal sealed class TorchLearner(TrainerId trainer, int shard, string? dataFol
     {
         var plan = file.Training ?? throw new TrainerException(
             $"the run file of {run} has no section training: a trainer of another framework must attend it.");
+        if (file.Aggregation?.Keys.FirstOrDefault(key => key.Rule is "local" or "frozen") is { } key)
+        {
+            throw new TrainerException(
+                $"the run has the key rule {key.Rule} for '{key.Pattern}' (aggregation.keys), and this program trains "
+                + "and sends all tensors of a model: a trainer of another framework must attend the run.");
+        }
         var images = DataSets.Open(plan.Data, dataFolder).Shard(file.Seed, shard, device);
         _training?.Dispose();
         _training = new LocalTraining(plan, file.Seed, images, device);

@@ -68,6 +68,19 @@ public sealed class TorchLearnerTests : IDisposable
         Assert.StartsWith("there is no shard 2: the run has 2, 0 to 1 ", fault.Message);
     }
 
+    [Theory]
+    [InlineData("local")]
+    [InlineData("frozen")]
+    public async Task A_key_rule_that_this_program_cannot_follow_lasts_too(string rule)
+    {
+        using var learner = Learner(shard: 0, TrainerOutput.Mnist);
+        var keys = new AggregationSection("mean", new Dictionary<string, double>(), [new("linear.*", rule)]);
+        var fault = await Assert.ThrowsAsync<LearnerException>(
+            () => PrepareAsync(learner, _run with { Aggregation = keys }));
+        Assert.False(fault.IsTemporary);
+        Assert.StartsWith($"the run has the key rule {rule} for 'linear.*' ", fault.Message);
+    }
+
     [Fact]
     public async Task A_run_without_training_lasts_too()
     {
