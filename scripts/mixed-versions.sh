@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Upgrades and downgrades a running cluster: three coordinators under load are replaced one at a time, from an earlier build
-# to this one and back again.
+# to this one and back again. At the end they are replaced by a build of the next feature level (chaos-tests/canaries), the
+# level rises after `quorate upgrade release`, and the earlier build must refuse the data.
 #   ./scripts/mixed-versions.sh [--old COMMIT] [--cycles 20] [--json]
 # The earlier build is the commit in eng/mixed-versions-baseline, or --old. It is built from the git history into
 # artifacts/mixed, once. With --json, the last line of stdout is one object with cycles, rounds, failedRounds,
-# updatesRetrained and historiesEqual.
+# updatesRetrained, historiesEqual, raised and oldBuildRefused.
 # Exit codes: 0 success, or skipped because there is no history (with CI=true that is 1); 1 a round failed, an update was
-# trained twice or histories differ; 2 bad arguments, or a build failed.
+# trained twice, histories differ, the level did not rise or the earlier build did not refuse; 2 bad arguments, or a build failed.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 usage() { echo "usage: mixed-versions.sh [--old COMMIT] [--cycles N] [--json]" >&2; exit 2; }
 skip() {
@@ -34,6 +35,13 @@ commit=$(git -C "$root" rev-parse --verify --quiet "$old^{commit}") ||
     skip "commit $old is not in the history of this checkout."
 
 build_programs
+echo "Building the next feature level in artifacts/canary-level-2" >&2
+if ! dotnet build "$root/src/Coordinator" -c Release -v:q -nologo -p:Canary=level-2 >"$root/artifacts/level-2.log" 2>&1 </dev/null
+then
+    tail -20 "$root/artifacts/level-2.log" >&2
+    echo "The build of level 2 failed; its whole output is in $root/artifacts/level-2.log" >&2
+    exit 2
+fi
 folder=$root/artifacts/mixed/$commit
 if [ ! -e "$folder/built" ]; then
     echo "Building commit $commit in $folder" >&2
@@ -47,4 +55,5 @@ if [ ! -e "$folder/built" ]; then
     fi
     touch "$folder/built"
 fi
-quorate mixed-versions --old-programs "$folder/artifacts/bin" --cycles "$cycles" "${json[@]}"
+quorate mixed-versions --old-programs "$folder/artifacts/bin" --next-programs "$root/artifacts/canary-level-2/bin" \
+    --cycles "$cycles" "${json[@]}"

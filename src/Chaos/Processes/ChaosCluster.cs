@@ -141,11 +141,29 @@ public sealed class ChaosCluster : IAsyncDisposable
     public void Start(int node, string? crashPoint = null, params string[] flags)
     {
         _nodes[node]?.Dispose();
-        _nodes[node] = new ProgramProcess("Coordinator", node, DirectoryOf(node) + ".log",
-            ["--hosts", _hostsPath, "--run", "none", "--data", DirectoryOf(node), "--trainer", "none",
-             .. Network is { } network ? ["--dial", network.DialOf(node)] : (string[])[], .. _flags, .. flags],
-            crashPoint, _programs[node]);
+        _nodes[node] = Launch(node, _programs[node], crashPoint, flags);
     }
+
+    /// <summary>
+    /// Stops a node with SIGTERM, starts another build on its data, waits until that ends by itself, and starts the
+    /// node again.
+    /// </summary>
+    /// <returns>The other build's exit code, and the node's whole log.</returns>
+    public async Task<(int Code, string Log)> TryBuildAsync(int node, string programs)
+    {
+        await this[node].TerminateAsync();
+        using var other = Launch(node, programs, crashPoint: null);
+        int code = await other.ExitAsync();
+        string log = await File.ReadAllTextAsync(DirectoryOf(node) + ".log");
+        Start(node);
+        return (code, log);
+    }
+
+    private ProgramProcess Launch(int node, string programs, string? crashPoint, params string[] flags) => new(
+        "Coordinator", node, DirectoryOf(node) + ".log",
+        ["--hosts", _hostsPath, "--run", "none", "--data", DirectoryOf(node), "--trainer", "none",
+         .. Network is { } network ? ["--dial", network.DialOf(node)] : (string[])[], .. _flags, .. flags],
+        crashPoint, programs);
 
     /// <summary>
     /// Stops a node with SIGTERM and starts it from another build on the same data, as in an upgrade. Returns its exit
@@ -303,25 +321,26 @@ public sealed class ChaosCluster : IAsyncDisposable
     }
 
     /// <summary>Asks the leader until it answers.</summary>
-    private Task<VerdictReply> AdministerAsync(
-        Func<Admin.AdminClient, CallOptions, AsyncUnaryCall<VerdictReply>> call) => UntilAsync(
-        async token =>
+    public Task<VerdictReply> AdministerAsync(
+        Func<Admin.AdminClient, CallOptions, AsyncUnaryCall<VerdictReply>> call, CancellationToken token = default) =>
+        UntilAsync(
+        async bound =>
         {
             try
             {
                 var options = new CallOptions(
-                    deadline: TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(5), cancellationToken: token);
-                return await Connections.FindLeaderAsync(token) is { } leader
+                    deadline: TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(5), cancellationToken: bound);
+                return await Connections.FindLeaderAsync(bound) is { } leader
                     ? await call(leader.Admin, options)
                     : null;
             }
             catch (Exception e) when (
-                e is RpcException || (e is OperationCanceledException && !token.IsCancellationRequested))
+                e is RpcException || (e is OperationCanceledException && !bound.IsCancellationRequested))
             {
                 return null;
             }
         },
-        "a leader that answers");
+        "a leader that answers", patience: null, token);
 }
 
 /// <summary>A coordinator or a trainer ended by itself.</summary>

@@ -54,7 +54,7 @@ public sealed class ProgramProcess : IDisposable
     {
         Killed = !_child.HasExited;
         _child.Kill();
-        await WaitForExitAsync();
+        await ExitAsync();
     }
 
     /// <summary>Sends SIGTERM, as an operator would, and returns the exit code once the process is gone.</summary>
@@ -62,7 +62,14 @@ public sealed class ProgramProcess : IDisposable
     {
         Killed = true;
         await SignalAsync("TERM");
-        await WaitForExitAsync();
+        return await ExitAsync();
+    }
+
+    /// <summary>Waits until the process is gone, and returns its exit code.</summary>
+    public async Task<int> ExitAsync()
+    {
+        using var bound = new CancellationTokenSource(ChaosCluster.Patience);
+        await _child.WaitForExitAsync(bound.Token);
         return _child.ExitCode;
     }
 
@@ -101,12 +108,6 @@ public sealed class ProgramProcess : IDisposable
     private double Megabytes(string field) => _child.TryReadFigure("status", field, out long bytes)
         ? bytes / 1e6
         : throw new InvalidOperationException($"Node {Id} has ended; its memory can no longer be read.");
-
-    private async Task WaitForExitAsync()
-    {
-        using var bound = new CancellationTokenSource(ChaosCluster.Patience);
-        await _child.WaitForExitAsync(bound.Token);
-    }
 
     private async Task SignalAsync(string signal)
     {

@@ -37,7 +37,7 @@ internal static class ChaosCommand
         return command;
     }
 
-    /// <summary>The work of scripts/mixed-versions.sh, which builds the old version first. Not shown in the
+    /// <summary>The work of scripts/mixed-versions.sh, which builds the other versions first. Not shown in the
     /// help.</summary>
     public static Command BuildMixedVersions()
     {
@@ -45,12 +45,16 @@ internal static class ChaosCommand
         {
             Description = "The folder with the programs of the old build", Required = true, HelpName = "DIR",
         };
+        var next = new Option<string>("--next-programs")
+        {
+            Description = "The folder with those of the next feature level", Required = true, HelpName = "DIR",
+        };
         var cycles = QuorateCommand.Number(
             "--cycles", "Upgrades and downgrades of the whole cluster (default: 20)", 1, 9_999);
         var json = new Option<bool>("--json") { Description = "Print one JSON object as the last line of stdout" };
         var command = new Command("mixed-versions", "Upgrade and downgrade a cluster under load.")
         {
-            old, cycles, json,
+            old, next, cycles, json,
         };
         command.Hidden = true;
         command.SetAction((parsed, token) => QuorateCommand.Guarded(
@@ -58,11 +62,14 @@ internal static class ChaosCommand
             {
                 var progress = parsed.GetValue(json) ? Output.Errors : Output.Standard;
                 var report = await new MixedVersions(
-                    Path.GetFullPath(parsed.GetValue(old)!), parsed.GetValue(cycles) ?? 20, progress.Line).RunAsync(t);
+                    Path.GetFullPath(parsed.GetValue(old)!), Path.GetFullPath(parsed.GetValue(next)!),
+                    parsed.GetValue(cycles) ?? 20, progress.Line).RunAsync(t);
                 progress.Line(
                     $"{PlainText.Count(report.Cycles, "cycle")}, {PlainText.Count(report.Rounds, "round")}: "
                     + $"{report.FailedRounds} failed, {PlainText.Count(report.UpdatesRetrained, "update")} retrained, "
-                    + $"histories {(report.HistoriesEqual ? "equal" : "DIFFERENT")}");
+                    + $"histories {(report.HistoriesEqual ? "equal" : "DIFFERENT")}, "
+                    + $"level {(report.Raised ? "" : "NOT ")}raised, "
+                    + $"old build {(report.OldBuildRefused ? "" : "NOT ")}refused");
                 if (parsed.GetValue(json)) Output.Standard.Whole(report.ToJson());
                 return report.Passed ? ExitCode.Ok : ExitCode.Differs;
             },
