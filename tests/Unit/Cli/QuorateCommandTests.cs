@@ -25,16 +25,19 @@ public sealed class QuorateCommandTests
 
     [Fact]
     public void The_object_of_mixed_versions_has_exactly_the_promised_names() => Assert.Equal(
-        "{'cycles':20,'rounds':900,'failedRounds':0,'updatesRetrained':0,'historiesEqual':true}".Replace('\'', '"'),
-        new MixedReport(20, 900, 0, 0, true).ToJson());
+        ("{'cycles':20,'rounds':900,'failedRounds':0,'updatesRetrained':0,'historiesEqual':true,'raised':true,"
+            + "'oldBuildRefused':true}").Replace('\'', '"'),
+        new MixedReport(20, 900, 0, 0, true, true, true).ToJson());
 
     [Theory]
-    [InlineData(900, 0, 0, true, true)]
-    [InlineData(900, 1, 0, true, false)]
-    [InlineData(900, 0, 1, true, false)]
-    [InlineData(900, 0, 0, false, false)]
-    [InlineData(19, 0, 0, true, false)]
+    [InlineData(900, 0, 0, true, true, true, true)]
+    [InlineData(900, 1, 0, true, true, true, false)]
+    [InlineData(900, 0, 1, true, true, true, false)]
+    [InlineData(900, 0, 0, false, true, true, false)]
+    [InlineData(900, 0, 0, true, false, true, false)]
+    [InlineData(900, 0, 0, true, true, false, false)]
+    [InlineData(19, 0, 0, true, true, true, false)]
     public void Mixed_versions_pass_only_if_nothing_went_wrong_and_enough_happened(
-        int rounds, int failed, int retrained, bool equal, bool passed) =>
-        Assert.Equal(passed, new MixedReport(20, rounds, failed, retrained, equal).Passed);
+        int rounds, int failed, int retrained, bool equal, bool raised, bool refused, bool passed) =>
+        Assert.Equal(passed, new MixedReport(20, rounds, failed, retrained, equal, raised, refused).Passed);
 }
