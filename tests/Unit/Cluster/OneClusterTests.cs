@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
+using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
 using Quorate.Coordinator;
 using Quorate.Coordinator.Disk;
 using Quorate.Coordinator.Settings;
+using Quorate.Shared.Cluster;
 using Quorate.Shared.Hosts;
 using Quorate.Shared.Protocol;
 using Quorate.Shared.Transfer;
@@ -99,6 +101,77 @@ public sealed class OneClusterTests : IAsyncDisposable
             StringComparison.Ordinal);
         Assert.Equal(ExitCode.BadSettings, ExitCode.Of(refusal));
     }
+
+    /// <summary>The way of docs/OPERATIONS.md: a full stop, the new file, the old nodes first, then the new ones.</summary>
+    [Fact]
+    public async Task Three_nodes_become_five_by_a_full_stop_and_keep_their_history()
+    {
+        await StopThreeAsync();
+        var file = Hosts(0, 1, 2, 3, 4);
+        using var five = new ClusterConnections(file, TimeProvider.System);
+        foreach (int id in new[] { 0, 1, 2 }) Start(id, file);
+        await TestCluster.UntilAsync(five.FindLeaderAsync, "a leader of the old nodes");
+        foreach (int id in new[] { 3, 4 }) Start(id, file);
+
+        await AgreeAsync(five, RunPhase.Preparing);
+        await StopRunAsync(five);
+
+        await AgreeAsync(five, RunPhase.Stopped);
+    }
+
+    [Fact]
+    public async Task A_node_that_returns_unchanged_to_a_cluster_of_five_is_refused_by_name()
+    {
+        var three = await StopThreeAsync();
+        var file = Hosts(0, 1, 2, 3, 4);
+        using var five = new ClusterConnections(file, TimeProvider.System);
+        foreach (int id in new[] { 0, 1, 3, 4 }) Start(id, file);
+        await TestCluster.UntilAsync(five.FindLeaderAsync, "a leader");
+
+        Start(2, three);
+
+        var process = _running[^1];
+        await TestCluster.UntilAsync(
+            _ => Task.FromResult(process.Has("different hosts files") ? "" : null), "the refusal");
+        Assert.Contains(process.Lines, line => Regex.IsMatch(
+            line, "Nodes 2 and [01] have different hosts files: only node [01]'s lists '3 127.0.0.1:"));
+        await StopRunAsync(five);
+        using var returned = new ClusterConnections(three, TimeProvider.System);
+        var status = (await returned.StatusAsync(new StatusRequest(), default))[2];
+        Assert.Equal((false, false, RunPhase.Preparing), (status!.Leader, status.Quorum, status.Run.Phase));
+    }
+
+    /// <summary>Starts nodes 0, 1 and 2, opens a run, and stops them once all of them have it.</summary>
+    private async Task<HostsFile> StopThreeAsync()
+    {
+        var hosts = Hosts(0, 1, 2);
+        using var cluster = new ClusterConnections(hosts, TimeProvider.System);
+        foreach (int id in new[] { 0, 1, 2 }) Start(id, hosts);
+        var leader = await TestCluster.UntilAsync(cluster.FindLeaderAsync, "a leader");
+        const string Run = """{ "name": "test", "rounds": 3, "minTrainers": 1, "seed": 1 }""";
+        Assert.Equal(
+            VerdictCode.Accepted, (await leader.Admin.OpenRunAsync(new OpenRunRequest { RunFile = Run })).Verdict);
+        await AgreeAsync(cluster, RunPhase.Preparing);
+        foreach (var process in _running) await process.DisposeAsync();
+        return hosts;
+    }
+
+    private static async Task StopRunAsync(ClusterConnections cluster)
+    {
+        var leader = await TestCluster.UntilAsync(cluster.FindLeaderAsync, "a leader");
+        var reply = await leader.Admin.StopRunAsync(new StopRunRequest { Run = "test" });
+        Assert.Equal(VerdictCode.Accepted, reply.Verdict);
+    }
+
+    /// <summary>Returns once all nodes have the run in this phase and the same history.</summary>
+    private static Task<string> AgreeAsync(ClusterConnections cluster, RunPhase phase) => TestCluster.UntilAsync(
+        async token =>
+        {
+            var replies = await cluster.StatusAsync(new StatusRequest(), token);
+            return replies.All(reply => reply is { Quorum: true } && reply.Run?.Phase == phase)
+                && replies.Select(reply => (reply!.Index, reply.Chain)).Distinct().Count() == 1 ? "" : null;
+        },
+        $"one history with a run that is {phase}");
 
     public async ValueTask DisposeAsync()
     {
