@@ -56,7 +56,7 @@ public sealed class ChildProgram : IDisposable
     /// <exception cref="InvalidOperationException">The signal could not be sent.</exception>
     public async Task SignalAsync(string signal, CancellationToken token)
     {
-        using var kill = Process.Start("kill", [$"-{signal}", $"{_process.Id}"]);
+        using var kill = Process.Start("/bin/sh", ["-c", $"kill -{signal} {_process.Id}"]);
         await kill.WaitForExitAsync(token);
         if (kill.ExitCode != 0) throw new InvalidOperationException($"kill -{signal} ended with {kill.ExitCode}.");
     }
