@@ -23,24 +23,24 @@ public sealed class ReplayTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public void A_different_seed_model_is_found()
+    public async Task A_different_seed_model_is_found()
     {
-        Assert.Empty(Differences(new CountedRound(0, _seed, 0, [])));
-        Assert.Single(Differences(new CountedRound(0, _update, 0, [])));
+        Assert.Empty(await DifferencesAsync(new CountedRound(0, _seed, 0, [])));
+        Assert.Single(await DifferencesAsync(new CountedRound(0, _update, 0, [])));
     }
 
     [Fact]
-    public void A_different_update_or_average_is_found()
+    public async Task A_different_update_or_average_is_found()
     {
         // The average of one update is that update, in another file with the same tensors.
-        Assert.Empty(Differences(
-            new CountedRound(0, _seed, 0, []), new CountedRound(1, _update, 1, [("a", _update)])));
-        Assert.Single(Differences(new CountedRound(0, _seed, 0, []), new CountedRound(1, _update, 1, [("a", _seed)])));
-        Assert.Single(Differences(new CountedRound(0, _seed, 0, []), new CountedRound(1, _seed, 1, [("a", _update)])));
+        var seed = new CountedRound(0, _seed, 0, []);
+        Assert.Empty(await DifferencesAsync(seed, new CountedRound(1, _update, 1, [("a", _update)])));
+        Assert.Single(await DifferencesAsync(seed, new CountedRound(1, _update, 1, [("a", _seed)])));
+        Assert.Single(await DifferencesAsync(seed, new CountedRound(1, _seed, 1, [("a", _update)])));
     }
 
-    private List<string> Differences(params CountedRound[] rounds) =>
-        Replay.Differences(_run, new History(0, rounds), _folder, CancellationToken.None);
+    private Task<List<string>> DifferencesAsync(params CountedRound[] rounds) =>
+        Replay.DifferencesAsync(_run, new History(0, rounds), _folder, CancellationToken.None);
 
     private static string HashOf(string path) => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)));
 }

@@ -16,6 +16,9 @@ namespace Quorate.Chaos.Campaigns;
 /// </summary>
 public sealed class Campaign(CampaignOptions options, Action<string> say)
 {
+    /// <summary>A strategy with a memory, which is published with the model, comes first.</summary>
+    private static readonly string[] _strategies = ["fedavgm", "mean", "median"];
+
     private readonly Tally _tally = new(TimeProvider.System, say);
     private readonly List<string> _violations = [];
     private readonly List<Outcome> _outcomes = [];
@@ -56,9 +59,13 @@ public sealed class Campaign(CampaignOptions options, Action<string> say)
         return Report();
     }
 
-    /// <summary>Every run has other weights; every second one closes a round with one update missing.</summary>
+    /// <summary>
+    /// Every run has other weights, and the next of three strategies; every second one closes a round with one update
+    /// missing.
+    /// </summary>
     private ChaosRun RunOf(int number) => new()
     {
+        Strategy = _strategies[number % _strategies.Length],
         Name = $"storm-{number}", Seed = Draws.Mix(options.Seed, (ulong)number), Rounds = options.Rounds,
         Trainers = options.Trainers, MinResults = number % 2 == 0 ? 0 : options.Trainers - 1,
         Grace = number % 2 == 0 ? TimeSpan.Zero : TimeSpan.FromSeconds(1),

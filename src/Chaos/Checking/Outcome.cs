@@ -41,7 +41,8 @@ public sealed record Outcome(string Summary, IReadOnlyList<string> Violations, b
             .Where(operation => operation.Key.StartsWith(cluster.Run.Name + "/", StringComparison.Ordinal)).ToList();
         List<string> lost = HistoryChecker.Lost(safe, histories), twice = HistoryChecker.CountedTwice(histories),
             diverged = DurabilityChecker.Diverged(chains),
-            other = Replay.Differences(cluster.Run, histories[0], cluster.Folder, CancellationToken.None);
+            other = await Replay.DifferencesAsync(
+                cluster.Run, histories[0], cluster.Folder, CancellationToken.None);
         if (undisturbed is not null && histories[0].FinalModel != undisturbed)
             other.Add($"The final model is {histories[0].FinalModel}; without faults it is {undisturbed}.");
         var unordered = Linearizability.Violations(operations);

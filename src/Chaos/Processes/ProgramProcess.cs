@@ -1,4 +1,3 @@
-using System.Globalization;
 using Quorate.Shared.Processes;
 
 namespace Quorate.Chaos.Processes;
@@ -34,6 +33,8 @@ public sealed class ProgramProcess : IDisposable
             : Path.GetFullPath("../..", AppContext.BaseDirectory);
 
     public int Id { get; }
+
+    public int ProcessId => _child.Id;
 
     /// <summary>The crash point it was started with, or null.</summary>
     public string? CrashPoint { get; }
@@ -84,24 +85,6 @@ public sealed class ProgramProcess : IDisposable
 
     /// <summary>Resident memory now (VmRSS) in MB of 10^6 bytes.</summary>
     public double Megabytes() => Megabytes("VmRSS");
-
-    /// <summary>
-    /// Heaps that glibc gave to single threads, besides the shared one. Each is 64 MiB of addresses at a multiple of
-    /// 64 MiB: a first part that is in use and a rest without access rights.
-    /// </summary>
-    public int NativeHeaps()
-    {
-        const ulong heap = 64 << 20;
-        var maps = File.ReadLines($"/proc/{_child.Id}/maps").Select(line => line.Split(' ')).Select(fields =>
-        {
-            string[] range = fields[0].Split('-');
-            return (From: ulong.Parse(range[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture),
-                To: ulong.Parse(range[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture), Rights: fields[1]);
-        }).ToList();
-        return maps.Zip(maps.Skip(1)).Count(pair => pair is { First.Rights: "rw-p", Second.Rights: "---p" }
-            && pair.First.From % heap == 0 && pair.First.To == pair.Second.From
-            && pair.Second.To == pair.First.From + heap);
-    }
 
     public void Dispose() => _child.Dispose();
 

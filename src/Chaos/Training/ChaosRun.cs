@@ -1,9 +1,7 @@
-using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Quorate.Chaos.Checking;
-using Quorate.Chaos.Processes;
+using Quorate.Aggregation;
 using Quorate.Pt;
 
 namespace Quorate.Chaos.Training;
@@ -38,6 +36,16 @@ public sealed record ChaosRun
     /// <summary>50,000 float32 values are sent in two parts, so a transfer can be cut in the middle.</summary>
     public int Elements { get; init; } = 50_000;
 
+    /// <summary>How updates become a model: one of <see cref="Strategies"/>, with its default parameters.</summary>
+    public string Strategy { get; init; } = AggregationPlan.Mean.Strategy;
+
+    /// <summary>The strategy as the coordinators read it.</summary>
+    public AggregationPlan Plan =>
+        AggregationPlan.Create(Strategy, new Dictionary<string, double>(), [], Trainers, out var plan).IsRefused(
+            out string? reason)
+            ? throw new InvalidOperationException(reason)
+            : plan!;
+
     public string Json => $$"""
         {
           "name": "{{Name}}", "rounds": {{Rounds}}, "minTrainers": {{Trainers}},
@@ -45,7 +53,7 @@ public sealed record ChaosRun
           "graceSeconds": {{Grace.TotalSeconds.ToString(CultureInfo.InvariantCulture)}},
           "keepUpdateRounds": {{(KeepUpdateRounds < 0 ? Rounds : KeepUpdateRounds)}},
           "keepModels": {{(KeepModels < 0 ? Rounds + 1 : KeepModels)}},
-          "seed": {{Seed}}{{(AsksForScores ? Scoring : "")}}
+          "seed": {{Seed}}, "aggregation": { "strategy": "{{Strategy}}" }{{(AsksForScores ? Scoring : "")}}
         }
         """;
 
@@ -127,23 +135,4 @@ public sealed record ChaosRun
 
     /// <summary>-1 to 1, in steps of 2^-23: exact in a float32.</summary>
     private static float Drawn(ulong draw) => ((int)(draw >> 40) - (1 << 23)) * (1f / (1 << 23));
-}
-
-/// <summary>The final models of runs without faults, by the same programs; each run is executed once.</summary>
-public static class Undisturbed
-{
-    private static readonly ConcurrentDictionary<ChaosRun, Task<string>> _models = new();
-
-    public static Task<string> FinalModelAsync(ChaosRun run) => _models.GetOrAdd(run, RunAsync);
-
-    private static async Task<string> RunAsync(ChaosRun run)
-    {
-        await using var cluster = await ChaosCluster.StartAsync(run, TimeSpan.FromMilliseconds(20));
-        var ended = await cluster.WhenFinishedAsync();
-        string model = History.Of(ended[0]).FinalModel;
-        var outcome = await Outcome.OfAsync(cluster, model);
-        if (!outcome.Holds) throw new InvalidOperationException($"The run without faults failed: {outcome}");
-        cluster.Passed();
-        return model;
-    }
 }

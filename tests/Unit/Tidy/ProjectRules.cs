@@ -19,7 +19,7 @@ internal static class ProjectRules
         ["src/Client"] = ["Rounds", "Pt", "Shared"],
         ["src/Coordinator"] = ["Rounds", "Pt", "Aggregation", "Settings", "Shared"],
         ["src/Trainer"] = ["Rounds", "Pt", "Settings", "Shared", "Client"],
-        ["src/Chaos"] = ["Rounds", "Pt", "Shared", "Client"],
+        ["src/Chaos"] = ["Rounds", "Pt", "Aggregation", "Shared", "Client"],
         ["src/Cli"] = ["Rounds", "Shared", "Chaos"],
         ["chaos-tests"] = ["Shared", "Chaos"],
         ["benchmarks"] = ["Shared", "Client", "Chaos"],
