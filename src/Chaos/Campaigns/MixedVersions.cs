@@ -7,9 +7,9 @@ using Quorate.Shared.Protocol;
 namespace Quorate.Chaos.Campaigns;
 
 /// <summary>
-/// Three builds in one cluster under load. In each cycle, the coordinators are replaced one at a time by this build, and
-/// then one at a time by the old build again, while synthetic trainers train. Then they are replaced by a build of the
-/// next feature level, the level rises, and the old build must refuse the data.
+/// Three builds in one cluster under load. In each cycle, the coordinators are replaced one at a time by this build,
+/// and then one at a time by the old build again, while synthetic trainers train. Then they are replaced by a build of
+/// the next feature level, the level rises, and the old build must refuse the data.
 /// </summary>
 /// <param name="old">The folder with the programs of the old build.</param>
 /// <param name="next">The folder with those of the next feature level: the flavour level-2 of
@@ -19,7 +19,8 @@ public sealed class MixedVersions(string old, string next, int cycles, Action<st
     /// <summary>What the next level's build writes with a pause, once the level has risen.</summary>
     private const string Note = "A pause with a note of level 2.";
 
-    private const string Refusal = "was written at feature level 2; this build supports up to 1. Install a newer build.";
+    /// <summary>What the old build logs about data of that level, and its exit code.</summary>
+    private const string Refusal = "written at feature level 2; this build supports up to 1. Install a newer build.";
     private const int RefusalCode = 4;
 
     /// <summary>A level rises once all nodes have supported it for a minute, at the leader's next look.</summary>
@@ -99,7 +100,8 @@ public sealed class MixedVersions(string old, string next, int cycles, Action<st
             ChaosCluster.Patience + _untilRaised, token);
         bool written = await PauseAsync(cluster, token) is [Note];
         await CompareAsync(cluster, token);
-        say($"the level rose after it was released: {(held && written ? "facts have the new field" : "NOT as it should")}");
+        say($"the level rose after it was released; it was {(held ? "" : "NOT ")}held before, and facts have "
+            + $"{(written ? "" : "NOT ")}the new field now");
         return held && written;
     }
 

@@ -5,9 +5,9 @@ using Quorate.Chaos.Training;
 namespace Quorate.Chaos.Checking;
 
 /// <summary>
-/// Checks promise P5 without a cluster: computes every model of a run again, from the seed and the trainers that counted
-/// in each round, with the run's strategy, and compares all hashes. What a coordinator computed under faults, in any
-/// order of updates, must be bit-identical.
+/// Checks promise P5 without a cluster: computes every model of a run again, from the seed and the trainers that
+/// counted in each round, with the run's strategy, and compares all hashes. What a coordinator computed under faults,
+/// in any order of updates, must be bit-identical.
 /// </summary>
 public static class Replay
 {

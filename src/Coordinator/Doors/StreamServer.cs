@@ -95,7 +95,8 @@ internal sealed class StreamServer(
             }
             if (header is not null) parts = new FrameParts(frames, header);
             var context = new StreamContext(
-                Permissions.NameOf(method), caller, CallHeaders.Read((download?.Headers ?? header?.Headers)!), closed);
+                Permissions.NameOf(method), CallHeaders.Read((download?.Headers ?? header?.Headers)!), closed);
+            caller.Attach(context);
             authorizer.Require(caller, context.Method);
             await AnswerAsync(frames, method, download, parts, context);
         }
@@ -160,33 +161,24 @@ internal sealed class StreamServer(
             }
         }
     }
+}
 
-    /// <summary>What a service sees of a call over a weight stream: its name, caller, headers and end.</summary>
-    private sealed class StreamContext : ServerCallContext
-    {
-        private readonly string _method;
-        private readonly CancellationToken _closed;
+/// <summary>What a service sees of a call that is not gRPC's: its name, headers and end.</summary>
+internal sealed class StreamContext(string method, Metadata headers, CancellationToken closed) : ServerCallContext
+{
+    protected override string MethodCore => method;
+    protected override string HostCore => "";
+    protected override string PeerCore => "";
+    protected override DateTime DeadlineCore => DateTime.MaxValue;
+    protected override Metadata RequestHeadersCore => headers;
+    protected override CancellationToken CancellationTokenCore => closed;
+    protected override Metadata ResponseTrailersCore { get; } = [];
+    protected override Status StatusCore { get; set; }
+    protected override WriteOptions? WriteOptionsCore { get; set; }
+    protected override AuthContext AuthContextCore { get; } = new("", []);
 
-        public StreamContext(string method, Caller caller, Metadata headers, CancellationToken closed)
-        {
-            (_method, RequestHeadersCore, _closed) = (method, headers, closed);
-            caller.Attach(this);
-        }
+    protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) =>
+        throw new NotSupportedException("Calls over weight streams cannot be propagated.");
 
-        protected override string MethodCore => _method;
-        protected override string HostCore => "";
-        protected override string PeerCore => "";
-        protected override DateTime DeadlineCore => DateTime.MaxValue;
-        protected override Metadata RequestHeadersCore { get; }
-        protected override CancellationToken CancellationTokenCore => _closed;
-        protected override Metadata ResponseTrailersCore { get; } = [];
-        protected override Status StatusCore { get; set; }
-        protected override WriteOptions? WriteOptionsCore { get; set; }
-        protected override AuthContext AuthContextCore { get; } = new("", []);
-
-        protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) =>
-            throw new NotSupportedException("Calls over weight streams cannot be propagated.");
-
-        protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Task.CompletedTask;
-    }
+    protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Task.CompletedTask;
 }

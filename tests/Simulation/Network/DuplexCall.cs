@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Grpc.Core;
+using Quorate.Coordinator.Doors;
 using Quorate.Simulation.World;
 
 namespace Quorate.Simulation.Network;
@@ -63,7 +64,7 @@ internal sealed class DuplexCall<TRequest, TResponse>
         try
         {
             var serve = services.Find<DuplexStreamingServerMethod<TRequest, TResponse>>(_method);
-            await serve(Requests, Responses, new CallContext(_method.Name, _served.Token));
+            await serve(Requests, Responses, new StreamContext(_method.Name, [], _served.Token));
         }
         catch (Exception e)
         {

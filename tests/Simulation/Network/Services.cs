@@ -51,23 +51,3 @@ internal sealed class Services : ServiceBinderBase
         // Weights travel in frames: see Wire.
     }
 }
-
-/// <summary>The context of a simulated call: only its cancellation is supported.</summary>
-internal sealed class CallContext(string method, CancellationToken token) : ServerCallContext
-{
-    protected override string MethodCore => method;
-    protected override string HostCore => "";
-    protected override string PeerCore => "";
-    protected override DateTime DeadlineCore => DateTime.MaxValue;
-    protected override Metadata RequestHeadersCore { get; } = [];
-    protected override CancellationToken CancellationTokenCore => token;
-    protected override Metadata ResponseTrailersCore { get; } = [];
-    protected override Status StatusCore { get; set; }
-    protected override WriteOptions? WriteOptionsCore { get; set; }
-    protected override AuthContext AuthContextCore { get; } = new("", []);
-
-    protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) =>
-        throw new NotSupportedException("Simulated calls cannot be propagated.");
-
-    protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Task.CompletedTask;
-}

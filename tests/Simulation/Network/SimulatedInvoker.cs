@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Quorate.Coordinator.Doors;
 using Quorate.Simulation.World;
 
 namespace Quorate.Simulation.Network;
@@ -84,7 +85,7 @@ internal sealed class UnaryCall<TRequest, TResponse>(
         Action deliver;
         try
         {
-            var response = await serve(request, new CallContext(method.Name, _served.Token));
+            var response = await serve(request, new StreamContext(method.Name, [], _served.Token));
             deliver = () => _answer.TrySetResult(response);
         }
         catch (Exception e)

@@ -102,7 +102,9 @@ public sealed class OneClusterTests : IAsyncDisposable
         Assert.Equal(ExitCode.BadSettings, ExitCode.Of(refusal));
     }
 
-    /// <summary>The way of docs/OPERATIONS.md: a full stop, the new file, the old nodes first, then the new ones.</summary>
+    /// <summary>
+    /// The way of docs/OPERATIONS.md: a full stop, the new file, the old nodes first, then the new ones.
+    /// </summary>
     [Fact]
     public async Task Three_nodes_become_five_by_a_full_stop_and_keep_their_history()
     {
