@@ -4,12 +4,12 @@ using System.Security.Cryptography;
 namespace Quorate.ChaosTests.Abuse;
 
 /// <summary>
-/// Fills the disk of a cluster, a tmpfs of 1 GiB, with blobs that nobody needs (row 4). Uploads must be refused while
+/// Fills the disk of a cluster, a tmpfs of 320 MiB, with blobs that nobody needs (row 4). Uploads must be refused while
 /// every node still runs, and the space must be free again after the collector's grace period.
 /// </summary>
 internal static class FullDisk
 {
-    public const long DiskBytes = 1L << 30;
+    public const long DiskBytes = 320L << 20;
 
     private const int BlobBytes = 4 << 20;
 
