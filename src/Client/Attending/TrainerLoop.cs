@@ -187,9 +187,14 @@ public sealed class TrainerLoop(
                 if (leaves) presence.ReportLeaving();
                 await stream.WriteAsync(presence.ToHeartbeat(worker.Run), ends.Token);
                 if (leaves) break;
-                Task next = tick.WaitForNextTickAsync(either.Token).AsTask();
-                await next.ConfigureAwait(
-                    ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+                try
+                {
+                    if (!await tick.WaitForNextTickAsync(either.Token)) return;
+                }
+                catch (OperationCanceledException) when (!ends.IsCancellationRequested)
+                {
+                    // The trainer leaves; the next heartbeat says so.
+                }
             }
             await stream.CompleteAsync();
             await Task.Delay(settings.SilenceMax, time, ends.Token);
