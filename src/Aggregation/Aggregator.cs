@@ -14,8 +14,8 @@ namespace Quorate.Aggregation;
 /// <para>
 /// Memory does not depend on the model's size. Per round: two blocks, the windows of <see
 /// cref="Windows.ReadAhead"/> (at most 8 MiB up to 1,024 updates, 8 KiB per update beyond), an open file and its
-/// directory per update, the rule's scratch (median: 512 bytes per update), and for strategies with distances 8 bytes
-/// per pair of updates.
+/// directory per update, the rule's scratch (median and trimmedmean: 512 bytes per update), and for strategies with
+/// distances 8 bytes per pair of updates.
 /// </para>
 /// </remarks>
 public sealed class Aggregator : IAggregator

@@ -11,7 +11,11 @@ public static class Strategies
     [
         WeightedMean.Strategy,
         CoordinateMedian.Strategy,
+        TrimmedMean.Strategy,
         ServerMomentum.Strategy,
+        FedAdam.Strategy,
+        FedYogi.Strategy,
+        FedAdagrad.Strategy,
         Krum.Strategy,
     ];
 }

@@ -23,7 +23,7 @@ public sealed class AdmissionTests : IDisposable
         Assert.Equal(CheckResult.Passed, First(model));
         Assert.Equal(CheckResult.Passed, Update(model, model));
         WeightedFile[] updates = [new(model, 1), new(model, 2)];
-        foreach (string strategy in new[] { "mean", "median", "fedavgm" })
+        foreach (string strategy in new[] { "mean", "median", "fedavgm", "fedadam" })
         {
             var (next, _, _) = await _rounds.NextAsync(Plan(strategy), model, updates);
             using PtFile before = PtFile.Open(model), after = PtFile.Open(next);

@@ -6,7 +6,9 @@ public sealed class AggregationPlanTests
 {
     [Fact]
     public void An_unknown_strategy_is_refused_with_the_known_ones() => Refused(
-        "aggregation.strategy \"mode\" is not known; the strategies are mean, median, fedavgm, krum.", "mode");
+        "aggregation.strategy \"mode\" is not known; the strategies are mean, median, trimmedmean, fedavgm, fedadam, "
+            + "fedyogi, fedadagrad, krum.",
+        "mode");
 
     [Theory]
     [InlineData("mean", "momentum", 0.5, "aggregation.parameters.momentum is not a parameter of mean; it has none.")]
@@ -18,6 +20,11 @@ public sealed class AggregationPlanTests
         "aggregation.parameters.learningRate must be a number from 1E-06 to 100, and is NaN.")]
     [InlineData("krum", "byzantine", 1.5,
         "aggregation.parameters.byzantine must be a whole number from 0 to 5000, and is 1.5.")]
+    [InlineData("trimmedmean", "cut", 0,
+        "aggregation.parameters.cut must be a whole number from 1 to 5000, and is 0.")]
+    [InlineData("fedadam", "tau", 0, "aggregation.parameters.tau must be a number from 1E-09 to 1, and is 0.")]
+    [InlineData("fedadagrad", "beta1", 0.9, "aggregation.parameters.beta1 is not a parameter of fedadagrad; "
+        + "its parameters are learningRate, tau, initialAccumulator.")]
     public void A_wrong_parameter_is_refused_by_name_and_range(
         string strategy, string parameter, double value, string sentence) =>
         Refused(sentence, strategy, (parameter, value));
@@ -35,6 +42,17 @@ public sealed class AggregationPlanTests
                 + $"minResults must be {least} or more, and is {minResults}.",
             check.ToString());
         Assert.Equal(UpdatesMin(byzantine, keep), least);
+    }
+
+    [Fact]
+    public void The_trimmed_mean_needs_more_updates_than_it_leaves_out()
+    {
+        var parameters = new Dictionary<string, double> { ["cut"] = 2 };
+        Assert.Equal(
+            "aggregation.strategy \"trimmedmean\" with these parameters needs at least 5 updates in every round: "
+                + "minResults must be 5 or more, and is 4.",
+            AggregationPlan.Create("trimmedmean", parameters, [], minResults: 4, out _).ToString());
+        Assert.False(AggregationPlan.Create("trimmedmean", parameters, [], minResults: 5, out _).IsRefused(out _));
     }
 
     [Fact]

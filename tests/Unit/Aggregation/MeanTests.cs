@@ -212,6 +212,7 @@ public sealed class MeanTests : IDisposable
     [Theory]
     [InlineData("mean")]
     [InlineData("median")]
+    [InlineData("trimmedmean")]
     [InlineData("fedavgm")]
     [InlineData("krum")]
     public void Memory_grows_neither_with_the_updates_nor_with_the_model(string strategy)

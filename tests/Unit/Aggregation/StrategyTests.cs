@@ -73,6 +73,42 @@ public sealed class StrategyTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task The_trimmed_mean_leaves_out_the_smallest_and_the_largest_values_of_each_element()
+    {
+        Same([1.05f], await _rounds.NextAsync(Plan("trimmedmean"), _vectorA), new Near());
+        Same([11f], await _rounds.NextAsync(Plan("trimmedmean"), _vectorB));
+        Same([10.5f], await _rounds.NextAsync(
+            Plan("trimmedmean", parameters: [("cut", 2)]), Column(10, 900, -800, 11, 0, 1200)));
+        Same([1.5f, 1.5f], await _rounds.NextAsync(Plan("trimmedmean", parameters: [("cut", 3)]), _vectorC));
+    }
+
+    [Fact]
+    public async Task The_trimmed_mean_of_many_elements_equals_sorting_each()
+    {
+        var random = new Random(4);
+        float[][] updates = [.. Enumerable.Range(0, 7).Select(_ => Enumerable.Range(0, 5_000)
+            .Select(_ => (float)(random.NextDouble() - 0.5)).ToArray())];
+        float[] mean = await _rounds.NextAsync(Plan("trimmedmean", parameters: [("cut", 2)]), updates);
+        for (int i = 0; i < mean.Length; i++)
+        {
+            double[] sorted = [.. updates.Select(update => (double)update[i]).Order()];
+            Assert.Equal((float)((sorted[2] + sorted[3] + sorted[4]) / 3), mean[i]);
+        }
+    }
+
+    [Fact]
+    public async Task The_trimmed_mean_ignores_examples_and_keeps_infinities_and_the_sign_of_zero()
+    {
+        TensorInfo weight = Info("w", TensorType.Float32, 3);
+        float[] values = [1, 2, 60];
+        WeightedFile[] updates = [.. values.Select((value, i) => new WeightedFile(
+            _rounds.Save((weight, Bytes(value, float.NegativeInfinity, -0f))), i == 2 ? WeightedFile.ExamplesMax : 1))];
+        var (model, _, counted) = await _rounds.NextAsync(Plan("trimmedmean"), updates[0].Path, updates);
+        Assert.Equal(Bytes(2f, float.NegativeInfinity, -0f), Bytes(ReadFloats(model)));
+        Assert.Equal([0, 1, 2], counted);
+    }
+
     /// <summary>x = 1 and mean updates of +0.5, -0.25 and +0.125: notes of the FedAvgM definition.</summary>
     [Fact]
     public async Task Server_momentum_follows_its_definition_over_three_rounds()
@@ -189,7 +225,11 @@ public sealed class StrategyTests : IDisposable
 
     [Theory]
     [InlineData("median")]
+    [InlineData("trimmedmean")]
     [InlineData("fedavgm")]
+    [InlineData("fedadam")]
+    [InlineData("fedyogi")]
+    [InlineData("fedadagrad")]
     [InlineData("krum")]
     public async Task Every_strategy_gives_the_same_bytes_with_any_block_size(string strategy)
     {
@@ -203,11 +243,12 @@ public sealed class StrategyTests : IDisposable
         WeightedFile[] updates = [.. Enumerable.Range(1, 7).Select(examples => new WeightedFile(_rounds.Save(
             [.. schema.Select(tensor => (tensor, Any(tensor, random)))]), examples))];
         var plan = Plan(strategy);
-        var (usual, usualMemory, counted) = await _rounds.NextAsync(plan, updates[0].Path, updates);
+        var (_, before, _) = await _rounds.NextAsync(plan, updates[1].Path, updates);
+        var (usual, usualMemory, counted) = await _rounds.NextAsync(plan, updates[0].Path, updates, before);
         foreach (int blockBytes in new[] { 8, 4_099, 1 << 17 })
         {
             var (other, memory, otherCounted) = await _rounds.NextAsync(
-                plan, updates[0].Path, updates, aggregator: new Aggregator(blockBytes));
+                plan, updates[0].Path, updates, before, new Aggregator(blockBytes));
             Assert.Equal(File.ReadAllBytes(usual), File.ReadAllBytes(other));
             Assert.Equal(counted, otherCounted);
             if (memory is not null) Assert.Equal(File.ReadAllBytes(usualMemory!), File.ReadAllBytes(memory));
@@ -216,6 +257,7 @@ public sealed class StrategyTests : IDisposable
 
     [Theory]
     [InlineData("median")]
+    [InlineData("trimmedmean")]
     [InlineData("krum")]
     public async Task The_order_of_the_updates_does_not_change_the_model(string strategy)
     {
@@ -228,6 +270,7 @@ public sealed class StrategyTests : IDisposable
 
     [Theory]
     [InlineData("median")]
+    [InlineData("trimmedmean")]
     [InlineData("krum")]
     public async Task A_hundredfold_update_does_not_move_a_robust_strategy_as_it_moves_the_mean(string strategy)
     {
