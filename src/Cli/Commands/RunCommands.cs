@@ -189,7 +189,7 @@ internal static class RunCommands
         string hosts, string done, AdminCall call, CancellationToken token)
     {
         using var cluster = QuorateCommand.Connect(hosts);
-        var reply = await SendAsync(cluster, call, token);
+        var (reply, _) = await SendAsync(cluster, call, token);
         Output.Standard.Line(Sentence(reply, ended: false, run: "", done));
         return ExitCode.Ok;
     }
@@ -200,19 +200,25 @@ internal static class RunCommands
     internal static async Task<string> WriteAsync(
         ClusterConnections cluster, string run, string done, AdminCall call, CancellationToken token)
     {
-        var reply = await SendAsync(cluster, call, token);
-        bool ended = reply.Verdict is VerdictCode.Duplicate
-            && (await QuorateCommand.RunAsync(cluster, run, token)).Run.Phase.HasEnded();
-        return Sentence(reply, ended, run, done);
+        var (reply, isRepeated) = await SendAsync(cluster, call, token);
+        var now = isRepeated || reply.Verdict is VerdictCode.Duplicate
+            ? (await QuorateCommand.RunAsync(cluster, run, token)).Run
+            : null;
+        // The lost answer said so.
+        if (isRepeated && now!.Phase is RunPhase.Queued)
+            return now.WaitingFor.Replace("The run", $"Run '{run}'", StringComparison.Ordinal);
+        return Sentence(reply, now?.Phase.HasEnded() == true, run, done);
     }
 
     /// <summary>
     /// Sends a write to the leader until it is answered. All attempts have one key, so it is applied once, however
     /// often a leader changes or an answer is lost.
     /// </summary>
-    /// <returns>The answer to the first attempt that reached the log.</returns>
+    /// <returns>
+    /// The answer to the first attempt that reached the log, without its reason if that answer was lost.
+    /// </returns>
     /// <exception cref="CommandException">It was not answered.</exception>
-    internal static async Task<VerdictReply> SendAsync(
+    internal static async Task<(VerdictReply Reply, bool IsRepeated)> SendAsync(
         ClusterConnections cluster, AdminCall call, CancellationToken token)
     {
         var key = RequestKey.Parse(RandomNumberGenerator.GetHexString(32, lowercase: true));
@@ -223,7 +229,7 @@ internal static class RunCommands
             var reply = await AskAsync(options => call(leader.Admin, key.ToString(), options), token);
             if (reply is null) continue;
             bool before = reply.Reason == Outcome.AcceptedBefore(key).Reason;
-            return before ? new VerdictReply { Verdict = VerdictCode.Accepted } : reply;
+            return (before ? new VerdictReply { Verdict = VerdictCode.Accepted } : reply, before);
         }
         throw new CommandException(ExitCode.TimedOut,
             "No leader answered: the cluster has no quorum, or the hosts file is wrong. See `quorate status`.");

@@ -68,9 +68,32 @@ public sealed class RollbackTests
                 throw new RpcException(new Status(StatusCode.Unavailable, "The leader died."));
             });
         }
+    }
 
-        static AsyncUnaryCall<VerdictReply> Losing(Func<Task<VerdictReply>> call) => new(
-            call(), Task.FromResult(Metadata.Empty), () => Status.DefaultSuccess, () => [], () => { });
+    [Fact]
+    public async Task A_run_that_is_queued_says_so_when_its_first_answer_is_lost()
+    {
+        await using var cluster = await StartAsync();
+        int calls = 0;
+        using var bound = new CancellationTokenSource(TestCluster.Patience);
+        string answer = await RunCommands.WriteAsync(
+            cluster.Connections, "second", "Run second is open.", Open, bound.Token);
+
+        Assert.Equal("Run 'second' is queued behind 'test' (1 of 1 places taken).", answer);
+        Assert.Equal(2, calls);
+
+        AsyncUnaryCall<VerdictReply> Open(Admin.AdminClient leader, string key, CallOptions options)
+        {
+            var request = new OpenRunRequest
+            {
+                RunFile = """{ "name": "second", "rounds": 1, "minTrainers": 1, "seed": 1 }""", Key = key,
+            };
+            return ++calls > 1 ? leader.OpenRunAsync(request, options) : Losing(async () =>
+            {
+                await leader.OpenRunAsync(request, options);
+                throw new RpcException(new Status(StatusCode.Unavailable, "The leader died."));
+            });
+        }
     }
 
     [Fact]
@@ -171,6 +194,9 @@ public sealed class RollbackTests
         await new TestTrainer(cluster[0], "anna", incarnation: 1).JoinAsync();
         return cluster;
     }
+
+    private static AsyncUnaryCall<VerdictReply> Losing(Func<Task<VerdictReply>> call) => new(
+        call(), Task.FromResult(Metadata.Empty), () => Status.DefaultSuccess, () => [], () => { });
 
     private static async Task PlayAsync(TestCluster cluster, int round)
     {
