@@ -19,7 +19,7 @@ internal static partial class ConsensusLog
     public static partial void Leaderless(this ILogger logger, long term);
 
     [LoggerMessage(EventIds.DiskHangs, LogLevel.Warning,
-        "This node's disk has not flushed an entry for {Seconds} s; stepping down so that another node can lead.")]
+        "This node's disk has not flushed an entry for {Seconds} s; if it leads, it steps down for another node.")]
     public static partial void DiskHangs(this ILogger logger, double seconds);
 
     [LoggerMessage(EventIds.SnapshotPurged, LogLevel.Warning,

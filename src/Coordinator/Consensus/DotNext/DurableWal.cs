@@ -183,8 +183,12 @@ internal sealed class DurableWal(WriteAheadLog.Options options, ReplicatedState 
 
     private async Task WatchAsync(Task commit)
     {
-        await Task.WhenAny(commit, Task.Delay(FlushMax, TimeProvider.System, CancellationToken.None));
-        if (!commit.IsCompleted) Stalled();
+        // Again after each such time: this node may have been elected once more, and later commits join this one.
+        while (!commit.IsCompleted)
+        {
+            await Task.WhenAny(commit, Task.Delay(FlushMax, TimeProvider.System, CancellationToken.None));
+            if (!commit.IsCompleted) Stalled();
+        }
         await commit.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 

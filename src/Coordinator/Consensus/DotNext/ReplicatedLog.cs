@@ -149,18 +149,22 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
         long from, int max = Consensus.ChainWindow.Capacity) =>
         _node.State.Chains.From(from, max);
 
-    /// <summary>This node's disk hangs: a node that can commit should lead.</summary>
+    /// <summary>
+    /// This node's disk hangs: a node that can commit should lead. Also when this leadership is not announced yet, as
+    /// its first entry cannot be committed.
+    /// </summary>
     private void LeaveToAnother()
     {
-        if (!Leadership.IsLeader) return;
         _logger.DiskHangs(_options.FlushMax.TotalSeconds);
-        _ = ResignAsync(_stop.Token);
+        _ = StepDownAsync(_stop.Token);
     }
 
     /// <summary>Steps down if this node leads. The nodes then elect a leader, possibly this node again.</summary>
-    public async Task ResignAsync(CancellationToken token)
+    public Task ResignAsync(CancellationToken token) =>
+        Leadership.IsLeader ? StepDownAsync(token) : Task.CompletedTask;
+
+    private async Task StepDownAsync(CancellationToken token)
     {
-        if (!Leadership.IsLeader) return;
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(token, _stop.Token);
         bound.CancelAfter(_options.ProposeTimeout);
         try
