@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using Quorate.Coordinator.Consensus;
@@ -70,6 +71,35 @@ public sealed class SlowDiskTests
 
         Assert.Equal(Verdict.Duplicate, (await cluster.ProposeAsync(Commands.Open(), token)).Verdict);
         Assert.NotEqual(old, await cluster.LeaderAsync(token));
+        cluster.Disk = static (_, _) => Task.CompletedTask;
+    }
+
+    /// <summary>
+    /// A node that is elected while its disk hangs cannot commit its first entry, so its leadership is never announced.
+    /// It once kept such a leadership for ever.
+    /// </summary>
+    [Fact]
+    public async Task A_leadership_that_is_not_announced_ends_too_while_the_disk_hangs()
+    {
+        var token = Patience;
+        await using var cluster = await LoopbackCluster.StartAsync(
+            token, appendTimeout: TimeSpan.FromMilliseconds(500));
+        await cluster.ProposeAsync(Commands.Open(), token);
+        int old = await cluster.LeaderAsync(token);
+
+        // In three terms, the disk of whoever leads, or was elected just now, hangs.
+        var terms = new ConcurrentDictionary<long, bool>();
+        cluster.Disk = (node, flush) =>
+        {
+            var seen = cluster[node].Leadership;
+            if (seen.LeaderNode is { } leader && leader != node) return Task.CompletedTask;
+            if (terms.Count < 3) terms.TryAdd(seen.Term, true);
+            return terms.ContainsKey(seen.Term) ? Task.Delay(Timeout.Infinite, flush) : Task.CompletedTask;
+        };
+        await Assert.ThrowsAsync<OutcomeUnknownException>(() => cluster[old].ProposeAsync(Commands.Join(1), token));
+
+        Assert.Equal(Verdict.Duplicate, (await cluster.ProposeAsync(Commands.Open(), token)).Verdict);
+        Assert.Equal(3, terms.Count);
         cluster.Disk = static (_, _) => Task.CompletedTask;
     }
 

@@ -183,7 +183,7 @@ internal sealed class DurableWal(WriteAheadLog.Options options, ReplicatedState 
 
     private async Task WatchAsync(Task commit)
     {
-        // Again after each such time: this node may have been elected once more, and later commits join this one.
+        // Reported again and again: this node may be elected once more while the same commit still waits.
         while (!commit.IsCompleted)
         {
             await Task.WhenAny(commit, Task.Delay(FlushMax, TimeProvider.System, CancellationToken.None));

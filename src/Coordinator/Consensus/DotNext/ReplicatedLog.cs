@@ -150,11 +150,12 @@ public sealed class ReplicatedLog : IReplicatedLog, IAsyncDisposable
         _node.State.Chains.From(from, max);
 
     /// <summary>
-    /// This node's disk hangs: a node that can commit should lead. Also when this leadership is not announced yet, as
-    /// its first entry cannot be committed.
+    /// This node's disk hangs, so another node should lead. A leadership that is not announced yet ends too: its first
+    /// entry waits for this disk.
     /// </summary>
     private void LeaveToAnother()
     {
+        if (_stop.IsCancellationRequested) return;
         _logger.DiskHangs(_options.FlushMax.TotalSeconds);
         _ = StepDownAsync(_stop.Token);
     }
